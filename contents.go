@@ -1,0 +1,113 @@
+package wal
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/seed449c39bc/wal/log"
+)
+
+// contents is what a log holds, as far as it is durable: the result of
+// replaying its records, kept up by saves. Its users see to locking.
+type contents struct {
+	metadata []byte
+	state    []byte // encoded; nil: none was ever saved
+	snapshot []byte // encoded, the one saved last; nil: none in the segments read
+	last     uint64 // last entry or snapshot index: the next entry's is at most one more
+	anchored bool   // last is certain; only an etcd segment's name can be too low
+	marks    []mark // every snapshot in the segments read
+	index    index
+}
+
+// mark notes that a snapshot at an index is recorded in a segment.
+type mark struct{ index, seq uint64 }
+
+// setState takes over the encoded state.
+func (c *contents) setState(data []byte) {
+	c.state = append(slices.Grow(c.state[:0], 1), data...) // never nil, an empty one is a state too
+}
+
+// addEntry notes an entry, after the checks of checkIndex.
+func (c *contents) addEntry(i uint64, n segmentName, off int64, crc uint32) {
+	c.index.add(i, n, off, crc)
+	c.last, c.anchored = i, true
+}
+
+// addSnapshot notes a snapshot. One above the last index, as a follower
+// receives it, lets the log go on behind it: what was before is cut off from what comes.
+func (c *contents) addSnapshot(i, seq uint64, data []byte) {
+	c.snapshot = append(slices.Grow(c.snapshot[:0], 1), data...)
+	c.marks = append(c.marks, mark{i, seq})
+	if i > c.last {
+		c.index.clear()
+		c.last = i
+	}
+	if i > 0 {
+		c.anchored = true
+	}
+}
+
+// truncate drops the entries above i.
+func (c *contents) truncate(i uint64) {
+	if i < c.last {
+		c.index.truncate(i + 1)
+		c.last = i
+	}
+}
+
+// first is the lowest index that can be read; last+1 if there is no entry.
+func (c *contents) first() uint64 {
+	if len(c.index.extents) == 0 {
+		return c.last + 1
+	}
+	return c.index.extents[0].first
+}
+
+// dropBefore forgets the entries and snapshots in segments before seq.
+func (c *contents) dropBefore(seq uint64) {
+	c.index.dropBefore(seq)
+	c.marks = slices.DeleteFunc(c.marks, func(m mark) bool { return m.seq < seq })
+}
+
+// snapshotSegment returns the last segment that records a snapshot at index i.
+func (c *contents) snapshotSegment(i uint64) (seq uint64, ok bool) {
+	for _, m := range slices.Backward(c.marks) {
+		if m.index == i {
+			return m.seq, true
+		}
+	}
+	return 0, false
+}
+
+// checkIndex tells whether an entry with index i may follow an entry or snapshot with index last.
+func checkIndex(i, last uint64) error {
+	switch {
+	case i == 0:
+		return fmt.Errorf("%w: entry index 0, entries count from 1", ErrInvalidArgument)
+	case i > last && i-last > 1:
+		return fmt.Errorf("%w: entry %d cannot follow index %d; save entry %d first, or the snapshot that covers the gap",
+			ErrIndexGap, i, last, last+1)
+	}
+	return nil
+}
+
+// isNil tells whether a record is missing, be it an untyped nil or a nil pointer.
+func isNil(rec any) bool {
+	v := reflect.ValueOf(rec)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
+}
+
+// decodeInto has a record take over data, which is intact. A panic of the
+// user's type becomes an error.
+func decodeInto(rec log.RecordData, typ log.RecordType, data []byte) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %s record of %d bytes: Unmarshal of %T panics: %v", ErrDecode, typ, len(data), rec, r)
+		}
+	}()
+	if err := rec.Unmarshal(data); err != nil {
+		return fmt.Errorf("%w: %s record of %d bytes as %T: %w; is the type registered that the log was written with?", ErrDecode, typ, len(data), rec, err)
+	}
+	return nil
+}

@@ -1,0 +1,138 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"syscall"
+
+	"go.uber.org/zap"
+
+	"github.com/seed449c39bc/wal/internal/vfs"
+)
+
+// Exist tells whether there is a log in dir: at least one segment.
+func Exist(dir string) bool {
+	_, err := listSegments(vfs.OS{}, dir)
+	return err == nil
+}
+
+// Create makes a new log in dir, which is created if it does not exist, and
+// opens it. If there is a log already the error is fs.ErrExist; other files in
+// dir are left alone. The metadata is whatever should be found again with the
+// log, such as a node's identity; it can be of any size, and cannot be changed
+// later. When Create returns nil, the log survives a crash.
+//
+// A nil logger logs nothing.
+func Create(lg *zap.Logger, dir string, metadata []byte, opts ...Option) (*WAL, error) {
+	o, err := newOptions(opts)
+	if err != nil {
+		return nil, err
+	}
+	dir = filepath.Clean(dir)
+	h := header{sealed: !o.etcdFormat, metadata: metadata}
+	if h.snapshot, err = emptySnapshot(o); err != nil {
+		return nil, err
+	}
+	if err := makeDir(o.fs, dir); err != nil {
+		return nil, fmt.Errorf("wal: create log: %w", asReadOnly(err))
+	}
+	w := &WAL{lg: orNop(lg), opts: o}
+	if err := w.createFirst(dir, h); err != nil {
+		return nil, fmt.Errorf("wal: create log in %s: %w", dir, asReadOnly(err))
+	}
+	ld := &loaded{replay: &replay{}}
+	ld.metadata, ld.anchored = append([]byte(nil), metadata...), true
+	if metadata == nil {
+		ld.metadata = nil
+	}
+	ld.addSnapshot(0, 0, h.snapshot)
+	w.begin(dir, ld, startAt(nil))
+	w.setTail(h.sealed)
+	return w, nil
+}
+
+// createFirst makes the first segment appear, whole, by a rename. Before that a
+// crash leaves only N.tmp, and no log.
+func (w *WAL) createFirst(dir string, h header) error {
+	fsys := w.opts.fs
+	tmp := filepath.Join(dir, "0.tmp")
+	f, err := fsys.CreateLocked(tmp)
+	if err != nil {
+		return err
+	}
+	// Whoever else creates this log has had the lock until its segment was
+	// there. So look only now, and touch the file only after that: it could be
+	// that very segment, renamed since it was opened here.
+	if _, err := listSegments(fsys, dir); err == nil {
+		f.Close()
+		return fmt.Errorf("there is a log already: %w", fs.ErrExist)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		f.Close()
+		return err
+	}
+	seg, err := func() (segment, error) {
+		if err := f.Truncate(0); err != nil {
+			return segment{}, err
+		}
+		if w.opts.preallocation != PreallocateNone {
+			if err := f.Reserve(w.opts.segmentSize); err != nil {
+				return segment{}, err
+			}
+		}
+		return h.install(fsys, dir, f, tmp, &w.enc)
+	}()
+	if err == nil {
+		err = fsys.SyncDir(filepath.Dir(dir))
+	}
+	if err != nil {
+		f.Close()
+		return err
+	}
+	w.segments = []segment{seg}
+	return nil
+}
+
+// emptySnapshot is the encoded snapshot that every log begins with.
+func emptySnapshot(o options) (data []byte, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: Marshal of an empty snapshot panics: %v", ErrEncode, r)
+		}
+	}()
+	snap := o.registry.NewSnapshot()
+	if i := snap.GetIndex(); i != 0 {
+		return nil, fmt.Errorf("%w: a new %T has index %d, want 0", ErrEncode, snap, i)
+	}
+	if data, err = snap.Marshal(); err != nil {
+		return nil, fmt.Errorf("%w: an empty %T: %w", ErrEncode, snap, err)
+	}
+	return data, nil
+}
+
+// makeDir makes dir and its missing parents, and makes them durable.
+func makeDir(fsys vfs.FS, dir string) error {
+	is, err := fsys.IsDir(dir)
+	if err != nil || is {
+		return err
+	}
+	parent := filepath.Dir(dir)
+	if parent != dir {
+		if err := makeDir(fsys, parent); err != nil {
+			return err
+		}
+	}
+	if err := fsys.Mkdir(dir); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return fsys.SyncDir(parent)
+}
+
+// asReadOnly adds ErrReadOnly to an error that says so in the system's words.
+func asReadOnly(err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("%w: %w", ErrReadOnly, err)
+	}
+	return err
+}

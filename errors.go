@@ -1,0 +1,90 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/seed449c39bc/wal/internal/vfs"
+)
+
+// What a caller can decide on. Every error of this package that has one of
+// these causes satisfies errors.Is with it; the text of the error says where
+// it happened and what to do.
+var (
+	// ErrClosed is returned by every call on a log that was closed.
+	ErrClosed = errors.New("wal: log is closed")
+	// ErrFailed is returned by every call on a log whose write or sync failed
+	// once. The error also wraps the first cause. Nothing more is written;
+	// only a new Open recovers.
+	ErrFailed = errors.New("wal: log failed earlier")
+	// ErrLocked is returned when another WAL, in this process or another one,
+	// has the log open for appending.
+	ErrLocked = vfs.ErrLocked
+	// ErrReadOnly is returned by Open and Create when the files may not be
+	// written. OpenForRead may still work.
+	ErrReadOnly = errors.New("wal: no permission to write")
+
+	// ErrNotFound is returned for an entry above the last index.
+	ErrNotFound = errors.New("wal: no such entry yet")
+	// ErrCompacted is returned for an entry below the first index: it was
+	// released, purged, or lies before the jump that a snapshot made.
+	ErrCompacted = errors.New("wal: entry is no longer in the log")
+	// ErrIndexGap is returned by a save whose entries would leave a gap behind
+	// the last index, and by an open at a snapshot that a gap follows.
+	ErrIndexGap = errors.New("wal: gap in the entry indexes")
+	// ErrInvalidArgument is returned for a call that can never succeed, such as
+	// an entry with index 0, a nil snapshot, or an option out of its range.
+	ErrInvalidArgument = errors.New("wal: invalid argument")
+
+	// ErrSnapshotNotFound is returned by an open at a snapshot that the log does not hold.
+	ErrSnapshotNotFound = errors.New("wal: snapshot is not in the log")
+	// ErrSnapshotMismatch is returned by an open at a snapshot that the log
+	// holds with another term.
+	ErrSnapshotMismatch = errors.New("wal: snapshot has another term in the log")
+
+	// ErrCorrupt is returned when acknowledged data is damaged or missing. The
+	// error is a *CorruptionError, and nothing on disk was changed.
+	ErrCorrupt = errors.New("wal: log is corrupt")
+	// ErrMetadataConflict is an ErrCorrupt: two segments hold different metadata.
+	ErrMetadataConflict = errors.New("wal: segments disagree on the metadata")
+
+	// ErrEncode is returned by a save when a record's Marshal fails, panics, or
+	// breaks its contract. Nothing was written and the log goes on.
+	ErrEncode = errors.New("wal: record cannot be encoded")
+	// ErrDecode is returned when a record that is intact on disk is refused by
+	// its type's Unmarshal: most likely another type was registered when the
+	// log was written.
+	ErrDecode = errors.New("wal: record cannot be decoded")
+)
+
+// CorruptionError says what is damaged and what is at stake. It satisfies
+// errors.Is with [ErrCorrupt].
+type CorruptionError struct {
+	Segment string // file name of the segment, without its directory
+	Offset  int64  // offset in it, in bytes, of the first frame that is not intact
+	Reason  string // what is wrong with that frame
+
+	// FirstIndex and LastIndex are the entries at stake: those that would be
+	// lost if the log were cut before the damage. The last one is the highest
+	// index that can still be made out behind it. Both are 0 if none can.
+	FirstIndex, LastIndex uint64
+
+	Err error // a more exact cause such as ErrMetadataConflict; may be nil
+
+	// cut is the end of the last intact save before the damage, where Repair would cut.
+	cut place
+}
+
+func (e *CorruptionError) Error() string {
+	msg := fmt.Sprintf("wal: log is corrupt in segment %s at offset %d: %s", e.Segment, e.Offset, e.Reason)
+	if e.LastIndex > 0 {
+		msg += fmt.Sprintf("; entries %d to %d are at stake", e.FirstIndex, e.LastIndex)
+	}
+	return msg + "; restore the log from a replica or a backup, or let Repair cut it"
+}
+
+// Is makes every CorruptionError an [ErrCorrupt].
+func (e *CorruptionError) Is(target error) bool { return target == ErrCorrupt }
+
+// Unwrap returns Err.
+func (e *CorruptionError) Unwrap() error { return e.Err }

@@ -1,0 +1,103 @@
+package vfs_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed449c39bc/wal/internal/vfs"
+)
+
+func TestLockIsExclusiveAndEndsWithClose(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "f")
+	var fsys vfs.OS
+	_, err := fsys.OpenLocked(name)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+
+	f, err := fsys.CreateLocked(name)
+	require.NoError(t, err)
+	_, err = fsys.CreateLocked(name)
+	require.ErrorIs(t, err, vfs.ErrLocked)
+	_, err = fsys.OpenLocked(name)
+	require.ErrorIs(t, err, vfs.ErrLocked)
+
+	r, err := fsys.OpenRead(name)
+	require.NoError(t, err, "a reader needs no lock")
+	require.NoError(t, r.Close())
+	_, err = fsys.OpenLocked(name)
+	require.ErrorIs(t, err, vfs.ErrLocked, "closing another handle keeps the lock")
+
+	require.NoError(t, f.Close())
+	f, err = fsys.OpenLocked(name)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+}
+
+func TestCreateLockedKeepsContentAndCreateNewRefusesIt(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "f")
+	require.NoError(t, os.WriteFile(name, []byte("kept"), 0o600))
+	var fsys vfs.OS
+	f, err := fsys.CreateLocked(name)
+	require.NoError(t, err)
+	size, err := f.Size()
+	require.NoError(t, err)
+	require.EqualValues(t, 4, size)
+	require.NoError(t, f.Close())
+	_, err = fsys.CreateNew(name)
+	require.ErrorIs(t, err, fs.ErrExist)
+}
+
+func TestReserveGrowsWithZerosAndNeverShrinks(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "f")
+	f, err := vfs.OS{}.CreateNew(name)
+	require.NoError(t, err)
+	defer f.Close()
+	_, err = f.WriteAt([]byte("data"), 0)
+	require.NoError(t, err)
+	require.NoError(t, f.Reserve(10_000))
+	require.NoError(t, f.Reserve(5_000))
+	require.NoError(t, f.Datasync())
+	require.NoError(t, f.Sync())
+	got, err := os.ReadFile(name)
+	require.NoError(t, err)
+	require.Equal(t, append([]byte("data"), make([]byte, 9_996)...), got)
+	info, err := os.Stat(name)
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
+}
+
+func TestDirectories(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "d")
+	var fsys vfs.OS
+	is, err := fsys.IsDir(dir)
+	require.NoError(t, err)
+	require.False(t, is)
+	require.NoError(t, fsys.Mkdir(dir))
+	require.NoError(t, fsys.SyncDir(dir))
+	is, err = fsys.IsDir(dir)
+	require.NoError(t, err)
+	require.True(t, is)
+	info, err := os.Stat(dir)
+	require.NoError(t, err)
+	require.Equal(t, fs.FileMode(0o700), info.Mode().Perm())
+
+	for _, n := range []string{"b", "a", "c"} {
+		f, err := fsys.CreateNew(filepath.Join(dir, n))
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+	}
+	require.NoError(t, fsys.Rename(filepath.Join(dir, "c"), filepath.Join(dir, "0")))
+	require.NoError(t, fsys.Remove(filepath.Join(dir, "b")))
+	names, err := fsys.List(dir)
+	require.NoError(t, err)
+	require.Equal(t, []string{"0", "a"}, names)
+
+	_, err = fsys.IsDir(filepath.Join(dir, "a"))
+	require.ErrorContains(t, err, "not a directory")
+	_, err = fsys.List(filepath.Join(dir, "missing"))
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.Error(t, fsys.SyncDir(filepath.Join(dir, "missing")))
+}

@@ -1,0 +1,65 @@
+// Package vfs is what the log needs of a file system, and nothing more.
+//
+// It is the seam at which tests put a disk that fails or forgets. The real
+// implementation, [OS], stands on etcd's fileutil for locks, preallocation and
+// the syncs that differ between systems.
+package vfs
+
+import (
+	"errors"
+	"io"
+)
+
+// ErrLocked is returned when another open file, in this process or another
+// one, holds the exclusive lock.
+var ErrLocked = errors.New("vfs: file is locked by another process or another log in this one")
+
+// File is an open file. Reads and writes name their offset, so a File has no
+// cursor and may be used from several goroutines.
+type File interface {
+	io.ReaderAt
+	io.WriterAt
+	// Close closes the file and gives up its lock, if it has one.
+	Close() error
+	// Size returns the length of the file in bytes.
+	Size() (int64, error)
+	// Truncate sets the length of the file. Bytes that a growing adds read as zeros.
+	Truncate(size int64) error
+	// Reserve allocates space on the device for the first size bytes and makes
+	// the file at least that long; the added bytes read as zeros. On a file
+	// system that cannot allocate ahead, it only sets the length.
+	Reserve(size int64) error
+	// Datasync puts written bytes, and the length needed to read them, on stable storage.
+	Datasync() error
+	// Sync puts the file's bytes and all of its metadata on stable storage.
+	Sync() error
+}
+
+// FS is a file system. All names are paths as the caller gave them. Errors are
+// those of package os: they satisfy errors.Is with fs.ErrNotExist and so on.
+type FS interface {
+	// OpenRead opens an existing file for reading, without a lock.
+	OpenRead(name string) (File, error)
+	// OpenLocked opens an existing file for reading and writing and takes its
+	// exclusive lock, or returns an error that is ErrLocked.
+	OpenLocked(name string) (File, error)
+	// CreateLocked is OpenLocked for a file that need not exist yet. Of an
+	// existing one the content is kept: only the holder of the lock may
+	// truncate it.
+	CreateLocked(name string) (File, error)
+	// CreateNew creates a file for writing; it is an error (fs.ErrExist) if there is one.
+	CreateNew(name string) (File, error)
+	// Rename moves a file within its directory, replacing what has the new name.
+	Rename(oldName, newName string) error
+	// Remove deletes a file.
+	Remove(name string) error
+	// List returns the names in a directory, sorted.
+	List(dir string) ([]string, error)
+	// IsDir tells whether there is a directory of that name. It is an error if
+	// there is something else, or if that cannot be found out.
+	IsDir(name string) (bool, error)
+	// Mkdir creates one directory.
+	Mkdir(dir string) error
+	// SyncDir puts the entries of a directory on stable storage.
+	SyncDir(dir string) error
+}

@@ -1,0 +1,235 @@
+package wal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/seed449c39bc/wal/internal/vfs"
+	"github.com/seed449c39bc/wal/log"
+)
+
+// loader reads a log: it finds the end, replays what is before it, and says
+// what is at stake when that fails. It changes nothing on disk.
+type loader struct {
+	fs         vfs.FS
+	dir        string
+	registry   *log.Registry
+	held       map[uint64]vfs.File // segments that this process has open, by number
+	onSnapshot func(log.Snapshot)  // may be nil
+}
+
+// loaded is a log that was read.
+type loaded struct {
+	*replay
+	names []segmentName
+	end   logEnd
+}
+
+// open returns a segment's file and what to do when done with it.
+func (l *loader) open(n segmentName) (vfs.File, func(), error) {
+	if f, ok := l.held[n.seq]; ok {
+		return f, func() {}, nil
+	}
+	f, err := l.fs.OpenRead(filepath.Join(l.dir, n.String()))
+	if err != nil {
+		return nil, nil, fmt.Errorf("wal: open segment: %w", err)
+	}
+	return f, func() { f.Close() }, nil
+}
+
+// load reads the segments names, which reach to the last one there is. When the
+// log is corrupt the error is a *CorruptionError for its first damage, and what
+// was loaded is what stands before it.
+func (l *loader) load(names []segmentName) (*loaded, error) {
+	whole, broken := splitConsecutive(names)
+	r := &replay{registry: l.registry, onSnapshot: l.onSnapshot}
+	ld := &loaded{replay: r, names: names}
+	limit := int64(-1)
+	if broken == nil {
+		end, err := l.findEnd(names[len(names)-1])
+		if err != nil && !errors.As(err, &broken) {
+			return nil, err
+		}
+		ld.end, limit = end, end.off
+		if broken != nil {
+			limit = broken.cut.off
+		}
+	}
+	err := l.replay(r, whole, limit, ld.end.flips)
+	var first *CorruptionError
+	if err != nil && !errors.As(err, &first) {
+		return nil, err
+	}
+	if first == nil {
+		first = broken
+	}
+	if first == nil {
+		return ld, nil
+	}
+	if first == broken {
+		// The replay knows the segments before, which finding the end did not.
+		first.cut = r.committed
+	}
+	return ld, l.stake(names, first, r.lastThere)
+}
+
+// splitConsecutive returns the names up to the first gap in their numbers, and what
+// is wrong there.
+func splitConsecutive(names []segmentName) ([]segmentName, *CorruptionError) {
+	for i := 1; i < len(names); i++ {
+		if want := names[i-1].seq + 1; names[i].seq != want {
+			reason := fmt.Sprintf("it follows segment %d, segment %d is missing", names[i-1].seq, want)
+			if names[i].seq < want {
+				reason = fmt.Sprintf("its number is that of segment %s too", names[i-1])
+			}
+			return names[:i], &CorruptionError{Segment: names[i].String(), Reason: reason}
+		}
+	}
+	return names, nil
+}
+
+func (l *loader) findEnd(n segmentName) (logEnd, error) {
+	f, done, err := l.open(n)
+	if err != nil {
+		return logEnd{}, err
+	}
+	defer done()
+	return findEnd(f, n)
+}
+
+// replay replays the segments; of the last one the first limit bytes, if limit is not negative.
+func (l *loader) replay(r *replay, names []segmentName, limit int64, flips []int64) error {
+	r.begin(names[0])
+	for i, n := range names {
+		last := i == len(names)-1 && limit >= 0
+		if last && limit == 0 {
+			return nil
+		}
+		f, done, err := l.open(n)
+		if err != nil {
+			return err
+		}
+		win := window{f: f, name: n.String(), buf: r.dec.win.buf[:0]}
+		win.size, err = f.Size()
+		if last {
+			win.size, win.flips = limit, flips
+		}
+		if err == nil {
+			err = r.segment(n, win, last)
+		}
+		done()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stake completes a corruption's error with the entries that stand behind it,
+// as far as they can be made out; lastBefore is the last index before it.
+func (l *loader) stake(names []segmentName, c *CorruptionError, lastBefore uint64) error {
+	s := salvage{registry: l.registry}
+	behind := false
+	for _, n := range names {
+		from := int64(0)
+		if !behind {
+			if n.String() != c.Segment {
+				continue
+			}
+			behind = true
+			from = c.Offset &^ (wordSize - 1)
+		}
+		f, done, err := l.open(n)
+		if err != nil {
+			return c // what is at stake stays unknown
+		}
+		win := window{f: f, name: n.String()}
+		if win.size, err = f.Size(); err == nil && from < win.size {
+			if data, err := win.nonZero(from); err == nil {
+				s.scan(place{n.seq, from}, data)
+			}
+		}
+		done()
+	}
+	if s.high > 0 {
+		c.FirstIndex, c.LastIndex = min(s.low, lastBefore+1), s.high
+	}
+	return c
+}
+
+// salvage looks for entries behind damage, at every place where one could stand.
+type salvage struct {
+	registry  *log.Registry
+	check     checker
+	low, high uint64 // lowest and highest index found
+}
+
+// scan goes through the bytes from p on. A sealed record vouches for itself
+// with its check; a plain one counts if the checksum of the record right before it leads to its own.
+func (s *salvage) scan(p place, data []byte) {
+	for len(data)%wordSize != 0 {
+		data = append(data, 0)
+	}
+	chained, crc := false, uint32(0)
+	for i := 0; i+wordSize <= len(data); {
+		b := data[i:]
+		f, err := frame{}, error(errWord)
+		if wordOK(binary.LittleEndian.Uint64(b)) {
+			f, err = s.check.parseAt(b, place{p.seq, p.off + int64(i)})
+		}
+		if err != nil {
+			chained = false
+			i += wordSize
+			continue
+		}
+		if f.typ == log.EntryType && (f.sealed || chained && f.chain(crc) == f.crc) {
+			s.entry(f.data)
+		}
+		chained, crc = true, f.crc
+		i += int(f.size)
+	}
+}
+
+func (s *salvage) entry(data []byte) {
+	ent := s.registry.NewEntry()
+	if decodeInto(ent, log.EntryType, data) != nil {
+		return
+	}
+	i := ent.GetIndex()
+	if i == 0 {
+		return
+	}
+	s.high = max(s.high, i)
+	if s.low == 0 || i < s.low {
+		s.low = i
+	}
+}
+
+// loadUnlocked loads a log that a writer may be using, from the segment that
+// pick chooses. What the writer does meanwhile can look like damage or a missing file;
+// such an error counts once it shows twice at the same place: a write that is in
+// flight has left it by then, and damage stays.
+func (l *loader) loadUnlocked(pick func([]segmentName) (int, error)) (*loaded, error) {
+	before := ""
+	for {
+		names, err := listSegments(l.fs, l.dir)
+		if err != nil {
+			return nil, err
+		}
+		from, err := pick(names)
+		if err != nil {
+			return nil, err
+		}
+		ld, err := l.load(names[from:])
+		if err == nil || !errors.Is(err, ErrCorrupt) && !errors.Is(err, fs.ErrNotExist) {
+			return ld, err
+		}
+		if err.Error() == before {
+			return ld, err
+		}
+		before = err.Error()
+	}
+}

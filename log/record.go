@@ -1,0 +1,101 @@
+package log
+
+import "fmt"
+
+// RecordType is the kind of a record. Its value is what is stored in the log.
+type RecordType int64
+
+const (
+	MetadataType RecordType = iota + 1 // bytes that the log was created with
+	EntryType                          // a LogEntry
+	StateType                          // a HardState
+	CrcType                            // the log's own: checksums and control
+	SnapshotType                       // a Snapshot
+)
+
+var recordTypeNames = [...]string{
+	MetadataType: "metadata",
+	EntryType:    "entry",
+	StateType:    "state",
+	CrcType:      "crc",
+	SnapshotType: "snapshot",
+}
+
+// String returns the kind in words, such as "entry".
+func (rt RecordType) String() string {
+	if rt < MetadataType || rt > SnapshotType {
+		return fmt.Sprintf("RecordType(%d)", int64(rt))
+	}
+	return recordTypeNames[rt]
+}
+
+// RecordData is what every record can do.
+//
+// A type may also have AppendBinary of [encoding.BinaryAppender], which appends
+// the encoding to its argument and returns the extended slice. The log then uses
+// it in place of Marshal, to encode straight into its buffer.
+//
+// The log calls the methods of records while it holds its locks: they must
+// return soon, and must not call the log. A record handed to the log must not
+// change until the call has returned. Decoding may happen in several goroutines
+// at once, each with records of its own.
+type RecordData interface {
+	// Marshal returns the record's encoding. The log does not keep or change it.
+	Marshal() (data []byte, err error)
+	// Unmarshal replaces the record by the one encoded in data. It must copy what
+	// it keeps of data, which is overwritten after the call, as
+	// encoding.BinaryUnmarshaler has it. It must not panic, whatever data holds.
+	Unmarshal(data []byte) error
+}
+
+// LogEntry is one entry of the log.
+type LogEntry interface {
+	RecordData
+	// GetIndex returns the entry's place in the log, 1 or more.
+	GetIndex() uint64
+	// Size returns about how many bytes the encoded entry has. It is a hint for
+	// reserving space: a wrong one costs speed, never correctness.
+	Size() (n int)
+}
+
+// HardState is what a state machine must remember besides its entries. The log
+// carries the last one saved along: it is never lost to purging.
+type HardState interface {
+	RecordData
+	// GetCommitted returns the index of the last entry known to be committed.
+	GetCommitted() uint64
+	// Reset makes the state empty.
+	Reset()
+}
+
+// Snapshot says that the state machine was saved elsewhere as it was after the
+// entry with its index.
+type Snapshot interface {
+	RecordData
+	// GetIndex returns the index of the last entry that the snapshot covers.
+	GetIndex() uint64
+}
+
+// TermedSnapshot is a Snapshot that knows its term. When a log is opened at a
+// snapshot, its term is compared with that of the snapshot in the log.
+type TermedSnapshot interface {
+	// GetTerm returns the term of the last entry that the snapshot covers.
+	GetTerm() uint64
+}
+
+// EmptyState is a HardState that can be empty. An empty state is not saved.
+// A state without this method is always saved.
+type EmptyState interface {
+	// IsEmpty tells whether there is nothing in the state to be saved.
+	IsEmpty() bool
+}
+
+// SyncState is a HardState that knows when it need not be durable at once. A
+// state without this method is always synced.
+type SyncState interface {
+	// MustSync tells whether a save of this state alone must be on stable storage
+	// before it returns. prev is the state saved or recovered before, nil if there
+	// is none; it must not be changed. When false is returned, a crash may bring
+	// prev back.
+	MustSync(prev HardState) bool
+}

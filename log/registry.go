@@ -1,0 +1,149 @@
+package log
+
+import (
+	"fmt"
+	"reflect"
+	"sync"
+
+	"github.com/seed449c39bc/wal/walpb"
+)
+
+// Registry is a set of record types: what a log decodes its entries, states and
+// snapshots into. A kind that nothing was registered for has the type of package
+// walpb. So has all of the zero Registry, which is ready to use.
+//
+// All methods are safe for concurrent use. A Registry must not be copied; see
+// Clone.
+type Registry struct {
+	mu sync.RWMutex
+	// Guarded by mu; nil for the type of package walpb.
+	entry    func() LogEntry
+	state    func() HardState
+	snapshot func() Snapshot
+}
+
+// NewRegistry returns a registry that holds the types of package walpb.
+func NewRegistry() *Registry { return new(Registry) }
+
+var defaultRegistry Registry
+
+// DefaultRegistry returns the registry that RegisterRecord registers in: the one
+// of every log that is not given another.
+func DefaultRegistry() *Registry { return &defaultRegistry }
+
+// RegisterRecord registers the prototype's type in the default registry, and
+// panics as Registry.Register does. It is meant to be called from an init
+// function; a log that is open already keeps the types that it was opened with.
+func RegisterRecord(rt RecordType, prototype RecordData) {
+	if err := defaultRegistry.register(rt, prototype); err != nil {
+		panic(complaint("RegisterRecord", rt, prototype, err))
+	}
+}
+
+// Register makes the prototype's type the one of all records of kind rt:
+// EntryType for a LogEntry, StateType for a HardState, SnapshotType for a
+// Snapshot. It takes the place of the type registered before. A log that is open
+// already keeps the types that it was opened with.
+//
+// Of the prototype only the type is used, so a nil pointer will do. A new record
+// is a pointer to a new zero value when the prototype is a pointer, and a new
+// zero value when it is not. A map, or a pointer to one, is made and empty.
+//
+// Register panics, and changes nothing, when the prototype does not fit: it is
+// nil, it lacks a method, rt is not a kind that a type can be chosen for, or its
+// Unmarshal has a value receiver, so that whatever it decodes is lost.
+func (r *Registry) Register(rt RecordType, prototype RecordData) {
+	if err := r.register(rt, prototype); err != nil {
+		panic(complaint("Register", rt, prototype, err))
+	}
+}
+
+func (r *Registry) register(rt RecordType, prototype RecordData) error {
+	t := reflect.TypeOf(prototype)
+	switch rt {
+	case EntryType:
+		return set(r, &r.entry, t, entryMethods)
+	case StateType:
+		return set(r, &r.state, t, stateMethods)
+	case SnapshotType:
+		return set(r, &r.snapshot, t, snapshotMethods)
+	case MetadataType, CrcType:
+		return fmt.Errorf("%s records are the log's own; only entries, states and snapshots can be registered", rt)
+	}
+	return fmt.Errorf("there is no such record type; use EntryType, StateType or SnapshotType")
+}
+
+// set replaces one constructor of the registry by that of t, if t fits.
+func set[T RecordData](r *Registry, to *func() T, t reflect.Type, required []method) error {
+	if err := fits(t, reflect.TypeFor[T](), required); err != nil {
+		return err
+	}
+	create := constructor[T](t)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	*to = create
+	return nil
+}
+
+// constructor returns what makes new records of type t. All that can be found
+// out about t is found out here, once.
+func constructor[T RecordData](t reflect.Type) func() T {
+	switch t.Kind() {
+	case reflect.Map:
+		return func() T { return reflect.MakeMap(t).Interface().(T) }
+	case reflect.Pointer:
+		elem := t.Elem()
+		if elem.Kind() == reflect.Map {
+			return func() T {
+				p := reflect.New(elem)
+				p.Elem().Set(reflect.MakeMap(elem))
+				return p.Interface().(T)
+			}
+		}
+		return func() T { return reflect.New(elem).Interface().(T) }
+	}
+	// Nobody can change what is in an interface, so one zero value does for all.
+	zero := reflect.Zero(t).Interface().(T)
+	return func() T { return zero }
+}
+
+// NewEntry returns a new entry to decode into.
+func (r *Registry) NewEntry() LogEntry {
+	r.mu.RLock()
+	create := r.entry
+	r.mu.RUnlock()
+	if create == nil {
+		return new(walpb.Entry)
+	}
+	return create()
+}
+
+// NewState returns a new state to decode into.
+func (r *Registry) NewState() HardState {
+	r.mu.RLock()
+	create := r.state
+	r.mu.RUnlock()
+	if create == nil {
+		return new(walpb.HardState)
+	}
+	return create()
+}
+
+// NewSnapshot returns a new snapshot to decode into.
+func (r *Registry) NewSnapshot() Snapshot {
+	r.mu.RLock()
+	create := r.snapshot
+	r.mu.RUnlock()
+	if create == nil {
+		return new(walpb.Snapshot)
+	}
+	return create()
+}
+
+// Clone returns an independent copy: a later Register on either does not change
+// the other. A log takes one when it is opened.
+func (r *Registry) Clone() *Registry {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return &Registry{entry: r.entry, state: r.state, snapshot: r.snapshot}
+}

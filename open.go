@@ -1,0 +1,180 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"github.com/seed449c39bc/wal/internal/vfs"
+	"github.com/seed449c39bc/wal/log"
+)
+
+// Open opens the log in dir for appending and reading, and locks it. It
+// verifies every record from where it starts, heals a torn tail with a
+// warning, and makes what it found durable before it returns.
+//
+// It starts at a snapshot, which must have been saved in the log (else
+// [ErrSnapshotNotFound]) and, if the type has GetTerm, with the same term (else
+// [ErrSnapshotMismatch]). A snapshot with index 0 is the very beginning, which is
+// not found once it has been purged. nil is the oldest segment there is. If a later
+// snapshot made the log jump, so that the entry behind snap is missing, the
+// error is [ErrIndexGap].
+//
+// Other errors are fs.ErrNotExist without a log, [ErrLocked] if it is open
+// elsewhere, a [*CorruptionError], which is an [ErrCorrupt] and leaves the disk as
+// it was, [ErrDecode], and [ErrReadOnly]. A nil logger logs nothing.
+func Open(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) (*WAL, error) {
+	o, err := newOptions(opts)
+	if err != nil {
+		return nil, err
+	}
+	dir = filepath.Clean(dir)
+	start := startAt(snap)
+	l := start.loader(o, dir)
+	held, ld, err := lockAndLoad(l, start.pick)
+	for err == nil && start.retry() {
+		closeAll(held)
+		held, ld, err = lockAndLoad(l, start.pick)
+	}
+	if err == nil {
+		err = start.check(ld)
+	}
+	if err != nil {
+		closeAll(held)
+		return nil, asReadOnly(err)
+	}
+	w := &WAL{lg: orNop(lg), opts: o, segments: held}
+	w.begin(dir, ld, start)
+	if err := w.recover(ld); err != nil {
+		closeAll(held)
+		return nil, asReadOnly(err)
+	}
+	return w, nil
+}
+
+// begin fills in what a created and an opened log have in common.
+func (w *WAL) begin(dir string, ld *loaded, s *start) {
+	w.init(w.opts, dir, ld, s)
+	w.pipeline = filePipeline{fs: w.fs, dir: dir, size: w.opts.segmentSize, mode: w.opts.preallocation}
+}
+
+// lockAndLoad locks the segments from the one that pick chooses, and loads
+// them. On an error too, the caller closes what is held.
+func lockAndLoad(l *loader, pick func([]segmentName) (int, error)) (held []segment, ld *loaded, err error) {
+	for {
+		names, err := listSegments(l.fs, l.dir)
+		if err != nil {
+			return nil, nil, err
+		}
+		from, err := pick(names)
+		if err != nil {
+			return nil, nil, err
+		}
+		held, err := lockAll(l.fs, l.dir, names[from:])
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // purged since it was listed
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		// A writer may have gone on to another segment and released the ones
+		// locked here, between the listing and the locking. The locks count if the
+		// last segment is still the last one.
+		again, err := listSegments(l.fs, l.dir)
+		if err != nil || !slices.Equal(again[len(again)-1:], names[len(names)-1:]) {
+			closeAll(held)
+			if err != nil {
+				return nil, nil, err
+			}
+			continue
+		}
+		l.held = make(map[uint64]vfs.File, len(held))
+		for _, s := range held {
+			l.held[s.seq] = s.file
+		}
+		ld, err := l.load(names[from:])
+		return held, ld, err
+	}
+}
+
+// lockAll locks segments, the last one first: it is the one that every writer holds.
+func lockAll(fsys vfs.FS, dir string, names []segmentName) ([]segment, error) {
+	held := make([]segment, len(names))
+	for i, n := range slices.Backward(names) {
+		f, err := fsys.OpenLocked(filepath.Join(dir, n.String()))
+		if err != nil {
+			closeAll(held[i+1:])
+			return nil, fmt.Errorf("wal: open segment: %w", err)
+		}
+		held[i] = segment{n, f}
+	}
+	return held, nil
+}
+
+func closeAll(held []segment) {
+	for _, s := range held {
+		s.file.Close()
+	}
+}
+
+// recover makes what was loaded durable and the log ready for appending. Nothing
+// on disk was changed before, and nothing is if the log is corrupt.
+func (w *WAL) recover(ld *loaded) error {
+	if err := w.checkState(); err != nil {
+		return err
+	}
+	if err := removeTemporary(w.fs, w.dir); err != nil {
+		return err
+	}
+	tail, end := w.tailSegment(), ld.end
+	if err := heal(tail.file, tail.segmentName, end); err != nil {
+		return err
+	}
+	// A segment that was named, or a directory that was made, right before a
+	// crash may not be durable yet.
+	for _, dir := range []string{w.dir, filepath.Dir(w.dir)} {
+		if err := w.fs.SyncDir(dir); err != nil {
+			return fmt.Errorf("wal: open: %w", err)
+		}
+	}
+	if t := end.torn; t != nil {
+		w.lg.Warn("healed a torn tail of the log: a save that was never acknowledged is gone", tornFields(*t)...)
+		if healed := w.opts.listener.Healed; healed != nil {
+			healed(*t)
+		}
+	}
+	if err := w.extendTail(tail); err != nil {
+		return err
+	}
+	w.tail = tailEnd{off: end.off, crc: end.crc, sealed: end.sealed}
+	w.closedMark = end.closed
+	return nil
+}
+
+// extendTail gives the last segment its prepared space back, if a cut that
+// did not come about, or a repair, took it. It comes after healing: a frame that
+// reaches past the end of the file is torn, and must not look whole before it is gone.
+func (w *WAL) extendTail(tail segment) error {
+	if w.opts.preallocation == PreallocateNone {
+		return nil
+	}
+	size, err := tail.file.Size()
+	if err == nil && size < w.opts.segmentSize {
+		err = tail.file.Reserve(w.opts.segmentSize)
+	}
+	if err != nil {
+		return fmt.Errorf("wal: extend segment %s: %w", tail.segmentName, err)
+	}
+	return nil
+}
+
+func tornFields(t TornTail) []zap.Field {
+	return []zap.Field{
+		zap.String("segment", t.Segment), zap.Int64("offset", t.Offset),
+		zap.Int64("bytes-dropped", t.Bytes), zap.String("reason", t.Reason),
+	}
+}

@@ -1,0 +1,137 @@
+package wal
+
+import (
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/seed449c39bc/wal/internal/vfs"
+	"github.com/seed449c39bc/wal/log"
+)
+
+const (
+	// DefaultSegmentSize is the size of a segment in bytes when WithSegmentSize is not given.
+	DefaultSegmentSize int64 = 64 << 20
+	// MinSegmentSize is the smallest size that WithSegmentSize takes.
+	MinSegmentSize int64 = 512
+	// DefaultSlowSyncThreshold is how long a sync may take without a warning.
+	DefaultSlowSyncThreshold = time.Second
+)
+
+// Preallocation says how a segment's space is prepared before it is used.
+type Preallocation int
+
+const (
+	// PreallocateZero writes zeros over the next segment in the background, so
+	// that a later sync of a save has no allocation to record.
+	PreallocateZero Preallocation = iota
+	// PreallocateReserve only allocates the space. Half the background writes,
+	// but the first sync over each block also has to record that it is in use.
+	PreallocateReserve
+	// PreallocateNone lets the segments grow as they are written: the least
+	// space, the slowest saves, and a full disk shows in the middle of a segment.
+	PreallocateNone
+)
+
+// An Option changes how a log is created, opened, verified or repaired. Each
+// one says what it is for; where it has no meaning it is ignored.
+type Option func(*options)
+
+type options struct {
+	fs            vfs.FS
+	segmentSize   int64
+	preallocation Preallocation
+	registry      *log.Registry
+	noSync        bool
+	etcdFormat    bool
+	cutCorruption bool
+	listener      Listener
+	slowSync      time.Duration
+}
+
+// WithSegmentSize sets the size at which a segment is full, in bytes. A save
+// that does not fit into the rest of a segment goes into the next one; one that
+// is larger than a whole segment gets a segment of its own that is larger.
+// Default [DefaultSegmentSize] (64 MiB), minimum [MinSegmentSize]. It may differ
+// between opens of one log.
+func WithSegmentSize(bytes int64) Option {
+	return func(o *options) { o.segmentSize = bytes }
+}
+
+// WithPreallocation chooses how segments are prepared. Default [PreallocateZero].
+func WithPreallocation(p Preallocation) Option {
+	return func(o *options) { o.preallocation = p }
+}
+
+// WithRegistry sets the record types of this log. Default: the types
+// registered with log.RegisterRecord. Either way the types are those that are
+// registered when the log is opened; registering another later changes nothing.
+func WithRegistry(r *log.Registry) Option {
+	return func(o *options) { o.registry = r }
+}
+
+// WithNoSync makes saves return before their data is on stable storage. It is
+// unsafe: a crash of the machine, though not of the process, can lose saves that
+// returned nil. It is meant for tests and for data that can be rebuilt. Sync,
+// Close and the change to a new segment still sync. Default off.
+func WithNoSync() Option {
+	return func(o *options) { o.noSync = true }
+}
+
+// WithEtcdFormat writes new segments exactly as etcd's WAL does, without the
+// trailer that makes a log sealed. Such a log can be handed back to etcd byte
+// for byte; a save of several records is then not atomic, damage to a
+// record's header can go unseen, and TruncateBack is refused. Without the option
+// etcd can still read the log. Default off.
+func WithEtcdFormat() Option {
+	return func(o *options) { o.etcdFormat = true }
+}
+
+// WithListener sets functions that are told of events, for metrics. Default none.
+func WithListener(l Listener) Option {
+	return func(o *options) { o.listener = l }
+}
+
+// WithSlowSyncThreshold sets how long a sync may take before a warning is
+// logged. Default [DefaultSlowSyncThreshold]; 0 or less switches the warning off.
+func WithSlowSyncThreshold(d time.Duration) Option {
+	return func(o *options) { o.slowSync = d }
+}
+
+// WithCutCorruption lets Repair cut the log before a corruption, which gives up
+// acknowledged saves. The Report says which, and nothing is deleted: what is
+// cut is kept in .broken files. Only Repair knows it. Default off.
+func WithCutCorruption() Option {
+	return func(o *options) { o.cutCorruption = true }
+}
+
+func newOptions(opts []Option) (options, error) {
+	o := options{
+		fs:          vfs.OS{},
+		segmentSize: DefaultSegmentSize,
+		slowSync:    DefaultSlowSyncThreshold,
+	}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	if o.segmentSize < MinSegmentSize {
+		return o, fmt.Errorf("%w: segment size of %d bytes, the minimum is %d", ErrInvalidArgument, o.segmentSize, MinSegmentSize)
+	}
+	if o.preallocation < PreallocateZero || o.preallocation > PreallocateNone {
+		return o, fmt.Errorf("%w: unknown preallocation %d", ErrInvalidArgument, o.preallocation)
+	}
+	if o.registry == nil {
+		o.registry = log.DefaultRegistry()
+	}
+	o.registry = o.registry.Clone()
+	return o, nil
+}
+
+// orNop is the logger to use when the caller gave none.
+func orNop(lg *zap.Logger) *zap.Logger {
+	if lg == nil {
+		return zap.NewNop()
+	}
+	return lg
+}

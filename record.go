@@ -1,0 +1,185 @@
+package wal
+
+import (
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+
+	"github.com/seed449c39bc/wal/log"
+	"github.com/seed449c39bc/wal/walpb"
+)
+
+// This file is docs/FORMAT.md sections 2, 3 and 5 as pure functions: bytes in,
+// bytes out, no files.
+
+const (
+	wordSize   = 8   // a frame starts with a length word, at a multiple of 8
+	sectorSize = 512 // what a disk writes whole or not at all
+
+	wordPadded   = 1 << 63
+	wordPadShift = 56
+	wordPadMask  = 7 << wordPadShift
+	wordLenMask  = 1<<56 - 1
+
+	flagSynced byte = 0x01 // every byte before this record was stable before it was written
+	flagCommit byte = 0x02 // the last record of one save
+	flagMask        = flagSynced | flagCommit
+
+	trailerMark = 0xA5
+
+	controlClosed   byte = 0x01
+	controlTruncate byte = 0x02
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// place is where a frame stands: the segment's sequence number and the offset in it.
+type place struct {
+	seq uint64
+	off int64
+}
+
+// What can be wrong with a frame. The texts become the reason of a CorruptionError.
+var (
+	errZeroWord  = errors.New("the length word is zero")
+	errPastEnd   = errors.New("the frame reaches past the end of the segment")
+	errWord      = errors.New("the length word is malformed")
+	errPadding   = errors.New("the padding is not zero")
+	errRecord    = errors.New("the record is malformed")
+	errTrailer   = errors.New("the record's trailer is malformed")
+	errCheck     = errors.New("the record's check does not match its header and place")
+	errChain     = errors.New("the running checksum does not match the data")
+	errNoTrailer = errors.New("a record without a trailer in a sealed segment")
+	errSealed    = errors.New("a record with a trailer in a plain segment")
+)
+
+// frame is one parsed frame. Its data aliases what was parsed.
+type frame struct {
+	typ    log.RecordType
+	crc    uint32
+	data   []byte
+	flags  byte
+	sealed bool
+	size   int64 // length word, record and padding
+}
+
+// commits tells whether a save ends with this record. In a plain segment every record counts as its own.
+func (f frame) commits() bool { return !f.sealed || f.flags&flagCommit != 0 }
+
+// control returns the data of a control record, nil for any other record.
+func (f frame) control() []byte {
+	if f.typ != log.CrcType || !f.sealed || len(f.data) == 0 {
+		return nil
+	}
+	return f.data
+}
+
+// chain returns the running checksum after the record, given the one before it.
+func (f frame) chain(before uint32) uint32 {
+	if f.typ == log.CrcType {
+		return before
+	}
+	return crc32.Update(before, castagnoli, f.data)
+}
+
+func padding(n int64) int64 { return -n & (wordSize - 1) }
+
+func makeWord(n int) uint64 {
+	pad := uint64(padding(int64(n)))
+	if pad == 0 {
+		return uint64(n)
+	}
+	return uint64(n) | wordPadded | pad<<wordPadShift
+}
+
+// wordOK tells whether w is the length word of some record.
+func wordOK(w uint64) bool { return w == makeWord(int(w&wordLenMask)) && w&wordLenMask != 0 }
+
+// frameSize is the size of the frame that a length word claims, be it damaged or not.
+func frameSize(w uint64) int64 {
+	n := int64(w & wordLenMask)
+	return wordSize + n + padding(n)
+}
+
+// checker computes the check of a trailer. Its buffer is there to spare an
+// allocation per record; a checker is for one goroutine.
+type checker struct{ buf []byte }
+
+// sum is the check over a frame's place, its length word and the record's
+// header (together head), its flags and, in a crc record, its data.
+func (c *checker) sum(p place, head []byte, flags byte, control []byte) uint32 {
+	b := binary.LittleEndian.AppendUint64(c.buf[:0], p.seq)
+	b = binary.LittleEndian.AppendUint64(b, uint64(p.off))
+	b = append(append(append(b, head...), flags), control...)
+	c.buf = b
+	return crc32.Checksum(b, castagnoli)
+}
+
+func makeTrailer(check uint32, flags byte) uint64 {
+	return uint64(check) | uint64(flags)<<32 | trailerMark<<56
+}
+
+// parse takes apart the frame in b, which begins at p and has at least the
+// size that its length word claims. All is verified but the chain.
+func (c *checker) parse(b []byte, p place) (frame, error) {
+	w := binary.LittleEndian.Uint64(b)
+	if w == 0 {
+		return frame{}, errZeroWord
+	}
+	if !wordOK(w) {
+		return frame{}, errWord
+	}
+	n := int64(w & wordLenMask)
+	size := frameSize(w)
+	for _, pad := range b[wordSize+n : size] {
+		if pad != 0 {
+			return frame{}, errPadding
+		}
+	}
+	r, header, err := walpb.ParseRecord(b[wordSize : wordSize+n])
+	if err != nil {
+		return frame{}, errRecord
+	}
+	f := frame{typ: log.RecordType(r.Type), crc: r.Crc, data: r.Data, size: size}
+	if r.Trailer == 0 {
+		return f, nil
+	}
+	f.sealed = true
+	f.flags = byte(r.Trailer >> 32)
+	if f.flags&^flagMask != 0 || r.Trailer != makeTrailer(uint32(r.Trailer), f.flags) {
+		return frame{}, errTrailer
+	}
+	var control []byte
+	if f.typ == log.CrcType {
+		control = f.data
+	}
+	if c.sum(p, b[:wordSize+header], f.flags, control) != uint32(r.Trailer) {
+		return frame{}, errCheck
+	}
+	return f, nil
+}
+
+// parseAt is parse for bytes that may hold anything, or end too early.
+func (c *checker) parseAt(b []byte, p place) (frame, error) {
+	if len(b) < wordSize {
+		return frame{}, errPastEnd
+	}
+	if size := frameSize(binary.LittleEndian.Uint64(b)); size > int64(len(b)) {
+		return frame{}, errPastEnd
+	}
+	return c.parse(b, p)
+}
+
+func closedData() []byte { return []byte{controlClosed} }
+
+func truncateData(index uint64) []byte {
+	return binary.LittleEndian.AppendUint64([]byte{controlTruncate}, index)
+}
+
+// parseTruncate returns the index of a TRUNCATE control record's data.
+func parseTruncate(data []byte) (index uint64, ok bool) {
+	if len(data) != wordSize+1 || data[0] != controlTruncate {
+		return 0, false
+	}
+	return binary.LittleEndian.Uint64(data[1:]), true
+}

@@ -1,0 +1,139 @@
+package wal
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/seed449c39bc/wal/internal/vfs"
+)
+
+// TornTail describes bytes behind the last whole save. They belong to a save
+// that was never acknowledged: a crash interrupted it.
+type TornTail struct {
+	Segment string // file name of the segment, without its directory
+	Offset  int64  // where the log ends in it, in bytes
+	Bytes   int64  // from there to the last byte that is not zero
+	Reason  string
+}
+
+// logEnd is where the log ends in its last segment, and what is needed to go on from there.
+type logEnd struct {
+	off    int64 // behind the last save
+	crc    uint32
+	sealed bool
+	closed bool      // the last record is CLOSED
+	synced int64     // offset of the last record that vouches for all before it
+	dirty  int64     // end of the bytes that are not zero
+	torn   *TornTail // nil if nothing was cut off
+	flips  []int64   // bits put back
+}
+
+// findEnd finds where the log ends in its last segment: behind the last save
+// that is whole, unless what follows is damage to something acknowledged, which
+// is a *CorruptionError. It reads the segment once and changes nothing.
+func findEnd(f vfs.File, n segmentName) (logEnd, error) {
+	size, err := f.Size()
+	if err != nil {
+		return logEnd{}, fmt.Errorf("wal: size of segment %s: %w", n, err)
+	}
+	d := &decoder{win: window{f: f, name: n.String(), size: size}, seq: n.seq, exact: true}
+	var end logEnd
+	var synced int64 // of the save being read
+	records := 0
+	for {
+		off := d.off
+		fr, err := d.next()
+		if bad, ok := asBadFrame(err); ok {
+			again, err := end.judge(d, n, bad, records)
+			if err != nil {
+				return logEnd{}, err
+			}
+			if again {
+				continue
+			}
+			break
+		}
+		if err == io.EOF {
+			end.dirty = size
+			break
+		}
+		if err != nil {
+			return logEnd{}, fmt.Errorf("wal: %w", err)
+		}
+		records++
+		if fr.flags&flagSynced != 0 {
+			synced = off
+		}
+		if fr.commits() {
+			closed := len(fr.control()) > 0 && fr.data[0] == controlClosed
+			end = logEnd{off: d.off, crc: d.crc, sealed: d.sealed, closed: closed, synced: synced, flips: d.win.flips}
+		}
+	}
+	if end.torn == nil && end.dirty > end.off {
+		end.torn = &TornTail{Segment: n.String(), Offset: end.off, Bytes: end.dirty - end.off, Reason: "the last save is not complete"}
+	}
+	return end, nil
+}
+
+// judge decides what a place without a valid record means, and notes it. It
+// returns true if a bit was put back and the place should be read again.
+func (end *logEnd) judge(d *decoder, n segmentName, bad *badFrame, records int) (again bool, err error) {
+	// The header was on stable storage before the segment got its name, so damage to it is never a torn write.
+	if end.off == 0 || records < headerRecords {
+		return false, &CorruptionError{Segment: n.String(), Offset: bad.off, Reason: "in the segment's header: " + bad.cause.Error(), cut: place{seq: n.seq}}
+	}
+	data, err := d.win.nonZero(bad.off)
+	if err != nil {
+		return false, fmt.Errorf("wal: %w", err)
+	}
+	t := newTail(place{n.seq, bad.off}, data, d.win.size-bad.off, d.crc, d.sealed)
+	found := t.judge()
+	switch found.verdict {
+	case mended:
+		d.win.flip(found.bit)
+		return true, nil
+	case corrupt:
+		return false, &CorruptionError{Segment: n.String(), Offset: bad.off, Reason: found.reason, cut: place{n.seq, end.off}}
+	}
+	end.dirty = bad.off + int64(len(t.data))
+	if found.verdict == torn {
+		end.torn = &TornTail{Segment: n.String(), Offset: end.off, Bytes: end.dirty - end.off, Reason: found.reason}
+	}
+	return false, nil
+}
+
+// healChunk is how much heal writes at a time, in bytes.
+const healChunk = 1 << 20
+
+// heal makes what findEnd found the durable truth: it writes the bytes from the
+// last SYNCED record to the end once more, zeros behind them, and syncs.
+//
+// The rewriting is for a process that died between its write and its sync, or
+// after a failed sync: the page cache then shows bytes that are not on disk and that
+// no further sync would write, because their pages count as clean.
+//
+// A crash in between leaves each sector as it was or as it is to be. The log's
+// own bytes are the same in both; of the rest some pieces are now zero, which
+// is torn again by the same rows of the table, or no longer there.
+func heal(f vfs.File, n segmentName, end logEnd) error {
+	win := window{f: f, name: n.String(), size: end.off, flips: end.flips}
+	for off := end.synced; off < end.off; off += healChunk {
+		b, err := win.at(off, int(min(healChunk, end.off-off)))
+		if err != nil {
+			return fmt.Errorf("wal: heal: %w", err)
+		}
+		if _, err := f.WriteAt(b, off); err != nil {
+			return fmt.Errorf("wal: heal segment %s: %w", n, err)
+		}
+	}
+	zeros := make([]byte, min(healChunk, max(end.dirty-end.off, 0)))
+	for off := end.off; off < end.dirty; off += int64(len(zeros)) {
+		if _, err := f.WriteAt(zeros[:min(int64(len(zeros)), end.dirty-off)], off); err != nil {
+			return fmt.Errorf("wal: heal segment %s: %w", n, err)
+		}
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("wal: heal segment %s: %w", n, err)
+	}
+	return nil
+}

@@ -1,0 +1,150 @@
+package wal
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/seed449c39bc/wal/log"
+)
+
+// closedBlock is the unit in which the CLOSED record keeps away from data, in
+// bytes: what a disk loses at once.
+const closedBlock = 4096
+
+// Close makes everything that was saved durable, marks the log as closed
+// cleanly, and gives up its locks. A log that failed earlier is closed too, and
+// the failure returned. Closing again returns nil.
+func (w *WAL) Close() error {
+	w.writer.Lock()
+	defer w.writer.Unlock()
+	if w.closed {
+		return nil
+	}
+	w.closed = true
+	err := w.life.err()
+	if err == nil {
+		err = w.markClosed()
+	}
+	w.life.end(ErrClosed)
+	w.pipeline.close()
+	for _, s := range w.segments {
+		if cerr := s.file.Close(); cerr != nil && err == nil {
+			err = fmt.Errorf("wal: close segment %s: %w", s.segmentName, cerr)
+		}
+	}
+	return err
+}
+
+// markClosed ends the log with a CLOSED record in a block that holds nothing
+// else of the log: if the block with the last save is lost later, CLOSED still
+// stands behind it and shows that something is missing. The space between is
+// filled with crc records, which say nothing new, and which are stable before
+// CLOSED is written, because it vouches for them.
+func (w *WAL) markClosed() error {
+	if w.unsynced {
+		if err := w.syncTail(); err != nil {
+			return err
+		}
+	}
+	if !w.tail.sealed || w.closedMark {
+		return nil
+	}
+	border := (w.tail.off + closedBlock - 1) / closedBlock * closedBlock
+	if w.tail.off < border {
+		w.startBatch()
+		for w.enc.end() < border {
+			w.enc.appendBytes(log.CrcType, nil, flagCommit)
+		}
+		if err := w.write(true); err != nil {
+			return err
+		}
+	}
+	w.startBatch()
+	w.enc.appendBytes(log.CrcType, closedData(), flagCommit)
+	return w.write(true)
+}
+
+// startBatch begins a batch at the tail.
+func (w *WAL) startBatch() {
+	w.enc.start(place{w.tailSegment().seq, w.tail.off}, w.tail.crc, w.tail.sealed, !w.unsynced)
+}
+
+// Release releases the locks of segments that hold only entries older than
+// snap, so that Purge can delete them. The segment that holds the snapshot's
+// index is kept, and so is the one that records the snapshot: the log can still be
+// opened at it. Entries in released segments can no longer be read.
+func (w *WAL) Release(snap log.Snapshot) error {
+	if isNil(snap) {
+		return fmt.Errorf("%w: a nil snapshot", ErrInvalidArgument)
+	}
+	w.writer.Lock()
+	defer w.writer.Unlock()
+	if err := w.life.err(); err != nil {
+		return err
+	}
+	i := w.snapshotPosition(snap.GetIndex())
+	for _, s := range w.segments[:i] {
+		if err := s.file.Close(); err != nil {
+			return w.fail("close of a released segment", err)
+		}
+	}
+	w.segments = append([]segment(nil), w.segments[i:]...)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dropBefore(w.segments[0].seq)
+	return nil
+}
+
+// snapshotPosition is the position of the first segment that an open at the
+// snapshot needs.
+func (w *WAL) snapshotPosition(index uint64) int {
+	names := make([]segmentName, len(w.segments))
+	for i, s := range w.segments {
+		names[i] = s.segmentName
+	}
+	i := max(holding(names, index), 0)
+	// After an overwrite below the snapshot its record can stand earlier.
+	if seq, ok := w.snapshotSegment(index); ok {
+		for i > 0 && names[i].seq > seq {
+			i--
+		}
+	}
+	return i
+}
+
+// Purge deletes the segments that are released, oldest first, and returns how
+// many it deleted. Segments before the one that the log was opened at count
+// as released.
+func (w *WAL) Purge() (removed int, err error) {
+	w.purging.Lock()
+	defer w.purging.Unlock()
+	w.writer.Lock()
+	if err := w.life.err(); err != nil {
+		w.writer.Unlock()
+		return 0, err
+	}
+	first := w.segments[0].seq
+	w.writer.Unlock()
+	names, err := listSegments(w.fs, w.dir)
+	if err != nil {
+		return 0, err
+	}
+	for _, n := range names {
+		if n.seq >= first {
+			break
+		}
+		if err := w.fs.Remove(filepath.Join(w.dir, n.String())); err != nil {
+			return removed, fmt.Errorf("wal: purge: %w", err)
+		}
+		// Each removal is made durable before the next one: a crash must not
+		// bring back a segment without its successor.
+		if err := w.fs.SyncDir(w.dir); err != nil {
+			return removed, w.fail("sync of the directory", err)
+		}
+		removed++
+		if purged := w.opts.listener.Purged; purged != nil {
+			purged(n.String())
+		}
+	}
+	return removed, nil
+}

@@ -1,0 +1,131 @@
+package wal
+
+import (
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"slices"
+
+	"github.com/seed449c39bc/wal/internal/vfs"
+	"github.com/seed449c39bc/wal/log"
+)
+
+// segmentName is the name of a segment: its number, and the index that the first
+// entry in it has unless that entry overwrites earlier ones.
+type segmentName struct{ seq, index uint64 }
+
+func (n segmentName) String() string { return fmt.Sprintf("%016x-%016x.wal", n.seq, n.index) }
+
+// before is the last entry or snapshot index when the segment was begun.
+func (n segmentName) before() uint64 { return max(n.index, 1) - 1 }
+
+func parseSegmentName(s string) (n segmentName, ok bool) {
+	if _, err := fmt.Sscanf(s, "%016x-%016x.wal", &n.seq, &n.index); err != nil {
+		return n, false
+	}
+	return n, n.String() == s
+}
+
+// segment is a segment that this process holds the lock of.
+type segment struct {
+	segmentName
+	file vfs.File
+}
+
+// listSegments returns the segments of a directory by number. Other files are none of its business.
+func listSegments(fsys vfs.FS, dir string) ([]segmentName, error) {
+	files, err := fsys.List(dir)
+	if err != nil {
+		return nil, fmt.Errorf("wal: list segments: %w", err)
+	}
+	var names []segmentName
+	for _, f := range files { // the order of the names is the order of the numbers
+		if n, ok := parseSegmentName(f); ok {
+			names = append(names, n)
+		}
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("wal: no log in %s: %w", dir, fs.ErrNotExist)
+	}
+	return names, nil
+}
+
+// holding returns the position of the segment at which a reader of the entries
+// above index has to begin, and -1 if that one is gone. All entries above index
+// that are still in the log stand there or later: when a segment is begun, every
+// index from its name's on is still free.
+func holding(names []segmentName, index uint64) int {
+	for i := len(names) - 1; i >= 0; i-- {
+		if names[i].index <= index {
+			return i
+		}
+	}
+	return -1
+}
+
+// header is what the first records of a segment say.
+type header struct {
+	name     segmentName
+	crc      uint32 // running checksum before the segment
+	metadata []byte
+	state    []byte // nil: none was ever saved
+	snapshot []byte // of the first segment
+	sealed   bool
+}
+
+// encode starts a batch with the header. It is the first save of the segment.
+func (h header) encode(e *encoder) {
+	e.start(place{seq: h.name.seq}, h.crc, h.sealed, true)
+	e.appendBytes(log.CrcType, nil, 0)
+	switch {
+	case h.name.seq == 0:
+		e.appendBytes(log.MetadataType, h.metadata, 0)
+		e.appendBytes(log.SnapshotType, h.snapshot, flagCommit)
+	case h.state != nil:
+		e.appendBytes(log.MetadataType, h.metadata, 0)
+		e.appendBytes(log.StateType, h.state, flagCommit)
+	default:
+		e.appendBytes(log.MetadataType, h.metadata, flagCommit)
+	}
+}
+
+// install makes a prepared file the segment that h describes, durably: the
+// header is on stable storage before the name appears, so a segment with a name has
+// a whole header whatever crash comes, and the name is before install returns,
+// so nothing that is saved in it can vanish with it. The encoder is left behind
+// the header.
+func (h header) install(fsys vfs.FS, dir string, f vfs.File, tmp string, e *encoder) (segment, error) {
+	h.encode(e)
+	if _, err := f.WriteAt(e.buf, 0); err != nil {
+		return segment{}, fmt.Errorf("write segment header: %w", err)
+	}
+	if err := f.Sync(); err != nil {
+		return segment{}, fmt.Errorf("sync segment header: %w", err)
+	}
+	if err := fsys.Rename(tmp, filepath.Join(dir, h.name.String())); err != nil {
+		return segment{}, fmt.Errorf("name segment: %w", err)
+	}
+	if err := fsys.SyncDir(dir); err != nil {
+		return segment{}, fmt.Errorf("sync log directory: %w", err)
+	}
+	return segment{h.name, f}, nil
+}
+
+var tmpPattern = regexp.MustCompile(`^[0-9]+\.tmp$`)
+
+// removeTemporary removes what crashes left of segments being prepared. Only the
+// holder of the last segment's lock may: the files may be another writer's.
+func removeTemporary(fsys vfs.FS, dir string) error {
+	files, err := fsys.List(dir)
+	if err != nil {
+		return fmt.Errorf("wal: list leftovers: %w", err)
+	}
+	files = slices.DeleteFunc(files, func(f string) bool { return !tmpPattern.MatchString(f) })
+	for _, f := range files {
+		if err := fsys.Remove(filepath.Join(dir, f)); err != nil {
+			return fmt.Errorf("wal: remove leftover: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package wal
+
+import (
+	"fmt"
+
+	"github.com/seed449c39bc/wal/log"
+)
+
+// start is where an open begins to read: at a snapshot, or at the oldest
+// segment there is. It is for one open.
+type start struct {
+	snap     log.Snapshot // nil: the oldest segment
+	oldest   bool         // read from the oldest segment whatever the snapshot's index
+	skipped  bool         // the segments picked are not all there are
+	found    bool
+	mismatch error
+}
+
+func startAt(snap log.Snapshot) *start {
+	if isNil(snap) {
+		snap = nil
+	}
+	return &start{snap: snap}
+}
+
+// index is the index of the snapshot, 0 without one.
+func (s *start) index() uint64 {
+	if s.snap == nil {
+		return 0
+	}
+	return s.snap.GetIndex()
+}
+
+// pick chooses the first segment to read.
+func (s *start) pick(names []segmentName) (int, error) {
+	s.found, s.mismatch, s.skipped = false, nil, false
+	if s.snap == nil || s.oldest {
+		return 0, nil
+	}
+	i := holding(names, s.index())
+	if i < 0 {
+		return 0, fmt.Errorf("%w: index %d, the oldest segment is %s; see ValidSnapshots", ErrSnapshotNotFound, s.index(), names[0])
+	}
+	s.skipped = i > 0
+	return i, nil
+}
+
+// loader returns a loader that looks for the snapshot.
+func (s *start) loader(o options, dir string) *loader {
+	l := &loader{fs: o.fs, dir: dir, registry: o.registry}
+	if s.snap != nil {
+		l.onSnapshot = func(recorded log.Snapshot) {
+			is, err := isSnapshot(recorded, s.snap)
+			s.found = s.found || is
+			if err != nil {
+				s.mismatch = err
+			}
+		}
+	}
+	return l
+}
+
+// retry tells whether the load has to be done again from the oldest segment.
+// It has when the snapshot was not found and earlier segments were left out: a log
+// that was overwritten below the snapshot goes on in a segment whose name has a
+// lower index, and the snapshot's record stands before that segment.
+func (s *start) retry() bool {
+	if s.snap == nil || s.found || !s.skipped {
+		return false
+	}
+	s.oldest = true
+	return true
+}
+
+// check tells whether what was loaded is the log from the snapshot on.
+func (s *start) check(ld *loaded) error {
+	switch {
+	case s.snap == nil:
+		return nil
+	case !s.found && s.mismatch != nil:
+		return s.mismatch
+	case !s.found:
+		return fmt.Errorf("%w: index %d; see ValidSnapshots", ErrSnapshotNotFound, s.index())
+	case ld.last > s.index() && ld.first() > s.index()+1:
+		return fmt.Errorf("%w: the log goes on at entry %d behind the snapshot at %d, because of a later snapshot: open it there; see ValidSnapshots",
+			ErrIndexGap, ld.first(), s.index())
+	}
+	return nil
+}

@@ -1,0 +1,166 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/seed449c39bc/wal/log"
+)
+
+// WAL is a log that is open for appending and reading. All methods are safe
+// for concurrent use; saves take effect in the order in which they get the
+// writer's lock. Exactly one WAL, in all processes, can have a log open.
+//
+// After the first write or sync that fails, every call returns that failure,
+// as an [ErrFailed]; after Close, every call returns [ErrClosed].
+type WAL struct {
+	view // the reading half, and the contents, which change only under writer
+
+	lg   *zap.Logger
+	opts options
+
+	writer     sync.Mutex // guards what follows; held during a save's I/O
+	segments   []segment  // whose locks are held, by number; the last one is appended to
+	tail       tailEnd
+	unsynced   bool // bytes were written since the last sync
+	closedMark bool // the log ends with a CLOSED record
+	closed     bool
+	enc        encoder
+	noted      noted
+	pipeline   filePipeline
+	stats      Stats
+
+	purging sync.Mutex // one Purge at a time; taken without writer
+}
+
+// Stats are counters of one WAL since it was opened, and its size now.
+type Stats struct {
+	Segments    int    // segments whose locks are held
+	TailSegment string // file name of the one that is appended to
+	TailBytes   int64  // bytes in it
+	FirstIndex  uint64 // as FirstIndex and LastIndex return them
+	LastIndex   uint64
+
+	Saves        uint64 // saves that returned nil
+	Entries      uint64 // entries in them
+	BytesWritten uint64 // bytes of their frames
+	Syncs        uint64 // syncs of the tail
+	SyncTime     time.Duration
+	MaxSyncTime  time.Duration
+	Cuts         uint64 // changes to a new segment
+}
+
+func (w *WAL) tailSegment() segment { return w.segments[len(w.segments)-1] }
+
+// Save saves the entries and then the state, as one: it returns nil once both
+// are on stable storage, and after a crash either all of it is there or nothing.
+// Either may be nil; of both nil nothing is saved. A state that has IsEmpty and
+// is empty is left out. A state alone, of a type that has MustSync, may be saved
+// without a sync, when MustSync allows it.
+//
+// The first entry's index is at most LastIndex+1, each further one's at most
+// one more than that of the one before; else the error is [ErrIndexGap]. An
+// entry whose index is not above the last one replaces it and all after it,
+// also at or below the snapshot. Index 0 is refused. When an error is not
+// [ErrFailed], nothing was written and the log goes on.
+func (w *WAL) Save(st log.HardState, ents []log.LogEntry) error {
+	s := save{ents: ents}
+	if st != nil {
+		if isNil(st) {
+			return fmt.Errorf("%w: a nil pointer as a state; pass nil to save none", ErrInvalidArgument)
+		}
+		if e, ok := st.(log.EmptyState); !ok || !e.IsEmpty() {
+			s.st = st
+		}
+	}
+	if s.records() == 0 {
+		return w.life.err()
+	}
+	return w.commit(&s)
+}
+
+// SaveState is Save of a state alone.
+func (w *WAL) SaveState(st log.HardState) error { return w.Save(st, nil) }
+
+// SaveEntry is Save of entries alone.
+func (w *WAL) SaveEntry(ents []log.LogEntry) error { return w.Save(nil, ents) }
+
+// SaveSnap records durably that the state machine has a snapshot at an index,
+// so that the log can be opened there. The snapshot itself is saved elsewhere,
+// before this call. One above LastIndex, as a follower receives it, lets the log
+// go on behind it: entries before it can then no longer be read.
+func (w *WAL) SaveSnap(snap log.Snapshot) error {
+	if isNil(snap) {
+		return fmt.Errorf("%w: a nil snapshot", ErrInvalidArgument)
+	}
+	return w.commit(&save{snap: snap})
+}
+
+// TruncateBack drops the entries above index, durably. If there are none,
+// nothing is written. In a log opened with WithEtcdFormat it is refused with
+// errors.ErrUnsupported, because that format has no record for it.
+func (w *WAL) TruncateBack(index uint64) error {
+	w.writer.Lock()
+	defer w.writer.Unlock()
+	if err := w.life.err(); err != nil {
+		return err
+	}
+	if w.opts.etcdFormat {
+		return fmt.Errorf("wal: truncate a log in etcd format: %w; save an entry over the ones to drop", errors.ErrUnsupported)
+	}
+	if index >= w.last {
+		return nil
+	}
+	if !w.tail.sealed { // etcd wrote it; the next segment is ours
+		if err := w.cut(); err != nil {
+			return err
+		}
+	}
+	return w.commitLocked(&save{truncate: truncateData(index)})
+}
+
+// A Pending is a save that has its place in the order of saves.
+type Pending struct{ err error }
+
+// Wait returns when the save is durable, or with the error that kept it from
+// being so. It may be called more than once and from several goroutines.
+func (p *Pending) Wait() error { return p.err }
+
+// Append is Save in two halves: it returns once the save has its place in the
+// order of saves, and Wait returns once it is durable. An error of Append means that
+// nothing was or will be written. The state and the entries must not be changed
+// before Wait has returned.
+func (w *WAL) Append(st log.HardState, ents []log.LogEntry) (*Pending, error) {
+	if err := w.Save(st, ents); err != nil {
+		return nil, err
+	}
+	return &Pending{}, nil
+}
+
+// Sync puts everything that was saved on stable storage. It is only needed
+// with WithNoSync, or after saves of a state whose MustSync said no.
+func (w *WAL) Sync() error {
+	w.writer.Lock()
+	defer w.writer.Unlock()
+	if err := w.life.err(); err != nil || !w.unsynced {
+		return err
+	}
+	return w.syncTail()
+}
+
+// Stats returns the counters of this WAL.
+func (w *WAL) Stats() Stats {
+	w.writer.Lock()
+	defer w.writer.Unlock()
+	s := w.stats
+	s.Segments = len(w.segments)
+	s.FirstIndex, s.LastIndex = w.first(), w.last
+	if len(w.segments) > 0 {
+		s.TailSegment, s.TailBytes = w.tailSegment().String(), w.tail.off
+	}
+	return s
+}

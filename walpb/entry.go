@@ -1,0 +1,104 @@
+package walpb
+
+import (
+	"bytes"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// EntryType is what an entry's data is for.
+type EntryType int32
+
+// The entry types of etcd's raftpb.
+const (
+	EntryNormal       EntryType = 0
+	EntryConfChange   EntryType = 1
+	EntryConfChangeV2 EntryType = 2
+)
+
+// Entry is the default log entry. It is encoded as etcd's raftpb.Entry is.
+//
+// Its methods do not change it, but for Unmarshal; those that only read are safe
+// for concurrent use.
+type Entry struct {
+	Type  EntryType
+	Term  uint64
+	Index uint64
+	Data  []byte // nil is not written, empty is, and each is read back as it was
+}
+
+// GetIndex returns the entry's index, 0 for a nil entry.
+func (e *Entry) GetIndex() uint64 {
+	if e == nil {
+		return 0
+	}
+	return e.Index
+}
+
+// GetTerm returns the entry's term, 0 for a nil entry.
+func (e *Entry) GetTerm() uint64 {
+	if e == nil {
+		return 0
+	}
+	return e.Term
+}
+
+// Size is the exact size of the encoded entry in bytes.
+func (e *Entry) Size() (n int) {
+	if e == nil {
+		return 0
+	}
+	n = sizeVarint(uint64(e.Type)) + sizeVarint(e.Term) + sizeVarint(e.Index)
+	if e.Data != nil {
+		n += 1 + protowire.SizeBytes(len(e.Data))
+	}
+	return n
+}
+
+// AppendBinary appends the encoded entry to b. It allocates only when b has not
+// room for Size bytes more. It fails on a nil entry alone.
+func (e *Entry) AppendBinary(b []byte) ([]byte, error) {
+	if e == nil {
+		return b, errNil
+	}
+	b = appendVarint(b, 1, uint64(e.Type))
+	b = appendVarint(b, 2, e.Term)
+	b = appendVarint(b, 3, e.Index)
+	if e.Data != nil {
+		b = protowire.AppendTag(b, 4, protowire.BytesType)
+		b = protowire.AppendBytes(b, e.Data)
+	}
+	return b, nil
+}
+
+// Marshal returns the encoded entry. It fails on a nil entry alone.
+func (e *Entry) Marshal() (data []byte, err error) {
+	return e.AppendBinary(make([]byte, 0, e.Size()))
+}
+
+// Unmarshal replaces the entry by the one encoded in data, which it does not
+// keep. After an error, an ErrMalformed, the entry is as it was.
+func (e *Entry) Unmarshal(data []byte) error {
+	var m Entry
+	f := fields{message: "Entry", rest: data}
+	for f.next() {
+		switch f.num {
+		case 1:
+			m.Type = EntryType(f.varint("Type"))
+		case 2:
+			m.Term = f.varint("Term")
+		case 3:
+			m.Index = f.varint("Index")
+		case 4:
+			m.Data = f.bytes("Data")
+		default:
+			f.skip()
+		}
+	}
+	if f.err != nil {
+		return f.err
+	}
+	m.Data = bytes.Clone(m.Data)
+	*e = m
+	return nil
+}

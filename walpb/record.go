@@ -1,0 +1,132 @@
+package walpb
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// ErrMalformed is wrapped by every error that decoding returns: the bytes are
+// not an encoding of the message.
+var ErrMalformed = errors.New("walpb: malformed message")
+
+// Recovery tries ParseRecord at offset after offset, so its errors are made once.
+var (
+	errRecordType    = fmt.Errorf("%w: Record: no valid type field at its start", ErrMalformed)
+	errRecordCrc     = fmt.Errorf("%w: Record: no valid crc field behind the type", ErrMalformed)
+	errRecordData    = fmt.Errorf("%w: Record: the data field's length is not valid", ErrMalformed)
+	errRecordTrailer = fmt.Errorf("%w: Record: the trailer is cut short or zero", ErrMalformed)
+	errRecordRest    = fmt.Errorf("%w: Record: unexpected bytes behind its fields", ErrMalformed)
+)
+
+// The tags of a Record's fields. Each is one byte.
+const (
+	tagRecordType    = 1<<3 | byte(protowire.VarintType)
+	tagRecordCrc     = 2<<3 | byte(protowire.VarintType)
+	tagRecordData    = 3<<3 | byte(protowire.BytesType)
+	tagRecordTrailer = 4<<3 | byte(protowire.Fixed64Type)
+)
+
+// TrailerSize is the size of the trailer field in bytes: its tag and eight bytes.
+const TrailerSize = 9
+
+// Record is one decoded record.
+type Record struct {
+	Type    int64
+	Crc     uint32 // running CRC-32C
+	Data    []byte // nil when the field is absent; aliases the bytes that were parsed
+	Trailer uint64 // 0 when the field is absent
+}
+
+// AppendRecordHeader appends all of a record that comes before its payload: the
+// fields type and crc, and the data field's tag and length. A negative dataLen
+// leaves the data field out. Payload and trailer are for the caller to append.
+func AppendRecordHeader(b []byte, typ int64, crc uint32, dataLen int) []byte {
+	b = append(b, tagRecordType)
+	b = protowire.AppendVarint(b, uint64(typ))
+	b = append(b, tagRecordCrc)
+	b = protowire.AppendVarint(b, uint64(crc))
+	if dataLen < 0 {
+		return b
+	}
+	b = append(b, tagRecordData)
+	return protowire.AppendVarint(b, uint64(dataLen))
+}
+
+// RecordHeaderSize is the number of bytes that AppendRecordHeader appends.
+func RecordHeaderSize(typ int64, crc uint32, dataLen int) int {
+	n := 1 + protowire.SizeVarint(uint64(typ)) + 1 + protowire.SizeVarint(uint64(crc))
+	if dataLen < 0 {
+		return n
+	}
+	return n + 1 + protowire.SizeVarint(uint64(dataLen))
+}
+
+// AppendTrailer appends the trailer field, TrailerSize bytes.
+func AppendTrailer(b []byte, trailer uint64) []byte {
+	b = append(b, tagRecordTrailer)
+	return binary.LittleEndian.AppendUint64(b, trailer)
+}
+
+// ParseRecord parses exactly b, and only the one encoding that a record has:
+// its fields in ascending order, each at most once, type and crc always there,
+// varints of minimal length, a crc below 2^32, no trailer of value 0, nothing
+// behind. So no two byte strings parse to the same record, and a changed bit
+// cannot hide in how a record is encoded.
+//
+// header is the number of bytes before the payload or, without a data field,
+// before the trailer or the end. An error is an ErrMalformed. ParseRecord does
+// not allocate.
+func ParseRecord(b []byte) (r Record, header int, err error) {
+	typ, n := consumeRecordVarint(b, tagRecordType)
+	if n < 0 {
+		return Record{}, 0, errRecordType
+	}
+	crc, m := consumeRecordVarint(b[n:], tagRecordCrc)
+	if m < 0 || crc > math.MaxUint32 {
+		return Record{}, 0, errRecordCrc
+	}
+	r.Type, r.Crc = int64(typ), uint32(crc)
+	header = n + m
+	rest := b[header:]
+	if len(rest) > 0 && rest[0] == tagRecordData {
+		size, n := consumeRecordVarint(rest, tagRecordData)
+		if n < 0 || size > uint64(len(rest)-n) {
+			return Record{}, 0, errRecordData
+		}
+		header += n
+		end := n + int(size)
+		r.Data = rest[n:end:end]
+		rest = rest[end:]
+	}
+	if len(rest) == 0 {
+		return r, header, nil
+	}
+	if rest[0] != tagRecordTrailer || len(rest) > TrailerSize {
+		return Record{}, 0, errRecordRest
+	}
+	if len(rest) == TrailerSize {
+		r.Trailer = binary.LittleEndian.Uint64(rest[1:])
+	}
+	if r.Trailer == 0 {
+		return Record{}, 0, errRecordTrailer
+	}
+	return r, header, nil
+}
+
+// consumeRecordVarint consumes a field's tag and a varint of minimal length. n
+// is the size of both, negative if they are not what b starts with.
+func consumeRecordVarint(b []byte, tag byte) (v uint64, n int) {
+	if len(b) < 2 || b[0] != tag {
+		return 0, -1
+	}
+	v, n = protowire.ConsumeVarint(b[1:])
+	// A varint is minimal unless its last byte adds nothing.
+	if n < 0 || n > 1 && b[n] == 0 {
+		return 0, -1
+	}
+	return v, 1 + n
+}

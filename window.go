@@ -1,0 +1,96 @@
+package wal
+
+import (
+	"fmt"
+	"io"
+)
+
+// readSize is how much a window reads at a time, in bytes.
+const readSize = 256 << 10
+
+// window gives the bytes of a file in order through one buffer, with the bits
+// put back that recovery found flipped (docs/FORMAT.md 7, row 3).
+type window struct {
+	f     io.ReaderAt
+	name  string
+	size  int64 // bytes that may be read
+	buf   []byte
+	off   int64 // where buf stands in the file
+	flips []int64
+}
+
+// at returns n bytes from off on, valid until the next call. They must lie
+// within the window's size: so no damaged length makes it allocate more than
+// the file holds.
+func (w *window) at(off int64, n int) ([]byte, error) {
+	if off < w.off || off+int64(n) > w.off+int64(len(w.buf)) {
+		if err := w.fill(off, n); err != nil {
+			return nil, err
+		}
+	}
+	start := off - w.off
+	return w.buf[start : start+int64(n) : start+int64(n)], nil
+}
+
+func (w *window) fill(off int64, n int) error {
+	want := int(min(int64(max(n, readSize)), w.size-off))
+	if want < n {
+		return fmt.Errorf("read %d bytes of segment %s at offset %d: %w", n, w.name, off, io.ErrUnexpectedEOF)
+	}
+	if cap(w.buf) < want {
+		w.buf = make([]byte, want)
+	}
+	w.buf = w.buf[:want]
+	w.off = off
+	if got, err := w.f.ReadAt(w.buf, off); got < want {
+		w.buf = w.buf[:0]
+		return fmt.Errorf("read %d bytes of segment %s at offset %d: %w", want, w.name, off, err)
+	}
+	for _, bit := range w.flips {
+		if i := bit/8 - off; i >= 0 && i < int64(want) {
+			w.buf[i] ^= 1 << (bit % 8)
+		}
+	}
+	return nil
+}
+
+// flip turns one bit of all that is read from now on. Bits count from the start of
+// the file, from the least significant one of each byte.
+func (w *window) flip(bit int64) {
+	w.flips = append(w.flips, bit)
+	w.buf = w.buf[:0]
+}
+
+// nonZero returns the bytes from off to the last one of the file that is not
+// zero. Zeros at the end cost no memory.
+func (w *window) nonZero(off int64) ([]byte, error) {
+	var out []byte
+	zeros := 0 // seen behind out, not yet in it
+	for off < w.size {
+		n := int(min(readSize, w.size-off))
+		b, err := w.at(off, n)
+		if err != nil {
+			return nil, err
+		}
+		used := trimZeros(b)
+		if len(used) > 0 {
+			out = append(append(out, make([]byte, zeros)...), used...)
+			zeros = 0
+		}
+		zeros += n - len(used)
+		off += int64(n)
+	}
+	return out, nil
+}
+
+// trimZeros cuts the zeros off the end of b.
+func trimZeros(b []byte) []byte {
+	n := len(b)
+	for n >= wordSize && [wordSize]byte(b[n-wordSize:n]) == [wordSize]byte{} {
+		n -= wordSize
+	}
+	for n > 0 && b[n-1] == 0 {
+		n--
+	}
+	return b[:n]
+}
