@@ -146,7 +146,7 @@ func (w *WAL) mayWait(s *save) bool {
 	if w.state == nil {
 		return !st.MustSync(nil)
 	}
-	prev, err := w.decodeState(w.state)
+	prev, err := decodeState(w.registry, w.state)
 	return err == nil && !st.MustSync(prev)
 }
 

@@ -92,6 +92,23 @@ func checkIndex(i, last uint64) error {
 	return nil
 }
 
+// checkState makes sure that the state can be decoded.
+func (c *contents) checkState(reg *log.Registry) error {
+	if _, err := decodeState(reg, c.state); err != nil {
+		return fmt.Errorf("wal: state saved last: %w", err)
+	}
+	return nil
+}
+
+// decodeState returns the encoded state, an empty one for nil.
+func decodeState(reg *log.Registry, data []byte) (log.HardState, error) {
+	st := reg.NewState()
+	if data == nil {
+		return st, nil
+	}
+	return st, decodeInto(st, log.StateType, data)
+}
+
 // isNil tells whether a record is missing, be it an untyped nil or a nil pointer.
 func isNil(rec any) bool {
 	v := reflect.ValueOf(rec)

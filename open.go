@@ -43,6 +43,9 @@ func Open(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) (*WAL, 
 	if err == nil {
 		err = start.check(ld)
 	}
+	if err == nil {
+		err = ld.checkState(o.registry)
+	}
 	if err != nil {
 		closeAll(held)
 		return nil, asReadOnly(err)
@@ -124,9 +127,6 @@ func closeAll(held []segment) {
 // recover makes what was loaded durable and the log ready for appending. Nothing
 // on disk was changed before, and nothing is if the log is corrupt.
 func (w *WAL) recover(ld *loaded) error {
-	if err := w.checkState(); err != nil {
-		return err
-	}
 	if err := removeTemporary(w.fs, w.dir); err != nil {
 		return err
 	}

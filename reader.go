@@ -42,6 +42,9 @@ func OpenForRead(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) 
 	if err == nil {
 		err = start.check(ld)
 	}
+	if err == nil {
+		err = ld.checkState(o.registry)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +53,7 @@ func OpenForRead(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) 
 	if t := ld.end.torn; t != nil {
 		orNop(lg).Warn("the log has a torn tail, which is passed over", tornFields(*t)...)
 	}
-	return r, r.checkState()
+	return r, nil
 }
 
 // Close ends the use of the reader; iterators in flight end with [ErrClosed]. It always returns nil.
@@ -77,15 +80,6 @@ func (v *view) init(o options, dir string, ld *loaded, s *start) {
 	v.from = s.index()
 }
 
-// checkState makes sure that the state and the snapshot can be decoded, so that
-// their getters need not fail.
-func (v *view) checkState() error {
-	if _, err := v.decodeState(v.state); err != nil {
-		return fmt.Errorf("wal: last state of %s: %w", v.dir, err)
-	}
-	return nil
-}
-
 // life says whether a log may be used, and if not, why not.
 type life struct{ over atomic.Pointer[error] }
 
@@ -109,7 +103,7 @@ func (v *view) ReadAll() (metadata []byte, st log.HardState, ents []log.LogEntry
 	}
 	v.mu.RLock()
 	lo, hi := max(v.first(), v.from+1), v.last+1
-	st, err = v.decodeState(v.state)
+	st, err = decodeState(v.registry, v.state)
 	var found []extent
 	if lo < hi {
 		found = v.index.find(lo, hi)
@@ -179,7 +173,7 @@ func (v *view) Metadata() []byte { return v.metadata }
 func (v *view) State() log.HardState {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	st, err := v.decodeState(v.state)
+	st, err := decodeState(v.registry, v.state)
 	if err != nil { // it could be encoded, but not be decoded again
 		return v.registry.NewState()
 	}
@@ -196,14 +190,6 @@ func (v *view) Snapshot() log.Snapshot {
 		return v.registry.NewSnapshot()
 	}
 	return snap
-}
-
-func (v *view) decodeState(data []byte) (log.HardState, error) {
-	st := v.registry.NewState()
-	if data == nil {
-		return st, nil
-	}
-	return st, decodeInto(st, log.StateType, data)
 }
 
 // locate returns the extents of the entries [lo, hi).

@@ -46,7 +46,7 @@ func findEnd(f vfs.File, n segmentName) (logEnd, error) {
 		if bad, ok := asBadFrame(err); ok {
 			again, err := end.judge(d, n, bad, records)
 			if err != nil {
-				return logEnd{}, err
+				return end, err
 			}
 			if again {
 				continue

@@ -1,0 +1,93 @@
+package wal
+
+import (
+	"errors"
+
+	"go.uber.org/zap"
+
+	"github.com/seed449c39bc/wal/log"
+)
+
+// Report says what Verify or Repair found in a log, and what Repair did.
+type Report struct {
+	Segments   int    // segments there are; after Repair, those that are left
+	Records    int    // intact records, those of segment headers included
+	FirstIndex uint64 // lowest entry index that can be read; LastIndex+1 if there is none
+	LastIndex  uint64 // index of the last entry, or of a later snapshot
+
+	// Torn is the torn tail that was found, nil if there was none. Open would
+	// heal it; Repair has.
+	Torn *TornTail
+	// Corruption is the first damage that was found, nil if there was none. When
+	// Repair has cut the log there, the entries that it names as at stake are lost.
+	Corruption *CorruptionError
+	// Broken are the names of the files in which Repair kept what it cut.
+	Broken []string
+}
+
+func newReport(ld *loaded) *Report {
+	return &Report{
+		Segments: len(ld.names), Records: ld.records,
+		FirstIndex: ld.first(), LastIndex: ld.last,
+		Torn: ld.end.torn,
+	}
+}
+
+// Verify reads the whole log in dir, from its oldest segment on, and checks
+// every record: form, checksums, place, order, and that its type can decode it.
+// It takes no lock and changes nothing; a writer may be using the log. A torn
+// tail is no error, and stands in the report. If the log is corrupt the error is a
+// [*CorruptionError], and the report tells of what stands before the damage.
+func Verify(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
+	o, err := newOptions(opts)
+	if err != nil {
+		return nil, err
+	}
+	l := &loader{fs: o.fs, dir: dir, registry: o.registry}
+	ld, err := l.loadUnlocked(func([]segmentName) (int, error) { return 0, nil })
+	if ld == nil {
+		return nil, err
+	}
+	report := newReport(ld)
+	if errors.As(err, &report.Corruption) {
+		report.Torn = nil
+		orNop(lg).Warn("the log is corrupt", zap.String("dir", dir), zap.Error(err))
+	}
+	if err == nil {
+		err = ld.checkState(o.registry)
+	}
+	return report, err
+}
+
+// ValidSnapshots returns the snapshots recorded in the log in dir whose index
+// is at most the last committed one, oldest first, from the oldest segment on. A
+// new log holds one with index 0. A state machine opens the log at the newest
+// of them that it still has. It takes no lock and changes nothing.
+func ValidSnapshots(lg *zap.Logger, dir string, opts ...Option) ([]log.Snapshot, error) {
+	o, err := newOptions(opts)
+	if err != nil {
+		return nil, err
+	}
+	var all []log.Snapshot
+	l := &loader{fs: o.fs, dir: dir, registry: o.registry}
+	l.onSnapshot = func(s log.Snapshot) { all = append(all, s) }
+	ld, err := l.loadUnlocked(func([]segmentName) (int, error) {
+		all = nil
+		return 0, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	st, err := decodeState(o.registry, ld.state)
+	if err != nil {
+		return nil, err
+	}
+	var valid []log.Snapshot
+	for _, s := range all {
+		if s.GetIndex() <= st.GetCommitted() {
+			valid = append(valid, s)
+		}
+	}
+	orNop(lg).Debug("snapshots in the log", zap.String("dir", dir), zap.Int("recorded", len(all)), zap.Int("valid", len(valid)))
+	return valid, nil
+}
