@@ -160,4 +160,3 @@ func isSnapshot(recorded, wanted log.Snapshot) (bool, error) {
 	}
 	return true, nil
 }
-

@@ -56,7 +56,7 @@ func fits(t, want reflect.Type, required []method) error {
 		return lacking(t, want, required)
 	}
 	if elem := receiver(t); losesAll(elem) {
-		return fmt.Errorf("Unmarshal works on a copy of a new %s, so whatever it decodes is lost; declare it on *%s and pass a pointer", elem, elem)
+		return fmt.Errorf("what Unmarshal decodes would be lost, as it works on a copy of a new %s; declare it on *%s and pass a pointer", elem, elem)
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 // Types that do not fit. Each has the two methods of RecordData, or the compiler
 // would refuse it.
 
-type bare struct{ n int }
+type bare struct{}
 
 func (*bare) Marshal() ([]byte, error) { return nil, nil }
 func (*bare) Unmarshal([]byte) error   { return nil }
@@ -26,7 +26,7 @@ func (*wrongSignatures) GetCommitted() uint64   { return 0 }
 func (*wrongSignatures) Reset() error           { return nil }
 
 // halfByValue has by value only what a RecordData must have.
-type halfByValue struct{ n int }
+type halfByValue struct{}
 
 func (halfByValue) Marshal() ([]byte, error) { return nil, nil }
 func (halfByValue) Unmarshal([]byte) error   { return nil }
@@ -36,14 +36,11 @@ func (*halfByValue) Size() int               { return 0 }
 type byValue struct{ n uint64 }
 
 func (byValue) Marshal() ([]byte, error) { return nil, nil }
-func (v byValue) Unmarshal(b []byte) error {
-	v.n = uint64(len(b))
-	return nil
-}
-func (v byValue) GetIndex() uint64     { return v.n }
-func (v byValue) GetCommitted() uint64 { return v.n }
-func (v byValue) Size() int            { return 0 }
-func (v byValue) Reset()               {}
+func (byValue) Unmarshal([]byte) error   { return nil }
+func (v byValue) GetIndex() uint64       { return v.n }
+func (v byValue) GetCommitted() uint64   { return v.n }
+func (byValue) Size() int                { return 0 }
+func (byValue) Reset()                   {}
 
 type number uint64
 
@@ -97,15 +94,15 @@ func TestRegisterPanicsSayingWhatIsWrong(t *testing.T) {
 		{"value whose pointer has the methods", EntryType, halfByValue{},
 			"log: Register(EntryType, log.halfByValue): missing methods GetIndex() uint64, Size() int; *log.halfByValue has all methods: pass a pointer"},
 		{"value that is decoded into a copy", EntryType, byValue{},
-			"log: Register(EntryType, log.byValue): Unmarshal works on a copy of a new log.byValue, so whatever it decodes is lost; declare it on *log.byValue and pass a pointer"},
+			"log: Register(EntryType, log.byValue): what Unmarshal decodes would be lost, as it works on a copy of a new log.byValue; declare it on *log.byValue and pass a pointer"},
 		{"pointer that is decoded into a copy", StateType, &byValue{},
-			"log: Register(StateType, *log.byValue): Unmarshal works on a copy of a new log.byValue, so whatever it decodes is lost; declare it on *log.byValue and pass a pointer"},
+			"log: Register(StateType, *log.byValue): what Unmarshal decodes would be lost, as it works on a copy of a new log.byValue; declare it on *log.byValue and pass a pointer"},
 		{"number that is decoded into a copy", SnapshotType, number(1),
-			"log: Register(SnapshotType, log.number): Unmarshal works on a copy of a new log.number, so whatever it decodes is lost; declare it on *log.number and pass a pointer"},
+			"log: Register(SnapshotType, log.number): what Unmarshal decodes would be lost, as it works on a copy of a new log.number; declare it on *log.number and pass a pointer"},
 		{"decoded into a pointer that is nil", EntryType, hollow{&command{}},
-			"log: Register(EntryType, log.hollow): Unmarshal works on a copy of a new log.hollow, so whatever it decodes is lost; declare it on *log.hollow and pass a pointer"},
+			"log: Register(EntryType, log.hollow): what Unmarshal decodes would be lost, as it works on a copy of a new log.hollow; declare it on *log.hollow and pass a pointer"},
 		{"decoded into a pointer that is nil, behind a pointer", EntryType, &hollow{&command{}},
-			"log: Register(EntryType, *log.hollow): Unmarshal works on a copy of a new log.hollow, so whatever it decodes is lost; declare it on *log.hollow and pass a pointer"},
+			"log: Register(EntryType, *log.hollow): what Unmarshal decodes would be lost, as it works on a copy of a new log.hollow; declare it on *log.hollow and pass a pointer"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := NewRegistry()

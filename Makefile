@@ -1,0 +1,42 @@
+# Every target runs with nothing but Go, make and a POSIX shell installed; the
+# race detector wants a C compiler too.
+
+# The root module, and all modules nested in it; tools/ only pins what lint runs.
+MODULES := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path './tools/*' -not -path '*/testdata/*'))))
+EXAMPLES := $(filter ./examples%,$(MODULES))
+PLATFORMS := windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
+
+# Built from the versions in tools/go.mod, run on the module it is started in.
+STATICCHECK := go tool -modfile=$(CURDIR)/tools/go.mod staticcheck
+
+# $(call in,modules,command) runs the command in each module and stops at the
+# first failure.
+define in
+@set -e; for module in $(1); do echo "== $$module: $(2)"; (cd "$$module" && $(2)); done
+endef
+
+.PHONY: help test lint demo cross
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: ## vet and test every module, with the race detector
+	$(call in,$(MODULES),go vet ./...)
+	$(call in,$(MODULES),go test -race ./...)
+
+lint: ## check formatting, and run vet and staticcheck on every module
+	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "not formatted, run gofmt -w on:"; echo "$$bad"; exit 1; fi
+	$(call in,$(MODULES),go vet ./...)
+	$(call in,$(MODULES),$(STATICCHECK) ./...)
+
+demo: ## run the key-value store example
+	go run ./examples/kvstore demo
+
+cross: ## compile everything for Windows and macOS, tests included
+	@set -e; for platform in $(PLATFORMS); do \
+		echo "== $$platform"; \
+		export GOOS=$${platform%/*} GOARCH=$${platform#*/}; \
+		go build -o /dev/null ./...; \
+		go vet ./...; \
+		for module in $(EXAMPLES); do (cd "$$module" && go build -o /dev/null ./...); done; \
+	done
