@@ -140,7 +140,7 @@ func (l *loader) stake(names []segmentName, c *CorruptionError, lastBefore uint6
 				continue
 			}
 			behind = true
-			from = c.Offset &^ (wordSize - 1)
+			from = c.Offset
 		}
 		f, done, err := l.open(n)
 		if err != nil {
@@ -149,7 +149,7 @@ func (l *loader) stake(names []segmentName, c *CorruptionError, lastBefore uint6
 		win := window{f: f, name: n.String()}
 		if win.size, err = f.Size(); err == nil && from < win.size {
 			if data, err := win.nonZero(from); err == nil {
-				s.scan(place{n.seq, from}, data)
+				s.scan(place{n.seq, from}, data, lastBefore)
 			}
 		}
 		done()
@@ -168,8 +168,10 @@ type salvage struct {
 }
 
 // scan goes through the bytes from p on. A sealed record vouches for itself
-// with its check; a plain one counts if the checksum of the record right before it leads to its own.
-func (s *salvage) scan(p place, data []byte) {
+// with its check; a plain one counts if the checksum of the record right before
+// it leads to its own. If the damage, at p, is in the data of an entry, that is most
+// likely the one behind the last intact one.
+func (s *salvage) scan(p place, data []byte, lastBefore uint64) {
 	for len(data)%wordSize != 0 {
 		data = append(data, 0)
 	}
@@ -185,7 +187,9 @@ func (s *salvage) scan(p place, data []byte) {
 			i += wordSize
 			continue
 		}
-		if f.typ == log.EntryType && (f.sealed || chained && f.chain(crc) == f.crc) {
+		if f.typ == log.EntryType && f.sealed && i == 0 {
+			s.found(lastBefore + 1)
+		} else if f.typ == log.EntryType && (f.sealed || chained && f.chain(crc) == f.crc) {
 			s.entry(f.data)
 		}
 		chained, crc = true, f.crc
@@ -198,10 +202,12 @@ func (s *salvage) entry(data []byte) {
 	if decodeInto(ent, log.EntryType, data) != nil {
 		return
 	}
-	i := ent.GetIndex()
-	if i == 0 {
-		return
+	if i := ent.GetIndex(); i > 0 {
+		s.found(i)
 	}
+}
+
+func (s *salvage) found(i uint64) {
 	s.high = max(s.high, i)
 	if s.low == 0 || i < s.low {
 		s.low = i

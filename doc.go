@@ -1,0 +1,54 @@
+// Package wal is a write-ahead log for state machines of the Raft kind, to be
+// embedded in a program.
+//
+// A log is a directory of segment files. Saves are appended to the last one as
+// records, each checked and chained to the one before by CRC-32C, and made
+// durable with one sync. What the records are is up to the program: its own
+// entry, state and snapshot types are plugged in through package log; package walpb has
+// defaults that are wire-compatible with etcd's. The files are etcd's WAL files with
+// one more protobuf field, which etcd's reader skips.
+//
+// # Use
+//
+//	w, err := wal.Create(logger, dir, metadata)    // a new log
+//	w, err := wal.Open(logger, dir, snapshot)      // an existing one
+//	_, state, entries, err := w.ReadAll()          // what to replay
+//	err = w.Save(state, entries)                   // durable when it returns nil
+//	err = w.SaveSnap(snapshot)                     // the state machine has a snapshot
+//	err = w.Release(snapshot); _, err = w.Purge()  // delete what it made needless
+//	err = w.Close()
+//
+// There is one mode: a WAL that Create or Open returned can be read and
+// appended to at once, from any goroutine. [OpenForRead] reads a log without
+// locking or changing it, also beside a writer. [Verify] and [Repair] are for logs
+// that nobody has open, or that do not open.
+//
+// # What is guaranteed
+//
+//   - A save that returned nil is on stable storage, and so is all that Open
+//     returned. A save is atomic: after a crash all of it is there, or nothing;
+//     and never a later save without an earlier one.
+//   - A torn tail, which is what a crash leaves of a save that was never
+//     acknowledged, does not stop an open. Open heals it, with a warning.
+//   - Damage to anything that was acknowledged is an error, [ErrCorrupt], and never
+//     silently less or other data. Nothing on disk is then changed.
+//   - The first write or sync that fails ends the log's life: every later call
+//     returns that failure, [ErrFailed]. After a failed sync the kernel may have
+//     dropped the data, so that a retry proves nothing. Close the log, mend
+//     the cause, open it again.
+//   - Bad data and bad calls give errors: no panics, and no allocation on the
+//     word of a damaged length.
+//
+// All of it assumes that a 512-byte sector is written whole or not at all and
+// that a successful sync means stable storage. docs/FORMAT.md has the format and
+// the recovery rules, ARCHITECTURE.md the way through the code.
+//
+// # Errors
+//
+// What a caller can decide on is a sentinel, to be tested with errors.Is:
+// [ErrClosed], [ErrFailed], [ErrLocked], [ErrReadOnly], [ErrNotFound],
+// [ErrCompacted], [ErrIndexGap], [ErrInvalidArgument], [ErrSnapshotNotFound],
+// [ErrSnapshotMismatch], [ErrMetadataConflict], [ErrCorrupt], [ErrEncode] and
+// [ErrDecode]; fs.ErrExist and fs.ErrNotExist for a log that is, or is not,
+// there. The details of an ErrCorrupt are in a [*CorruptionError].
+package wal
