@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -43,10 +44,7 @@ func Create(lg *zap.Logger, dir string, metadata []byte, opts ...Option) (*WAL, 
 		return nil, fmt.Errorf("wal: create log in %s: %w", dir, asReadOnly(err))
 	}
 	ld := &loaded{replay: &replay{}}
-	ld.metadata, ld.anchored = append([]byte(nil), metadata...), true
-	if metadata == nil {
-		ld.metadata = nil
-	}
+	ld.metadata, ld.anchored = bytes.Clone(metadata), true
 	ld.addSnapshot(0, 0, h.snapshot)
 	w.begin(dir, ld, startAt(nil))
 	w.setTail(h.sealed)
@@ -57,18 +55,18 @@ func Create(lg *zap.Logger, dir string, metadata []byte, opts ...Option) (*WAL, 
 // crash leaves only N.tmp, and no log.
 func (w *WAL) createFirst(dir string, h header) error {
 	fsys := w.opts.fs
+	if err := checkNoLog(fsys, dir); err != nil {
+		return err
+	}
 	tmp := filepath.Join(dir, "0.tmp")
 	f, err := fsys.CreateLocked(tmp)
 	if err != nil {
 		return err
 	}
 	// Whoever else creates this log has had the lock until its segment was
-	// there. So look only now, and touch the file only after that: it could be
+	// there. So look again, and touch the file only after that: it could be
 	// that very segment, renamed since it was opened here.
-	if _, err := listSegments(fsys, dir); err == nil {
-		f.Close()
-		return fmt.Errorf("there is a log already: %w", fs.ErrExist)
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	if err := checkNoLog(fsys, dir); err != nil {
 		f.Close()
 		return err
 	}
@@ -87,11 +85,23 @@ func (w *WAL) createFirst(dir string, h header) error {
 		err = fsys.SyncDir(filepath.Dir(dir))
 	}
 	if err != nil {
-		f.Close()
+		discard(fsys, f, tmp)
 		return err
 	}
 	w.segments = []segment{seg}
 	return nil
+}
+
+// checkNoLog is an error if there is a log in dir.
+func checkNoLog(fsys vfs.FS, dir string) error {
+	_, err := listSegments(fsys, dir)
+	if err == nil {
+		return fmt.Errorf("there is a log already, open it: %w", fs.ErrExist)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // emptySnapshot is the encoded snapshot that every log begins with.

@@ -16,7 +16,7 @@ var (
 	// ErrFailed is returned by every call on a log whose write or sync failed
 	// once. The error also wraps the first cause. Nothing more is written;
 	// only a new Open recovers.
-	ErrFailed = errors.New("wal: log failed earlier")
+	ErrFailed = errors.New("wal: log failed")
 	// ErrLocked is returned when another WAL, in this process or another one,
 	// has the log open for appending.
 	ErrLocked = vfs.ErrLocked

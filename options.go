@@ -113,7 +113,9 @@ func newOptions(opts []Option) (options, error) {
 		slowSync:    DefaultSlowSyncThreshold,
 	}
 	for _, opt := range opts {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	if o.segmentSize < MinSegmentSize {
 		return o, fmt.Errorf("%w: segment size of %d bytes, the minimum is %d", ErrInvalidArgument, o.segmentSize, MinSegmentSize)

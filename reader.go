@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -165,8 +166,8 @@ func (v *view) LastIndex() uint64 {
 	return v.last
 }
 
-// Metadata returns the metadata that the log was created with. The caller must not change it.
-func (v *view) Metadata() []byte { return v.metadata }
+// Metadata returns a copy of the metadata that the log was created with.
+func (v *view) Metadata() []byte { return bytes.Clone(v.metadata) }
 
 // State returns the state saved last; an empty one if none was ever saved. It
 // is a new one each time.

@@ -95,7 +95,7 @@ func (end *logEnd) judge(d *decoder, n segmentName, bad *badFrame, records int) 
 	case corrupt:
 		return false, &CorruptionError{Segment: n.String(), Offset: bad.off, Reason: found.reason, cut: place{n.seq, end.off}}
 	}
-	end.dirty = bad.off + int64(len(t.data))
+	end.dirty = bad.off + int64(len(data))
 	if found.verdict == torn {
 		end.torn = &TornTail{Segment: n.String(), Offset: end.off, Bytes: end.dirty - end.off, Reason: found.reason}
 	}

@@ -102,6 +102,7 @@ func (t *tail) syncedFollows() bool {
 // valid tells whether there is a valid record at p. The frame that could be
 // parsed is returned also when only its chain is wrong.
 func (t *tail) valid() (frame, error) {
+	t.extend(frameSize(t.word()))
 	f, err := t.check.parseAt(t.data, t.p)
 	switch {
 	case err != nil:
@@ -114,6 +115,14 @@ func (t *tail) valid() (frame, error) {
 		return f, errChain
 	}
 	return f, nil
+}
+
+// extend adds zeros that are in the file but not in data, up to n bytes. A sealed
+// record does not end in them; a plain one can.
+func (t *tail) extend(n int64) {
+	if have := int64(len(t.data)); !t.sealed && have < n && n <= t.size {
+		t.data = append(t.data, make([]byte, n-have)...)
+	}
 }
 
 const (
