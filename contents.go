@@ -12,16 +12,16 @@ import (
 // replaying its records, kept up by saves. Its users see to locking.
 type contents struct {
 	metadata []byte
-	state    []byte // encoded; nil: none was ever saved
-	snapshot []byte // encoded, the one saved last; nil: none in the segments read
-	last     uint64 // last entry or snapshot index: the next entry's is at most one more
-	anchored bool   // last is certain; only an etcd segment's name can be too low
-	marks    []mark // every snapshot in the segments read
+	state    []byte         // encoded; nil: none was ever saved
+	snapshot []byte         // encoded, the one saved last; nil: none in the segments read
+	last     uint64         // last entry or snapshot index: the next entry's is at most one more
+	anchored bool           // last is certain; only an etcd segment's name can be too low
+	marks    []snapshotMark // every snapshot in the segments read
 	index    index
 }
 
-// mark notes that a snapshot at an index is recorded in a segment.
-type mark struct{ index, seq uint64 }
+// snapshotMark notes that a snapshot at an index is recorded in a segment.
+type snapshotMark struct{ index, seq uint64 }
 
 // setState takes over the encoded state.
 func (c *contents) setState(data []byte) {
@@ -38,7 +38,7 @@ func (c *contents) addEntry(i uint64, n segmentName, off int64, crc uint32) {
 // receives it, lets the log go on behind it: what was before is cut off from what comes.
 func (c *contents) addSnapshot(i, seq uint64, data []byte) {
 	c.snapshot = append(slices.Grow(c.snapshot[:0], 1), data...)
-	c.marks = append(c.marks, mark{i, seq})
+	c.marks = append(c.marks, snapshotMark{i, seq})
 	if i > c.last {
 		c.index.clear()
 		c.last = i
@@ -67,7 +67,7 @@ func (c *contents) first() uint64 {
 // dropBefore forgets the entries and snapshots in segments before seq.
 func (c *contents) dropBefore(seq uint64) {
 	c.index.dropBefore(seq)
-	c.marks = slices.DeleteFunc(c.marks, func(m mark) bool { return m.seq < seq })
+	c.marks = slices.DeleteFunc(c.marks, func(m snapshotMark) bool { return m.seq < seq })
 }
 
 // snapshotSegment returns the last segment that records a snapshot at index i.

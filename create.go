@@ -46,8 +46,9 @@ func Create(lg *zap.Logger, dir string, metadata []byte, opts ...Option) (*WAL, 
 	ld := &loaded{replay: &replay{}}
 	ld.metadata, ld.anchored = bytes.Clone(metadata), true
 	ld.addSnapshot(0, 0, h.snapshot)
-	w.begin(dir, ld, startAt(nil))
-	w.setTail(h.sealed)
+	e := &w.open.enc
+	w.headerEnd = e.end()
+	w.begin(dir, ld, startAt(nil), tailEnd{e.end(), e.crc, h.sealed})
 	return w, nil
 }
 
@@ -70,17 +71,17 @@ func (w *WAL) createFirst(dir string, h header) error {
 		f.Close()
 		return err
 	}
-	seg, err := func() (segment, error) {
-		if err := f.Truncate(0); err != nil {
-			return segment{}, err
-		}
-		if w.opts.preallocation != PreallocateNone {
-			if err := f.Reserve(w.opts.segmentSize); err != nil {
-				return segment{}, err
-			}
-		}
-		return h.install(fsys, dir, f, tmp, &w.enc)
-	}()
+	h.encode(&w.open.enc)
+	err = f.Truncate(0)
+	if err == nil && w.opts.preallocation != PreallocateNone {
+		err = f.Reserve(w.opts.segmentSize)
+	}
+	if err == nil {
+		err = fillSegment(f, w.open.enc.buf)
+	}
+	if err == nil {
+		err = nameSegment(fsys, dir, tmp, h.name)
+	}
 	if err == nil {
 		err = fsys.SyncDir(filepath.Dir(dir))
 	}
@@ -88,7 +89,7 @@ func (w *WAL) createFirst(dir string, h header) error {
 		discard(fsys, f, tmp)
 		return err
 	}
-	w.segments = []segment{seg}
+	w.segments = []segment{{h.name, f}}
 	return nil
 }
 

@@ -6,7 +6,8 @@ import "time"
 // may be nil. They are called on the goroutine that does the work, some of them
 // while it holds the log's lock: they must be quick and must not call the log.
 type Listener struct {
-	// Saved is called after a save was written and, if it had to be, synced.
+	// Saved is called after one or more saves were written together and, if
+	// one of them had to be, synced.
 	Saved func(SaveEvent)
 	// Synced is called after each sync of the segment that is appended to.
 	Synced func(took time.Duration)
@@ -20,12 +21,13 @@ type Listener struct {
 	Failed func(err error)
 }
 
-// SaveEvent describes one save.
+// SaveEvent describes a batch: saves that shared a write and a sync.
 type SaveEvent struct {
-	Entries int           // entries in it
+	Saves   int           // saves in it
+	Entries int           // entries in them
 	Bytes   int           // bytes written, frames included
-	Durable bool          // whether it was synced before it returned
-	Took    time.Duration // from the call to the end of its sync
+	Durable bool          // whether it was synced
+	Took    time.Duration // from the beginning of the write to the end of the sync; of a lone save, from its call
 }
 
 // CutEvent describes the change to a new segment.

@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -51,7 +52,7 @@ func Open(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) (*WAL, 
 		return nil, asReadOnly(err)
 	}
 	w := &WAL{lg: orNop(lg), opts: o, segments: held}
-	w.begin(dir, ld, start)
+	w.begin(dir, ld, start, tailEnd{ld.end.off, ld.end.crc, ld.end.sealed})
 	if err := w.recover(ld); err != nil {
 		closeAll(held)
 		return nil, asReadOnly(err)
@@ -59,9 +60,19 @@ func Open(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) (*WAL, 
 	return w, nil
 }
 
+// tailEnd is where the next record goes in the last segment.
+type tailEnd struct {
+	off    int64
+	crc    uint32
+	sealed bool
+}
+
 // begin fills in what a created and an opened log have in common.
-func (w *WAL) begin(dir string, ld *loaded, s *start) {
+func (w *WAL) begin(dir string, ld *loaded, s *start, tail tailEnd) {
 	w.init(w.opts, dir, ld, s)
+	w.idle.L = &w.writer
+	w.head = head{last: w.last, state: bytes.Clone(w.state)}
+	w.open.enc.start(place{w.tailSegment().seq, tail.off}, tail.crc, tail.sealed, true)
 	w.pipeline = filePipeline{fs: w.fs, dir: dir, size: w.opts.segmentSize, mode: w.opts.preallocation}
 }
 
@@ -150,7 +161,6 @@ func (w *WAL) recover(ld *loaded) error {
 	if err := w.extendTail(tail); err != nil {
 		return err
 	}
-	w.tail = tailEnd{off: end.off, crc: end.crc, sealed: end.sealed}
 	w.closedMark = end.closed
 	return nil
 }

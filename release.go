@@ -21,7 +21,7 @@ func (w *WAL) Close() error {
 		return nil
 	}
 	w.closed = true
-	err := w.life.err()
+	err := w.quiesce()
 	if err == nil {
 		err = w.markClosed()
 	}
@@ -39,34 +39,28 @@ func (w *WAL) Close() error {
 // else of the log: if the block with the last save is lost later, CLOSED still
 // stands behind it and shows that something is missing. The space between is
 // filled with crc records, which say nothing new, and which are stable before
-// CLOSED is written, because it vouches for them.
+// CLOSED is written, because it vouches for them. Nobody leads.
 func (w *WAL) markClosed() error {
 	if w.unsynced {
-		if err := w.syncTail(); err != nil {
+		if err := w.flushNow(); err != nil {
 			return err
 		}
 	}
-	if !w.tail.sealed || w.closedMark {
+	e := &w.open.enc
+	if !e.sealed || w.closedMark {
 		return nil
 	}
-	border := (w.tail.off + closedBlock - 1) / closedBlock * closedBlock
-	if w.tail.off < border {
-		w.startBatch()
-		for w.enc.end() < border {
-			w.enc.appendBytes(log.CrcType, nil, flagCommit)
+	border := (e.end() + closedBlock - 1) / closedBlock * closedBlock
+	if e.end() < border {
+		for e.end() < border {
+			e.appendBytes(log.CrcType, nil, flagCommit)
 		}
-		if err := w.write(true); err != nil {
+		if err := w.flushNow(); err != nil {
 			return err
 		}
 	}
-	w.startBatch()
-	w.enc.appendBytes(log.CrcType, closedData(), flagCommit)
-	return w.write(true)
-}
-
-// startBatch begins a batch at the tail.
-func (w *WAL) startBatch() {
-	w.enc.start(place{w.tailSegment().seq, w.tail.off}, w.tail.crc, w.tail.sealed, !w.unsynced)
+	w.open.enc.appendBytes(log.CrcType, closedData(), flagCommit)
+	return w.flushNow()
 }
 
 // Release releases the locks of segments that hold only entries older than
@@ -78,7 +72,7 @@ func (w *WAL) Release(snap log.Snapshot) error {
 		return fmt.Errorf("%w: a nil snapshot", ErrInvalidArgument)
 	}
 	w.writer.Lock()
-	defer w.writer.Unlock()
+	defer w.unlock()
 	if err := w.life.err(); err != nil {
 		return err
 	}
@@ -104,7 +98,10 @@ func (w *WAL) snapshotPosition(index uint64) int {
 	}
 	i := max(holding(names, index), 0)
 	// After an overwrite below the snapshot its record can stand earlier.
-	if seq, ok := w.snapshotSegment(index); ok {
+	w.mu.RLock()
+	seq, ok := w.snapshotSegment(index)
+	w.mu.RUnlock()
+	if ok {
 		for i > 0 && names[i].seq > seq {
 			i--
 		}

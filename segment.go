@@ -90,26 +90,29 @@ func (h header) encode(e *encoder) {
 	}
 }
 
-// install makes a prepared file the segment that h describes, durably: the
-// header is on stable storage before the name appears, so a segment with a name has
-// a whole header whatever crash comes, and the name is before install returns,
-// so nothing that is saved in it can vanish with it. The encoder is left behind
-// the header.
-func (h header) install(fsys vfs.FS, dir string, f vfs.File, tmp string, e *encoder) (segment, error) {
-	h.encode(e)
-	if _, err := f.WriteAt(e.buf, 0); err != nil {
-		return segment{}, fmt.Errorf("write segment header: %w", err)
+// fillSegment puts the first bytes into the file of a new segment, durably: they are
+// on stable storage before the segment gets its name, so one with a name has a
+// whole header, whatever crash comes.
+func fillSegment(f vfs.File, b []byte) error {
+	if _, err := f.WriteAt(b, 0); err != nil {
+		return fmt.Errorf("write segment header: %w", err)
 	}
 	if err := f.Sync(); err != nil {
-		return segment{}, fmt.Errorf("sync segment header: %w", err)
+		return fmt.Errorf("sync segment header: %w", err)
 	}
-	if err := fsys.Rename(tmp, filepath.Join(dir, h.name.String())); err != nil {
-		return segment{}, fmt.Errorf("name segment: %w", err)
+	return nil
+}
+
+// nameSegment makes a filled file part of the log, durably: nothing that is
+// saved in it later can vanish with its name.
+func nameSegment(fsys vfs.FS, dir, tmp string, n segmentName) error {
+	if err := fsys.Rename(tmp, filepath.Join(dir, n.String())); err != nil {
+		return fmt.Errorf("name segment: %w", err)
 	}
 	if err := fsys.SyncDir(dir); err != nil {
-		return segment{}, fmt.Errorf("sync log directory: %w", err)
+		return fmt.Errorf("sync log directory: %w", err)
 	}
-	return segment{h.name, f}, nil
+	return nil
 }
 
 var tmpPattern = regexp.MustCompile(`^[0-9]+\.tmp$`)

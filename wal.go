@@ -23,14 +23,19 @@ type WAL struct {
 	lg   *zap.Logger
 	opts options
 
-	writer     sync.Mutex // guards what follows; held during a save's I/O
+	writer     sync.Mutex // guards what follows
+	idle       sync.Cond  // on writer: nobody leads any more, or there is room in the open batch
 	segments   []segment  // whose locks are held, by number; the last one is appended to
-	tail       tailEnd
-	unsynced   bool // bytes were written since the last sync
-	closedMark bool // the log ends with a CLOSED record
+	headerEnd  int64      // end of the header of the last segment; 0 if it was there at Open
+	head       head
+	open       batch  // saves that are encoded, and not yet on their way
+	flying     flight // the batch that the leader writes
+	spare      batch  // memory for the next one
+	leading    bool   // somebody writes a batch, and has the last segment's file to himself
+	wanted     int    // how many wait for nobody to lead
+	unsynced   bool   // there are bytes before the open batch that no sync covers
+	closedMark bool   // the log ends with a CLOSED record
 	closed     bool
-	enc        encoder
-	noted      noted
 	pipeline   filePipeline
 	stats      Stats
 
@@ -68,19 +73,29 @@ func (w *WAL) tailSegment() segment { return w.segments[len(w.segments)-1] }
 // also at or below the snapshot. Index 0 is refused. When an error is not
 // [ErrFailed], nothing was written and the log goes on.
 func (w *WAL) Save(st log.HardState, ents []log.LogEntry) error {
-	s := save{ents: ents}
-	if st != nil {
-		if isNil(st) {
-			return fmt.Errorf("%w: a nil pointer as a state; pass nil to save none", ErrInvalidArgument)
-		}
-		if e, ok := st.(log.EmptyState); !ok || !e.IsEmpty() {
-			s.st = st
-		}
+	s, err := newSave(st, ents)
+	if err != nil {
+		return err
 	}
 	if s.records() == 0 {
 		return w.life.err()
 	}
 	return w.commit(&s)
+}
+
+// newSave is a save of entries and a state, unless the state is nil or empty.
+func newSave(st log.HardState, ents []log.LogEntry) (save, error) {
+	s := save{ents: ents}
+	if st == nil {
+		return s, nil
+	}
+	if isNil(st) {
+		return s, fmt.Errorf("%w: a nil pointer as a state; pass nil to save none", ErrInvalidArgument)
+	}
+	if e, ok := st.(log.EmptyState); !ok || !e.IsEmpty() {
+		s.st = st
+	}
+	return s, nil
 }
 
 // SaveState is Save of a state alone.
@@ -104,52 +119,77 @@ func (w *WAL) SaveSnap(snap log.Snapshot) error {
 // nothing is written. In a log opened with WithEtcdFormat it is refused with
 // errors.ErrUnsupported, because that format has no record for it.
 func (w *WAL) TruncateBack(index uint64) error {
-	w.writer.Lock()
-	defer w.writer.Unlock()
-	if err := w.life.err(); err != nil {
-		return err
-	}
+	began := time.Now()
 	if w.opts.etcdFormat {
 		return fmt.Errorf("wal: truncate a log in etcd format: %w; save an entry over the ones to drop", errors.ErrUnsupported)
 	}
-	if index >= w.last {
-		return nil
+	w.writer.Lock()
+	done, err := w.truncate(index)
+	if done || err != nil {
+		w.unlock()
+		return err
 	}
-	if !w.tail.sealed { // etcd wrote it; the next segment is ours
-		if err := w.cut(); err != nil {
-			return err
+	return w.await(began)
+}
+
+// truncate adds a truncation to the open batch, unless there is nothing to drop. The lock is held.
+func (w *WAL) truncate(index uint64) (done bool, err error) {
+	for {
+		if err := w.life.err(); err != nil || index >= w.head.last {
+			return true, err
+		}
+		if w.open.enc.sealed {
+			return w.add(&save{truncate: truncateData(index)})
+		}
+		if w.leading {
+			w.untilIdle()
+		} else if err := w.cut(nil); err != nil { // etcd wrote this segment; the next one is ours
+			return true, err
 		}
 	}
-	return w.commitLocked(&save{truncate: truncateData(index)})
 }
 
 // A Pending is a save that has its place in the order of saves.
-type Pending struct{ err error }
+type Pending struct{ round *round }
 
 // Wait returns when the save is durable, or with the error that kept it from
-// being so. It may be called more than once and from several goroutines.
-func (p *Pending) Wait() error { return p.err }
-
-// Append is Save in two halves: it returns once the save has its place in the
-// order of saves, and Wait returns once it is durable. An error of Append means that
-// nothing was or will be written. The state and the entries must not be changed
-// before Wait has returned.
-func (w *WAL) Append(st log.HardState, ents []log.LogEntry) (*Pending, error) {
-	if err := w.Save(st, ents); err != nil {
-		return nil, err
-	}
-	return &Pending{}, nil
+// being so. It may be called more than once and from several goroutines, or not at all.
+func (p *Pending) Wait() error {
+	<-p.round.done
+	return p.round.err
 }
 
-// Sync puts everything that was saved on stable storage. It is only needed
-// with WithNoSync, or after saves of a state whose MustSync said no.
-func (w *WAL) Sync() error {
-	w.writer.Lock()
-	defer w.writer.Unlock()
-	if err := w.life.err(); err != nil || !w.unsynced {
-		return err
+// Append is Save in two halves: it returns once the save has its place in the
+// order of saves, and Wait returns once it is durable. So one goroutine can have
+// several saves on their way, which share a sync. They become durable in order, whether or not
+// anybody waits. An error of Append means that nothing was or will be written. The
+// state and the entries may be changed once Append has returned. When about a
+// megabyte is waiting to be written, Append waits too.
+func (w *WAL) Append(st log.HardState, ents []log.LogEntry) (*Pending, error) {
+	s, err := newSave(st, ents)
+	if err != nil {
+		return nil, err
 	}
-	return w.syncTail()
+	w.writer.Lock()
+	defer w.unlock()
+	if s.records() == 0 {
+		return settled(), w.life.err()
+	}
+	done, err := w.add(&s)
+	if err != nil {
+		return nil, err
+	}
+	if done {
+		return settled(), nil
+	}
+	return &Pending{w.open.join()}, nil
+}
+
+// settled is a Pending of what is durable already.
+func settled() *Pending {
+	r := &round{done: make(chan struct{})}
+	close(r.done)
+	return &Pending{r}
 }
 
 // Stats returns the counters of this WAL.
@@ -158,9 +198,7 @@ func (w *WAL) Stats() Stats {
 	defer w.writer.Unlock()
 	s := w.stats
 	s.Segments = len(w.segments)
-	s.FirstIndex, s.LastIndex = w.first(), w.last
-	if len(w.segments) > 0 {
-		s.TailSegment, s.TailBytes = w.tailSegment().String(), w.tail.off
-	}
+	s.FirstIndex, s.LastIndex = w.FirstIndex(), w.LastIndex()
+	s.TailSegment, s.TailBytes = w.tailSegment().String(), w.open.enc.at.off
 	return s
 }

@@ -1,0 +1,209 @@
+package wal
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/seed449c39bc/wal/log"
+)
+
+// save is what one call writes, as one: the entries, then the state, then the
+// snapshot, then the truncation; whatever of it there is.
+type save struct {
+	ents     []log.LogEntry
+	st       log.HardState
+	snap     log.Snapshot
+	truncate []byte // data of a TRUNCATE record
+	lazy     bool   // its state's type says that it need not be durable; known once it is encoded
+}
+
+// records is how many records the save has.
+func (s *save) records() int {
+	n := len(s.ents)
+	for _, there := range []bool{s.st != nil, s.snap != nil, s.truncate != nil} {
+		if there {
+			n++
+		}
+	}
+	return n
+}
+
+// batch is one or more saves that are written with one write and one sync.
+type batch struct {
+	enc     encoder
+	notes   []note // what it changes in the contents, in order
+	sync    bool   // something in it has to be durable
+	saves   int
+	entries int
+	round   *round // where they wait; nil as long as nobody does
+}
+
+// note is what one record changes. Data is in the batch's buffer.
+type note struct {
+	typ   log.RecordType
+	index uint64 // of an entry or a snapshot
+	off   int64  // of an entry's frame
+	crc   uint32 // the chain before an entry's frame
+	data  []byte // of a state, a snapshot or a truncation
+}
+
+// round is where the callers of one batch wait. err is set before done is closed.
+type round struct {
+	done chan struct{}
+	err  error
+}
+
+// join returns the batch's round.
+func (b *batch) join() *round {
+	if b.round == nil {
+		b.round = &round{done: make(chan struct{})}
+	}
+	return b.round
+}
+
+// pending tells whether there is anything to write or to sync.
+func (b *batch) pending() bool { return len(b.enc.buf) > 0 || b.sync }
+
+// reset makes the batch empty; it keeps its memory.
+func (b *batch) reset() {
+	clear(b.notes) // lets go of states and snapshots
+	*b = batch{enc: b.enc, notes: b.notes[:0]}
+	b.enc.buf = b.enc.buf[:0]
+}
+
+// mark is a point in a batch to go back to.
+type mark struct {
+	bytes, notes int
+	crc          uint32
+	flags        byte
+}
+
+func (b *batch) mark() mark { return mark{len(b.enc.buf), len(b.notes), b.enc.crc, b.enc.flags} }
+
+// back takes out what was encoded since the mark.
+func (b *batch) back(m mark) {
+	b.enc.buf, b.enc.crc, b.enc.flags = b.enc.buf[:m.bytes], m.crc, m.flags
+	b.notes = b.notes[:m.notes]
+}
+
+// head is where the records go on from: the last index and the encoded state,
+// with all that was encoded, be it written yet or not.
+type head struct {
+	last  uint64
+	state []byte // nil: none was ever saved
+}
+
+// setState takes over an encoded state.
+func (h *head) setState(data []byte) {
+	h.state = append(slices.Grow(h.state[:0], 1), data...) // never nil, an empty one is a state too
+}
+
+// encode appends a save to the batch, behind the given head, and returns the new last
+// index. On an error the batch is as it was: a mistake of the caller's types, be it
+// a panic, does not touch the log.
+func (b *batch) encode(s *save, h head, reg *log.Registry) (last uint64, err error) {
+	m := b.mark()
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: a method of the record panics: %v", ErrEncode, r)
+		}
+		if err != nil {
+			b.back(m)
+		}
+	}()
+	left := s.records()
+	flags := func() byte {
+		if left--; left == 0 {
+			return flagCommit
+		}
+		return 0
+	}
+	last = h.last
+	for _, ent := range s.ents {
+		if last, err = b.encodeEntry(ent, last, flags()); err != nil {
+			return 0, err
+		}
+	}
+	if s.st != nil {
+		if s.lazy, err = mayWait(s, h, reg); err != nil {
+			return 0, err
+		}
+		if err := b.encodeRecord(log.StateType, s.st, 0, flags()); err != nil {
+			return 0, err
+		}
+	}
+	if s.snap != nil {
+		i := s.snap.GetIndex()
+		if err := b.encodeRecord(log.SnapshotType, s.snap, i, flags()); err != nil {
+			return 0, err
+		}
+		last = max(last, i)
+	}
+	if i, ok := parseTruncate(s.truncate); ok {
+		b.enc.appendBytes(log.CrcType, s.truncate, flags())
+		b.notes = append(b.notes, note{typ: log.CrcType, data: s.truncate})
+		last = min(last, i)
+	}
+	return last, nil
+}
+
+// encodeEntry appends an entry that follows index last, and returns its own index.
+func (b *batch) encodeEntry(ent log.LogEntry, last uint64, flags byte) (uint64, error) {
+	if isNil(ent) {
+		return 0, fmt.Errorf("%w: a nil entry", ErrInvalidArgument)
+	}
+	i := ent.GetIndex()
+	if err := checkIndex(i, last); err != nil {
+		return 0, err
+	}
+	b.notes = append(b.notes, note{typ: log.EntryType, index: i, off: b.enc.end(), crc: b.enc.crc})
+	if err := b.enc.appendRecord(log.EntryType, ent, flags); err != nil {
+		return 0, fmt.Errorf("entry %d: %w", i, err)
+	}
+	return i, nil
+}
+
+func (b *batch) encodeRecord(typ log.RecordType, rec log.RecordData, index uint64, flags byte) error {
+	if err := b.enc.appendRecord(typ, rec, flags); err != nil {
+		return err
+	}
+	b.notes = append(b.notes, note{typ: typ, index: index, data: b.enc.data})
+	return nil
+}
+
+// mayWait tells whether the type of a save's state says that it need not be
+// durable at once.
+func mayWait(s *save, h head, reg *log.Registry) (bool, error) {
+	st, ok := s.st.(log.SyncState)
+	if !ok || s.records() > 1 {
+		return false, nil
+	}
+	if h.state == nil {
+		return !st.MustSync(nil), nil
+	}
+	prev, err := decodeState(reg, h.state)
+	if err != nil {
+		return false, err
+	}
+	return !st.MustSync(prev), nil
+}
+
+// publish makes a written batch visible to readers.
+func (v *view) publish(b *batch, n segmentName) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for i := range b.notes {
+		switch x := &b.notes[i]; x.typ {
+		case log.EntryType:
+			v.addEntry(x.index, n, x.off, x.crc)
+		case log.StateType:
+			v.setState(x.data)
+		case log.SnapshotType:
+			v.addSnapshot(x.index, n.seq, x.data)
+		case log.CrcType:
+			if i, ok := parseTruncate(x.data); ok {
+				v.contents.truncate(i)
+			}
+		}
+	}
+}

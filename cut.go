@@ -1,0 +1,98 @@
+package wal
+
+import "time"
+
+// cut goes on to a new segment, and writes s in it, if s is not nil. The lock is
+// held throughout, and nobody leads.
+//
+// A crash at any point leaves a log. The new segment stays N.tmp, which is not part of
+// the log, until all before it and all in it is on stable storage:
+//  1. What is pending is written, the old segment is cut to its end and synced, so that
+//     all segments but the last are whole, always. If the crash comes now, the
+//     old segment is the last one, and full; the next open goes on with a cut.
+//  2. Meanwhile the new file gets its header, which says SYNCED, and the save, and is synced.
+//  3. It gets its name, and the directory is synced. Only then is the save acknowledged.
+func (w *WAL) cut(s *save) error {
+	began := time.Now()
+	f, tmp, err := w.pipeline.take(w.tailSegment().seq + 1)
+	if err != nil {
+		err = w.fail("new segment", err)
+		w.abandon(err)
+		return err
+	}
+	old := w.take()
+	h, mistake := w.encodeSegment(s, old.enc.crc)
+	finished := make(chan error, 1)
+	go func() { finished <- w.finish(old) }()
+	filling := time.Now()
+	err = fillSegment(f, w.open.enc.buf)
+	filled := time.Since(filling)
+	if ferr := w.settle(old, <-finished); ferr != nil {
+		discard(w.fs, f, tmp)
+		return ferr
+	}
+	if err == nil {
+		err = nameSegment(w.fs, w.dir, tmp, h.name)
+	}
+	if err != nil {
+		f.Close()
+		err = w.fail("new segment", err)
+		w.abandon(err)
+		return err
+	}
+	w.goOn(segment{h.name, f}, filled)
+	if cut := w.opts.listener.Cut; cut != nil {
+		cut(CutEvent{Segment: h.name.String(), Took: time.Since(began)})
+	}
+	return mistake
+}
+
+// encodeSegment makes the open batch the beginning of the next segment: its
+// header, and s, if s is not nil. A mistake in s is returned; the segment is begun
+// all the same.
+func (w *WAL) encodeSegment(s *save, crc uint32) (h header, mistake error) {
+	h = header{
+		name: segmentName{w.tailSegment().seq + 1, w.head.last + 1}, crc: crc, sealed: !w.opts.etcdFormat,
+		metadata: w.metadata, state: w.head.state,
+	}
+	h.encode(&w.open.enc)
+	w.headerEnd = w.open.enc.end()
+	if s == nil {
+		return h, nil
+	}
+	last, err := w.open.encode(s, w.head, w.registry)
+	if err != nil {
+		return h, err
+	}
+	w.accept(s, last)
+	return h, nil
+}
+
+// finish ends a segment with the batch that was pending for it: it is cut to its end and synced.
+func (w *WAL) finish(f *flight) error {
+	if len(f.enc.buf) > 0 {
+		if _, err := f.file.WriteAt(f.enc.buf, f.enc.at.off); err != nil {
+			return w.answer(f, w.fail("write", err))
+		}
+	}
+	if err := f.file.Truncate(f.enc.end()); err != nil {
+		return w.answer(f, w.fail("truncate", err))
+	}
+	if err := f.file.Sync(); err != nil {
+		return w.answer(f, w.fail("sync", err))
+	}
+	w.publish(&f.batch, f.name)
+	return w.answer(f, nil)
+}
+
+// goOn makes s the segment that is appended to. The open batch, with which it
+// begins, is on stable storage by now; its sync took some time.
+func (w *WAL) goOn(s segment, took time.Duration) {
+	w.segments = append(w.segments, s)
+	w.stats.Cuts++
+	w.open.sync = true
+	f := w.take()
+	f.took = took
+	w.publish(&f.batch, f.name)
+	w.settle(f, nil)
+}

@@ -1,0 +1,196 @@
+package wal
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/seed449c39bc/wal/internal/vfs"
+)
+
+// flight is a batch on its way to the disk.
+type flight struct {
+	batch
+	file  vfs.File
+	name  segmentName
+	sync  bool
+	began time.Time
+	took  time.Duration // of the sync
+}
+
+// flush writes the open batch and makes it durable. The lock is held, and given
+// up during the I/O; the caller leads.
+func (w *WAL) flush(began time.Time) error {
+	f := w.take()
+	f.began = began
+	w.writer.Unlock()
+	err := w.perform(f)
+	w.writer.Lock()
+	w.prepareNext()
+	return w.settle(f, err)
+}
+
+// take takes the open batch away and opens the next one behind it. Its first
+// record may say SYNCED if this one is synced: it is written only after that.
+func (w *WAL) take() *flight {
+	f := &w.flying
+	tail := w.tailSegment()
+	*f = flight{batch: w.open, file: tail.file, name: tail.segmentName, began: time.Now()}
+	f.sync = f.batch.sync && (w.unsynced || len(f.enc.buf) > 0)
+	w.unsynced = !f.sync && (w.unsynced || len(f.enc.buf) > 0)
+	w.open, w.spare = w.spare, batch{}
+	w.open.enc.start(place{tail.seq, f.enc.end()}, f.enc.crc, f.enc.sealed, !w.unsynced)
+	w.idle.Broadcast() // there is room in the open batch
+	return f
+}
+
+// perform does the I/O of a batch, shows it to readers, and lets its callers go.
+// Only the leader performs, so batches are written one after the other.
+func (w *WAL) perform(f *flight) error {
+	if len(f.enc.buf) > 0 {
+		if _, err := f.file.WriteAt(f.enc.buf, f.enc.at.off); err != nil {
+			return w.answer(f, w.fail("write", err))
+		}
+	}
+	if f.sync {
+		began := time.Now()
+		if err := f.file.Datasync(); err != nil {
+			return w.answer(f, w.fail("sync", err))
+		}
+		f.took = time.Since(began)
+	}
+	w.publish(&f.batch, f.name)
+	return w.answer(f, nil)
+}
+
+// answer gives the callers that wait for a batch its result.
+func (w *WAL) answer(f *flight, err error) error {
+	if r := f.round; r != nil {
+		r.err = err
+		close(r.done)
+	}
+	return err
+}
+
+// settle counts a batch that was performed, and takes its memory back.
+func (w *WAL) settle(f *flight, err error) error {
+	if err == nil {
+		w.count(f)
+		w.closedMark = w.closedMark && len(f.enc.buf) == 0
+	}
+	w.spare = f.batch
+	w.spare.reset()
+	if err != nil {
+		w.abandon(err)
+	}
+	return err
+}
+
+// count enters a batch in the statistics and tells the listener.
+func (w *WAL) count(f *flight) {
+	st, l := &w.stats, &w.opts.listener
+	st.Saves += uint64(f.saves)
+	st.Entries += uint64(f.entries)
+	st.BytesWritten += uint64(len(f.enc.buf))
+	if f.sync {
+		st.Syncs++
+		st.SyncTime += f.took
+		st.MaxSyncTime = max(st.MaxSyncTime, f.took)
+		if w.opts.slowSync > 0 && f.took > w.opts.slowSync {
+			w.lg.Warn("slow sync of the log", zap.String("dir", w.dir),
+				zap.Duration("took", f.took), zap.Duration("expected-at-most", w.opts.slowSync))
+		}
+		if l.Synced != nil {
+			l.Synced(f.took)
+		}
+	}
+	if f.saves > 0 && l.Saved != nil {
+		l.Saved(SaveEvent{Saves: f.saves, Entries: f.entries, Bytes: len(f.enc.buf), Durable: !w.unsynced, Took: time.Since(f.began)})
+	}
+}
+
+// prepareNext has the next segment prepared once this one is half full: not
+// earlier, so that a short life of the log does not pay for it.
+func (w *WAL) prepareNext() {
+	if w.open.enc.end() > w.opts.segmentSize/2 {
+		w.pipeline.start(w.tailSegment().seq + 1)
+	}
+}
+
+// handOver ends the caller's leading. If there is more to write, a goroutine
+// leads on: a caller whose own save is durable has better to do.
+func (w *WAL) handOver() {
+	if w.wanted == 0 && w.life.err() == nil && (w.open.pending() || w.flying.saves > 1) {
+		go w.lead()
+		return
+	}
+	w.stopLeading()
+}
+
+func (w *WAL) stopLeading() {
+	w.leading = false
+	w.idle.Broadcast()
+}
+
+// lead flushes batch after batch, as long as there is one.
+func (w *WAL) lead() {
+	w.writer.Lock()
+	defer w.writer.Unlock()
+	for w.wanted == 0 {
+		w.gather()
+		if !w.open.pending() || w.life.err() != nil {
+			break
+		}
+		w.flush(time.Now())
+	}
+	w.stopLeading()
+}
+
+// maxGather bounds how long a leader waits for saves to gather.
+const maxGather = 100 * time.Microsecond
+
+// gather waits a moment for the callers of the batch just written to be back
+// with their next saves. Without it they would find the next batch on its way
+// already, and two groups of callers would take turns, each batch holding half
+// of them. It ends when as many saves are there as were on their way when
+// the last batch was done; whoever does not come back is not expected the next time.
+func (w *WAL) gather() {
+	last := &w.flying
+	expected := last.saves + w.open.saves
+	patience := min(last.took/2, maxGather)
+	if expected < 2 || patience == 0 {
+		return
+	}
+	began := time.Now()
+	for w.open.saves < expected && w.wanted == 0 && time.Since(began) < patience {
+		w.writer.Unlock()
+		runtime.Gosched()
+		w.writer.Lock()
+	}
+}
+
+// fail ends the log's life: after a failed write or sync nobody knows what is
+// on disk, and a later sync that succeeds proves nothing, as the kernel may have
+// dropped the pages. Every later call gets this error; only a new open recovers.
+func (w *WAL) fail(what string, cause error) error {
+	err := fmt.Errorf("%w: %s of the log in %s: %w; what was acknowledged is safe: close it, mend the cause, and open it again", ErrFailed, what, w.dir, cause)
+	if w.life.end(err) {
+		w.lg.Error("the log failed and takes no more saves", zap.String("dir", w.dir), zap.Error(err))
+		if failed := w.opts.listener.Failed; failed != nil {
+			failed(err)
+		}
+	}
+	return w.life.err()
+}
+
+// abandon gives the saves that are not written yet the error that ended the log's life.
+func (w *WAL) abandon(err error) {
+	if r := w.open.round; r != nil {
+		r.err = err
+		close(r.done)
+	}
+	w.open.reset()
+	w.idle.Broadcast()
+}
