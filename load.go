@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path/filepath"
 
@@ -230,12 +231,15 @@ func (l *loader) loadUnlocked(pick func([]segmentName) (int, error)) (*loaded, e
 			return nil, err
 		}
 		ld, err := l.load(names[from:])
-		if err == nil || !errors.Is(err, ErrCorrupt) && !errors.Is(err, fs.ErrNotExist) {
-			return ld, err
-		}
-		if err.Error() == before {
+		if err == nil || !mayBeRace(err) || err.Error() == before {
 			return ld, err
 		}
 		before = err.Error()
 	}
+}
+
+// mayBeRace tells whether a writer can have caused the error: by a write that is
+// only half there, by purging a segment, or by cutting prepared space off one.
+func mayBeRace(err error) bool {
+	return errors.Is(err, ErrCorrupt) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, io.ErrUnexpectedEOF)
 }

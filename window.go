@@ -42,12 +42,17 @@ func (w *window) fill(off int64, n int) error {
 	}
 	w.buf = w.buf[:want]
 	w.off = off
-	if got, err := w.f.ReadAt(w.buf, off); got < want {
+	got, err := w.f.ReadAt(w.buf, off)
+	w.buf = w.buf[:got]
+	if got < n { // more than n is only read ahead: a writer may have cut the prepared space off meanwhile
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
 		w.buf = w.buf[:0]
-		return fmt.Errorf("read %d bytes of segment %s at offset %d: %w", want, w.name, off, err)
+		return fmt.Errorf("read %d bytes of segment %s at offset %d: %w", n, w.name, off, err)
 	}
 	for _, bit := range w.flips {
-		if i := bit/8 - off; i >= 0 && i < int64(want) {
+		if i := bit/8 - off; i >= 0 && i < int64(got) {
 			w.buf[i] ^= 1 << (bit % 8)
 		}
 	}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/seed449c39bc/wal"
+)
+
+// inspect shows what the log holds. It reads from the oldest segment on,
+// without a lock, so it works beside a process that is writing.
+func (a *app) inspect(args []string) error {
+	flags := newFlags("log")
+	count := flags.Uint64("n", 10, "")
+	if err := flags.Parse(args); err != nil {
+		return usageError(fmt.Sprintf("log: %v", err))
+	}
+	if flags.NArg() > 0 {
+		return usageError("usage: kvstore log [-n COUNT]")
+	}
+	r, err := wal.OpenForRead(a.cfg.Logger, a.cfg.logDir(), nil, a.cfg.options()...)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: %w", a.cfg.Dir, errNoStore)
+	}
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	out := bufio.NewWriter(a.stdout)
+	if err := a.summary(out, r); err != nil {
+		return err
+	}
+	if err := lastEntries(out, r, *count); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+// summary prints everything but the entries.
+func (a *app) summary(out io.Writer, r *wal.Reader) error {
+	recorded, err := wal.ValidSnapshots(a.cfg.Logger, a.cfg.logDir(), a.cfg.options()...)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "metadata   %q\n", r.Metadata())
+	st := r.State().(*State) // the types that the registry has, here and below
+	fmt.Fprintf(out, "state      term %d, committed up to entry %d\n", st.Term, st.Commit)
+	fmt.Fprint(out, "snapshots ")
+	for _, snap := range recorded {
+		fmt.Fprintf(out, " at entry %d", snap.GetIndex())
+	}
+	fmt.Fprint(out, "\nentries    ")
+	if first, last := r.FirstIndex(), r.LastIndex(); first <= last {
+		fmt.Fprintf(out, "%d to %d\n", first, last)
+	} else {
+		fmt.Fprintf(out, "none, the next one is %d\n", last+1)
+	}
+	if err := files(out, "segments of the log, prepared space included", a.cfg.logDir(), ".wal"); err != nil {
+		return err
+	}
+	return files(out, "snapshot files", a.cfg.snapshotDir(), ".json")
+}
+
+// files lists the files with a suffix, and their sizes. The directory need not exist.
+func files(out io.Writer, title, dir, suffix string) error {
+	all, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	fmt.Fprintf(out, "%s:\n", title)
+	found := false
+	for _, f := range all {
+		info, err := f.Info()
+		if err != nil || !strings.HasSuffix(f.Name(), suffix) {
+			continue // not one of them, or purged since it was listed
+		}
+		fmt.Fprintf(out, "  %s %10d bytes\n", f.Name(), info.Size())
+		found = true
+	}
+	if !found {
+		fmt.Fprintln(out, "  none")
+	}
+	return nil
+}
+
+// lastEntries prints the last entries, at most count of them.
+func lastEntries(out io.Writer, r *wal.Reader, count uint64) error {
+	first, end := r.FirstIndex(), r.LastIndex()+1
+	lo := max(first, end-min(count, end))
+	if lo >= end {
+		return nil
+	}
+	fmt.Fprintf(out, "last %d entries:\n", end-lo)
+	for entry, err := range r.Entries(lo, end) {
+		if err != nil {
+			return err
+		}
+		e := entry.(*Entry)
+		fmt.Fprintf(out, "  %6d  %s %.60q", e.Index, e.Op, e.Key)
+		if e.Op == OpPut {
+			fmt.Fprintf(out, " = %.60q", e.Value)
+		}
+		fmt.Fprintln(out)
+	}
+	return nil
+}

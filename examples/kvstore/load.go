@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+)
+
+const (
+	batchLines = 1000      // lines that go into one save at most
+	batchBytes = 256 << 10 // and how many bytes of pairs, roughly
+)
+
+// load saves the lines of a file.
+func (a *app) load(args []string) error {
+	f, err := os.Open(args[0])
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var size int64
+	if info, err := f.Stat(); err == nil {
+		size = info.Size() // 0 for a pipe
+	}
+	return a.withStore(OpenOrCreate, func(s *Store) error {
+		l := loader{store: s, progress: newProgress(a.stderr, size)}
+		err := l.run(f)
+		l.progress.end()
+		if err != nil {
+			return fmt.Errorf("load %s: %w", args[0], err)
+		}
+		_, err = fmt.Fprintf(a.stdout, "saved %d pairs from %s\n", l.saved, args[0])
+		return err
+	})
+}
+
+// loader puts lines into the store, many per save: a save costs a sync, however
+// much is in it.
+type loader struct {
+	store    *Store
+	progress *progress
+	batch    []*Entry
+	bytes    int   // of the pairs in batch
+	saved    int   // pairs that are on stable storage
+	read     int64 // bytes of the file
+}
+
+// run reads KEY<TAB>VALUE lines and saves them. At the first bad line it stops,
+// with everything before that line saved, and says so. Empty lines are passed over.
+func (l *loader) run(in io.Reader) error {
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, maxPair+len("\t\r\n")+1)
+	n := 0
+	for lines.Scan() {
+		n++
+		l.read += int64(len(lines.Bytes())) + 1
+		if err := l.line(lines.Text()); err != nil {
+			return l.stop(n, err)
+		}
+		if len(l.batch) >= batchLines || l.bytes >= batchBytes {
+			if err := l.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	err := lines.Err()
+	if errors.Is(err, bufio.ErrTooLong) {
+		err = fmt.Errorf("key and value have more than %d bytes", maxPair)
+	}
+	if err != nil {
+		return l.stop(n+1, err)
+	}
+	return l.flush()
+}
+
+// line takes one line into the batch.
+func (l *loader) line(text string) error {
+	if text == "" {
+		return nil
+	}
+	key, value, ok := strings.Cut(text, "\t")
+	if !ok {
+		return errors.New("no tab between key and value")
+	}
+	e := Put(key, value)
+	if err := e.check(); err != nil {
+		return err
+	}
+	l.batch = append(l.batch, e)
+	l.bytes += len(text)
+	return nil
+}
+
+// flush saves the batch.
+func (l *loader) flush() error {
+	if err := l.store.Save(l.batch...); err != nil {
+		return fmt.Errorf("%w; the first %d pairs are saved, the %d after them may be", err, l.saved, len(l.batch))
+	}
+	l.saved += len(l.batch)
+	l.batch, l.bytes = nil, 0 // the store has the old one
+	l.progress.show(l.saved, l.read)
+	return nil
+}
+
+// stop ends the load at line n.
+func (l *loader) stop(n int, reason error) error {
+	if err := l.flush(); err != nil {
+		return err
+	}
+	return fmt.Errorf("line %d: %w; the %d pairs before it are saved, nothing from it on", n, reason, l.saved)
+}
+
+// progress tells how far a long load is: on a terminal in one line that is
+// rewritten, elsewhere in a new line now and then.
+type progress struct {
+	out      io.Writer
+	size     int64 // bytes to read; 0: unknown
+	terminal bool
+	every    time.Duration
+	began    time.Time
+	shown    time.Time
+	open     bool // the cursor stands in a line to be rewritten
+}
+
+func newProgress(out io.Writer, size int64) *progress {
+	now := time.Now()
+	p := &progress{out: out, size: size, terminal: isTerminal(out), every: time.Second, began: now, shown: now}
+	if p.terminal {
+		p.every = 100 * time.Millisecond
+	}
+	return p
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// show prints a line if the last one is old enough.
+func (p *progress) show(pairs int, read int64) {
+	now := time.Now()
+	if now.Sub(p.shown) < p.every {
+		return
+	}
+	p.shown = now
+	text := fmt.Sprintf("%d pairs saved, %.0f per second", pairs, float64(pairs)/now.Sub(p.began).Seconds())
+	if p.size > 0 {
+		text += fmt.Sprintf(", %d%% of the file", min(100*read/p.size, 100))
+	}
+	if p.terminal {
+		fmt.Fprintf(p.out, "\r%-70s", text)
+		p.open = true
+		return
+	}
+	fmt.Fprintln(p.out, text)
+}
+
+// end leaves the line that was rewritten.
+func (p *progress) end() {
+	if p.open {
+		fmt.Fprintln(p.out)
+		p.open = false
+	}
+}

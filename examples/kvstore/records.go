@@ -1,0 +1,137 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/seed449c39bc/wal/log"
+)
+
+// The three types that go into the log. Any encoding will do; JSON is easy to
+// look at. A type may also have AppendBinary of encoding.BinaryAppender, which
+// spares the log an allocation per record.
+
+// Entry is one change of the store.
+type Entry struct {
+	Index uint64 `json:"index"` // its place in the log, counted from 1 without gaps
+	Op    Op     `json:"op"`
+	Key   string `json:"key"`
+	Value string `json:"value,omitempty"`
+}
+
+// Op is what an Entry does.
+type Op string
+
+const (
+	OpPut    Op = "put"
+	OpDelete Op = "del"
+)
+
+// Put returns the change that gives a key a value. The store gives it its index.
+func Put(key, value string) *Entry { return &Entry{Op: OpPut, Key: key, Value: value} }
+
+// Delete returns the change that removes a key.
+func Delete(key string) *Entry { return &Entry{Op: OpDelete, Key: key} }
+
+// Marshal implements log.RecordData.
+func (e *Entry) Marshal() ([]byte, error) { return json.Marshal(e) }
+
+// Unmarshal implements log.RecordData. An operation that this version does not
+// know is refused here, so that it is an error at open and not a change left out.
+func (e *Entry) Unmarshal(data []byte) error {
+	*e = Entry{} // json.Unmarshal leaves fields alone that data does not have
+	if err := json.Unmarshal(data, e); err != nil {
+		return err
+	}
+	if e.Op != OpPut && e.Op != OpDelete {
+		return fmt.Errorf("entry %d: unknown operation %q", e.Index, e.Op)
+	}
+	return nil
+}
+
+// GetIndex implements log.LogEntry.
+func (e *Entry) GetIndex() uint64 { return e.Index }
+
+// Size implements log.LogEntry. It is a hint: 64 is about what JSON adds.
+func (e *Entry) Size() int { return len(e.Key) + len(e.Value) + 64 }
+
+// State is what the store must remember besides its entries. Every save carries
+// one, so the log always knows how far the entries count.
+type State struct {
+	Term   uint64 `json:"term"`   // constant here; in Raft it changes with each election
+	Commit uint64 `json:"commit"` // index of the last entry that counts
+}
+
+// term is the only one there is, because a single node elects nobody.
+const term = 1
+
+// Marshal implements log.RecordData.
+func (s *State) Marshal() ([]byte, error) { return json.Marshal(s) }
+
+// Unmarshal implements log.RecordData.
+func (s *State) Unmarshal(data []byte) error {
+	*s = State{}
+	return json.Unmarshal(data, s)
+}
+
+// GetCommitted implements log.HardState.
+func (s *State) GetCommitted() uint64 { return s.Commit }
+
+// Reset implements log.HardState.
+func (s *State) Reset() { *s = State{} }
+
+// Snapshot tells the log that there is a snapshot file at an index. The pairs
+// are in that file, not in the log.
+type Snapshot struct {
+	Index uint64 `json:"index"` // of the last entry that the snapshot covers
+	Term  uint64 `json:"term"`
+}
+
+// Marshal implements log.RecordData.
+func (s *Snapshot) Marshal() ([]byte, error) { return json.Marshal(s) }
+
+// Unmarshal implements log.RecordData.
+func (s *Snapshot) Unmarshal(data []byte) error {
+	*s = Snapshot{}
+	return json.Unmarshal(data, s)
+}
+
+// GetIndex implements log.Snapshot.
+func (s *Snapshot) GetIndex() uint64 { return s.Index }
+
+// GetTerm implements log.TermedSnapshot: the log then also compares the term
+// when it is opened at a snapshot.
+func (s *Snapshot) GetTerm() uint64 { return s.Term }
+
+// records returns the registry that makes the log use these types. It belongs to
+// this program's log alone: another log in the same process can have others.
+func records() *log.Registry {
+	r := log.NewRegistry()
+	r.Register(log.EntryType, &Entry{})
+	r.Register(log.StateType, &State{})
+	r.Register(log.SnapshotType, &Snapshot{})
+	return r
+}
+
+// maxPair is how many bytes a key and its value may have together.
+const maxPair = 1 << 20
+
+// check tells whether the entry can be stored and listed without loss. JSON
+// would silently replace what is not UTF-8.
+func (e *Entry) check() error {
+	switch {
+	case e.Key == "":
+		return fmt.Errorf("the key is empty")
+	case !utf8.ValidString(e.Key) || !utf8.ValidString(e.Value):
+		return fmt.Errorf("key and value must be UTF-8")
+	case strings.ContainsAny(e.Key, "\t\r\n"):
+		return fmt.Errorf("the key contains a tab or a line break")
+	case strings.ContainsAny(e.Value, "\r\n"):
+		return fmt.Errorf("the value contains a line break")
+	case len(e.Key)+len(e.Value) > maxPair:
+		return fmt.Errorf("key and value have more than %d bytes", maxPair)
+	}
+	return nil
+}

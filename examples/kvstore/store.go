@@ -1,0 +1,268 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"github.com/seed449c39bc/wal"
+	"github.com/seed449c39bc/wal/log"
+)
+
+// formatName is the log's metadata: whoever finds the log can tell whose it is.
+const formatName = "kvstore 1"
+
+// errNoStore is returned when there is no store, and none was to be made.
+var errNoStore = errors.New("there is no store; put or load makes one")
+
+// Config says where a store is and how its log is to be written.
+type Config struct {
+	Dir         string
+	SegmentSize int64        // in bytes
+	Logger      *zap.Logger  // zap.NewNop() for none
+	Listener    wal.Listener // told what the log does
+}
+
+func (c Config) logDir() string      { return filepath.Join(c.Dir, "log") }
+func (c Config) snapshotDir() string { return filepath.Join(c.Dir, "snapshots") }
+
+func (c Config) options() []wal.Option {
+	return []wal.Option{wal.WithRegistry(records()), wal.WithSegmentSize(c.SegmentSize), wal.WithListener(c.Listener)}
+}
+
+// Table is the state machine: what all entries up to an index add up to.
+type Table struct {
+	Index uint64            `json:"index"` // of the last entry applied
+	Pairs map[string]string `json:"pairs"`
+}
+
+// apply takes in the next entry. It cannot fail and looks at nothing but the entry:
+// the same entries give the same table each time they are replayed.
+func (t *Table) apply(e *Entry) {
+	switch e.Op {
+	case OpPut:
+		t.Pairs[e.Key] = e.Value
+	case OpDelete:
+		delete(t.Pairs, e.Key)
+	}
+	t.Index = e.Index
+}
+
+// Keys returns the keys that begin with prefix, sorted.
+func (t *Table) Keys(prefix string) []string {
+	keys := slices.Collect(maps.Keys(t.Pairs))
+	keys = slices.DeleteFunc(keys, func(k string) bool { return !strings.HasPrefix(k, prefix) })
+	slices.Sort(keys)
+	return keys
+}
+
+// Store is a table whose every change is in the log first. All methods are safe
+// for concurrent use.
+type Store struct {
+	cfg  Config
+	log  *wal.WAL
+	from uint64 // index of the snapshot that it was opened at
+
+	mu    sync.Mutex
+	table Table
+	last  uint64   // index of the last entry handed to the log
+	queue []*Entry // handed to the log, but not applied: not known to be durable yet
+
+	snapshotting sync.Mutex // one Snapshot at a time; taken before mu
+}
+
+// Open opens an existing store for reading and writing.
+func Open(cfg Config) (*Store, error) {
+	snap, table, err := restore(cfg)
+	if err != nil {
+		return nil, err
+	}
+	// Only now is the log locked. If another process has moved on since, this
+	// fails, and nothing is lost by it.
+	w, err := wal.Open(cfg.Logger, cfg.logDir(), snap, cfg.options()...)
+	if err != nil {
+		return nil, err
+	}
+	if err := replay(w, &table); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	return &Store{cfg: cfg, log: w, from: snap.GetIndex(), table: table, last: table.Index}, nil
+}
+
+// OpenOrCreate is Open, and makes the store if there is none.
+func OpenOrCreate(cfg Config) (*Store, error) {
+	s, err := Open(cfg)
+	if !errors.Is(err, errNoStore) {
+		return s, err
+	}
+	// An empty log beside old snapshots would hide that a log got lost.
+	if old, err := listSnapshots(cfg.snapshotDir()); err != nil || len(old) > 0 {
+		return nil, errors.Join(fmt.Errorf("%s has snapshots but no log: restore the log, or move the directory away", cfg.Dir), err)
+	}
+	w, err := wal.Create(cfg.Logger, cfg.logDir(), []byte(formatName), cfg.options()...)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{cfg: cfg, log: w, table: Table{Pairs: map[string]string{}}}, nil
+}
+
+// readAttempts is how often Read begins anew when a writer takes away what it is reading.
+const readAttempts = 5
+
+// Read returns what the store holds. It takes no lock and changes nothing, so
+// it works beside a process that is writing, whose latest save may be in it before
+// it is durable.
+func Read(cfg Config) (Table, error) {
+	for attempt := 1; ; attempt++ {
+		table, err := readOnce(cfg)
+		moved := errors.Is(err, wal.ErrSnapshotNotFound) || errors.Is(err, wal.ErrCompacted) || errors.Is(err, errNoSnapshot)
+		if !moved || attempt == readAttempts {
+			return table, err
+		}
+	}
+}
+
+func readOnce(cfg Config) (Table, error) {
+	snap, table, err := restore(cfg)
+	if err != nil {
+		return table, err
+	}
+	r, err := wal.OpenForRead(cfg.Logger, cfg.logDir(), snap, cfg.options()...)
+	if err != nil {
+		return table, err
+	}
+	defer r.Close()
+	return table, replay(r, &table)
+}
+
+// restore returns the newest snapshot that both sides have: the log records
+// it, and its file is intact. A new log records one with index 0, which needs no file.
+func restore(cfg Config) (log.Snapshot, Table, error) {
+	recorded, err := wal.ValidSnapshots(cfg.Logger, cfg.logDir(), cfg.options()...)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, Table{}, fmt.Errorf("%s: %w", cfg.Dir, errNoStore)
+	}
+	if err != nil {
+		return nil, Table{}, err
+	}
+	unusable := fmt.Errorf("%s: %w", cfg.Dir, errNoSnapshot)
+	for _, snap := range slices.Backward(recorded) {
+		if snap.GetIndex() == 0 {
+			return snap, Table{Pairs: map[string]string{}}, nil
+		}
+		table, err := readSnapshot(cfg.snapshotDir(), snap.GetIndex())
+		if err == nil {
+			return snap, table, nil
+		}
+		cfg.Logger.Warn("a snapshot cannot be used; trying the one before it", zap.Uint64("index", snap.GetIndex()), zap.Error(err))
+		unusable = fmt.Errorf("%w; %w", unusable, err)
+	}
+	return nil, Table{}, unusable
+}
+
+// logReader is what a log opened for writing and one opened for reading have in common.
+type logReader interface {
+	Metadata() []byte
+	LastIndex() uint64
+	Entries(lo, hi uint64) iter.Seq2[log.LogEntry, error]
+}
+
+// replay applies the entries behind the table's index. They are read one at a
+// time, so the log may be larger than memory. Each was saved together with a State
+// that commits it; a Raft node would stop at State().GetCommitted().
+func replay(r logReader, table *Table) error {
+	if name := string(r.Metadata()); name != formatName {
+		return fmt.Errorf("this is the log of %q, not of %q", name, formatName)
+	}
+	for entry, err := range r.Entries(table.Index+1, r.LastIndex()+1) {
+		if err != nil {
+			return err
+		}
+		table.apply(entry.(*Entry)) // the type that the registry has
+	}
+	return nil
+}
+
+// Save makes changes, all of them or, after a crash, none. When it returns nil,
+// they are on stable storage. When it returns an error of the log's, they may
+// or may not be there after the store has been opened again.
+func (s *Store) Save(changes ...*Entry) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	for _, e := range changes {
+		if err := e.check(); err != nil {
+			return fmt.Errorf("%s %.100q: %w", e.Op, e.Key, err)
+		}
+	}
+	pending, last, err := s.hand(changes)
+	if err != nil {
+		return err
+	}
+	// Not under the lock: savers that wait at the same time can share a sync.
+	if err := pending.Wait(); err != nil {
+		return err
+	}
+	s.applyTo(last)
+	return nil
+}
+
+// hand numbers the changes and hands them to the log. The lock makes the order of
+// the indexes the order of the saves.
+func (s *Store) hand(changes []*Entry) (pending *wal.Pending, last uint64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	entries := make([]log.LogEntry, len(changes))
+	for i, e := range changes {
+		e.Index = s.last + uint64(i) + 1
+		entries[i] = e
+	}
+	last = s.last + uint64(len(changes))
+	pending, err = s.log.Append(&State{Term: term, Commit: last}, entries)
+	if err != nil { // nothing was written, so the indexes are still free
+		return nil, 0, err
+	}
+	s.last = last
+	s.queue = append(s.queue, changes...)
+	return pending, last, nil
+}
+
+// applyTo applies the entries up to index last, which is durable. Saves survive
+// in order, so all entries before it are durable too, although the goroutines
+// that saved them may not have been told yet; applied here, no entry overtakes another.
+func (s *Store) applyTo(last uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for n < len(s.queue) && s.queue[n].Index <= last {
+		s.table.apply(s.queue[n])
+		n++
+	}
+	s.queue = slices.Delete(s.queue, 0, n)
+}
+
+// Get returns the value of a key. What it returns is durable.
+func (s *Store) Get(key string) (value string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	value, ok = s.table.Pairs[key]
+	return value, ok
+}
+
+// Table returns a copy of what the store holds.
+func (s *Store) Table() Table {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Table{Index: s.table.Index, Pairs: maps.Clone(s.table.Pairs)}
+}
+
+// Close gives up the store.
+func (s *Store) Close() error { return s.log.Close() }
