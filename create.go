@@ -77,7 +77,8 @@ func (w *WAL) createFirst(dir string, h header) error {
 		err = f.Reserve(w.opts.segmentSize)
 	}
 	if err == nil {
-		err = fillSegment(f, w.open.enc.buf)
+		w.runway = newRunway(&w.opts, 0)
+		err = fillSegment(f, w.open.enc.buf, &w.runway)
 	}
 	if err == nil {
 		err = nameSegment(fsys, dir, tmp, h.name)

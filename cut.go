@@ -14,7 +14,7 @@ import "time"
 //  3. It gets its name, and the directory is synced. Only then is the save acknowledged.
 func (w *WAL) cut(s *save) error {
 	began := time.Now()
-	f, tmp, err := w.pipeline.take(w.tailSegment().seq + 1)
+	prep, err := w.pipeline.take(w.tailSegment().seq + 1)
 	if err != nil {
 		err = w.fail("new segment", err)
 		w.abandon(err)
@@ -25,22 +25,24 @@ func (w *WAL) cut(s *save) error {
 	finished := make(chan error, 1)
 	go func() { finished <- w.finish(old) }()
 	filling := time.Now()
-	err = fillSegment(f, w.open.enc.buf)
+	rest := newRunway(&w.opts, prep.ready)
+	err = fillSegment(prep.file, w.open.enc.buf, &rest)
 	filled := time.Since(filling)
 	if ferr := w.settle(old, <-finished); ferr != nil {
-		discard(w.fs, f, tmp)
+		w.pipeline.discard(prep)
 		return ferr
 	}
 	if err == nil {
-		err = nameSegment(w.fs, w.dir, tmp, h.name)
+		err = nameSegment(w.fs, w.dir, w.pipeline.tmpPath(prep.seq), h.name)
 	}
 	if err != nil {
-		f.Close()
+		prep.file.Close()
 		err = w.fail("new segment", err)
 		w.abandon(err)
 		return err
 	}
-	w.goOn(segment{h.name, f}, filled)
+	w.runway = rest
+	w.goOn(segment{h.name, prep.file}, filled)
 	if cut := w.opts.listener.Cut; cut != nil {
 		cut(CutEvent{Segment: h.name.String(), Took: time.Since(began)})
 	}

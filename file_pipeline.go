@@ -8,9 +8,14 @@ import (
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
-// zeroChunk is how much is zeroed at a time, in bytes. Larger writes give the page
-// cache large folios, in which every later small write is slower.
-const zeroChunk = 64 << 10
+const (
+	// zeroChunk is how much is zeroed with one write, in bytes. Larger writes give
+	// the page cache large folios, in which every later small write is slower.
+	zeroChunk = 64 << 10
+	// zeroSync is how much is zeroed between syncs, in bytes: a sync of much more
+	// would keep the disk from the saves.
+	zeroSync = 256 << 10
+)
 
 // filePipeline prepares the file of the next segment in the background. Its
 // methods are called under the writer's lock.
@@ -26,17 +31,38 @@ type filePipeline struct {
 	next *preparation // nil: none under way
 }
 
-// preparation is one file on its way. Its result may be read once done is closed.
+// preparation is one file on its way.
 type preparation struct {
-	seq   uint64
-	hurry atomic.Bool // somebody waits, or nobody wants it any more: do not fill on
-	done  chan struct{}
-	file  vfs.File
-	err   error
+	seq    uint64
+	target atomic.Int64  // how far the zeros should reach by now
+	wake   chan struct{} // the target has moved
+	stop   atomic.Bool   // somebody waits, or nobody wants it any more; set before wake is closed
+	done   chan struct{} // closed when what follows may be read
+	file   vfs.File
+	ready  int64 // bytes that are zeros on disk
+	err    error
 }
 
 func (p *filePipeline) tmpPath(seq uint64) string {
 	return filepath.Join(p.dir, fmt.Sprintf("%d.tmp", seq))
+}
+
+// progress tells the pipeline that the segment before seq is used up to off.
+// The zeros keep ahead of that in proportion: so they cost a short life of the log
+// nothing, a long one no more than it writes itself, and are there in time.
+func (p *filePipeline) progress(seq uint64, off int64) {
+	begin := p.size / 8
+	if off < begin {
+		return
+	}
+	p.start(seq)
+	if target := min((off-begin)*3/2, p.size); target-p.next.target.Load() >= zeroChunk || target == p.size {
+		p.next.target.Store(target)
+		select {
+		case p.next.wake <- struct{}{}:
+		default: // it is awake, and will look
+		}
+	}
 }
 
 // start begins to prepare the file of segment seq, unless that is under way.
@@ -44,26 +70,33 @@ func (p *filePipeline) start(seq uint64) {
 	if p.next != nil {
 		return
 	}
-	prep := &preparation{seq: seq, done: make(chan struct{})}
+	prep := &preparation{seq: seq, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	p.next = prep
 	go func() {
 		defer close(prep.done)
-		prep.file, prep.err = p.prepare(prep)
+		prep.err = p.prepare(prep)
 	}()
 }
 
-// take hands over the file of segment seq and its path. A writer that gets ahead
-// of the zeros does not wait for them: what is missing is only reserved.
-func (p *filePipeline) take(seq uint64) (vfs.File, string, error) {
-	p.start(seq)
+// finish ends the preparation under way, as far as it is.
+func (p *filePipeline) finish() *preparation {
 	prep := p.next
-	prep.hurry.Store(true)
-	<-prep.done
 	p.next = nil
+	prep.stop.Store(true)
+	close(prep.wake)
+	<-prep.done
+	return prep
+}
+
+// take hands over the file of segment seq. A writer that gets ahead of the zeros
+// does not wait for them.
+func (p *filePipeline) take(seq uint64) (*preparation, error) {
+	p.start(seq)
+	prep := p.finish()
 	if prep.err != nil {
-		return nil, "", fmt.Errorf("prepare segment: %w", prep.err)
+		return nil, fmt.Errorf("prepare segment: %w", prep.err)
 	}
-	return prep.file, p.tmpPath(seq), nil
+	return prep, nil
 }
 
 // close stops the preparation and removes its file.
@@ -71,52 +104,53 @@ func (p *filePipeline) close() {
 	if p.next == nil {
 		return
 	}
-	prep := p.next
-	prep.hurry.Store(true)
-	<-prep.done
-	p.next = nil
-	if prep.err == nil {
-		discard(p.fs, prep.file, p.tmpPath(prep.seq))
+	if prep := p.finish(); prep.err == nil {
+		p.discard(prep)
 	}
 }
 
-func (p *filePipeline) prepare(prep *preparation) (vfs.File, error) {
+// discard closes and removes a file that was prepared in vain.
+func (p *filePipeline) discard(prep *preparation) {
+	discard(p.fs, prep.file, p.tmpPath(prep.seq))
+}
+
+func (p *filePipeline) prepare(prep *preparation) (err error) {
 	name := p.tmpPath(prep.seq)
-	f, err := p.fs.CreateLocked(name)
+	if prep.file, err = p.fs.CreateLocked(name); err != nil {
+		return err
+	}
+	if err = prep.file.Truncate(0); err == nil && p.mode != PreallocateNone {
+		err = prep.file.Reserve(p.size)
+	}
+	if err == nil && p.mode == PreallocateZero {
+		err = p.fill(prep)
+	}
 	if err != nil {
-		return nil, err
+		discard(p.fs, prep.file, name)
 	}
-	if err := p.fill(f, prep); err != nil {
-		discard(p.fs, f, name)
-		return nil, err
-	}
-	return f, nil
+	return err
 }
 
-// fill gives the file its length and, in the background, its zeros.
-func (p *filePipeline) fill(f vfs.File, prep *preparation) error {
-	if err := f.Truncate(0); err != nil {
-		return err
-	}
-	if p.mode == PreallocateNone {
-		return nil
-	}
-	if err := f.Reserve(p.size); err != nil {
-		return err
-	}
-	if p.mode == PreallocateReserve {
-		return nil
-	}
+// fill writes zeros up to the target, whenever that has moved.
+func (p *filePipeline) fill(prep *preparation) error {
 	zeros := make([]byte, min(zeroChunk, p.size))
-	for off := int64(0); off < p.size; off += zeroChunk {
-		if prep.hurry.Load() {
-			return nil
-		}
-		if _, err := f.WriteAt(zeros[:min(zeroChunk, p.size-off)], off); err != nil {
-			return err
+	off := int64(0)
+	for range prep.wake {
+		for off < prep.target.Load() && !prep.stop.Load() {
+			n := min(zeroChunk, p.size-off)
+			if _, err := prep.file.WriteAt(zeros[:n], off); err != nil {
+				return err
+			}
+			off += n
+			if off-prep.ready >= zeroSync || off == p.size {
+				if err := prep.file.Datasync(); err != nil {
+					return err
+				}
+				prep.ready = off
+			}
 		}
 	}
-	return f.Datasync()
+	return nil
 }
 
 // discard closes and removes a file that is not part of the log. If that fails, the next open removes it.

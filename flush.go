@@ -28,7 +28,7 @@ func (w *WAL) flush(began time.Time) error {
 	w.writer.Unlock()
 	err := w.perform(f)
 	w.writer.Lock()
-	w.prepareNext()
+	w.pipeline.progress(w.tailSegment().seq+1, w.open.enc.at.off)
 	return w.settle(f, err)
 }
 
@@ -55,6 +55,9 @@ func (w *WAL) perform(f *flight) error {
 		}
 	}
 	if f.sync {
+		if err := w.runway.lengthen(f.file, f.enc.end()); err != nil {
+			return w.answer(f, w.fail("write", err))
+		}
 		began := time.Now()
 		if err := f.file.Datasync(); err != nil {
 			return w.answer(f, w.fail("sync", err))
@@ -108,14 +111,6 @@ func (w *WAL) count(f *flight) {
 	}
 	if f.saves > 0 && l.Saved != nil {
 		l.Saved(SaveEvent{Saves: f.saves, Entries: f.entries, Bytes: len(f.enc.buf), Durable: !w.unsynced, Took: time.Since(f.began)})
-	}
-}
-
-// prepareNext has the next segment prepared once this one is half full: not
-// earlier, so that a short life of the log does not pay for it.
-func (w *WAL) prepareNext() {
-	if w.open.enc.end() > w.opts.segmentSize/2 {
-		w.pipeline.start(w.tailSegment().seq + 1)
 	}
 }
 

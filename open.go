@@ -74,6 +74,9 @@ func (w *WAL) begin(dir string, ld *loaded, s *start, tail tailEnd) {
 	w.head = head{last: w.last, state: bytes.Clone(w.state)}
 	w.open.enc.start(place{w.tailSegment().seq, tail.off}, tail.crc, tail.sealed, true)
 	w.pipeline = filePipeline{fs: w.fs, dir: dir, size: w.opts.segmentSize, mode: w.opts.preallocation}
+	if w.opts.noSync && w.pipeline.mode == PreallocateZero {
+		w.pipeline.mode = PreallocateReserve // zeros pay off in syncs
+	}
 }
 
 // lockAndLoad locks the segments from the one that pick chooses, and loads
@@ -161,6 +164,11 @@ func (w *WAL) recover(ld *loaded) error {
 	if err := w.extendTail(tail); err != nil {
 		return err
 	}
+	ready, err := tail.file.Written(end.off)
+	if err != nil {
+		return fmt.Errorf("wal: open segment %s: %w", tail.segmentName, err)
+	}
+	w.runway = newRunway(&w.opts, ready)
 	w.closedMark = end.closed
 	return nil
 }

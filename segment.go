@@ -93,9 +93,12 @@ func (h header) encode(e *encoder) {
 // fillSegment puts the first bytes into the file of a new segment, durably: they are
 // on stable storage before the segment gets its name, so one with a name has a
 // whole header, whatever crash comes.
-func fillSegment(f vfs.File, b []byte) error {
+func fillSegment(f vfs.File, b []byte, r *runway) error {
 	if _, err := f.WriteAt(b, 0); err != nil {
 		return fmt.Errorf("write segment header: %w", err)
+	}
+	if err := r.lengthen(f, int64(len(b))); err != nil {
+		return fmt.Errorf("write zeros: %w", err)
 	}
 	if err := f.Sync(); err != nil {
 		return fmt.Errorf("sync segment header: %w", err)

@@ -30,11 +30,12 @@ type WAL struct {
 	head       head
 	open       batch  // saves that are encoded, and not yet on their way
 	flying     flight // the batch that the leader writes
-	spare      batch  // memory for the next one
-	leading    bool   // somebody writes a batch, and has the last segment's file to himself
-	wanted     int    // how many wait for nobody to lead
-	unsynced   bool   // there are bytes before the open batch that no sync covers
-	closedMark bool   // the log ends with a CLOSED record
+	runway     runway
+	spare      batch // memory for the next one
+	leading    bool  // somebody writes a batch, and has the last segment's file to himself
+	wanted     int   // how many wait for nobody to lead
+	unsynced   bool  // there are bytes before the open batch that no sync covers
+	closedMark bool  // the log ends with a CLOSED record
 	closed     bool
 	pipeline   filePipeline
 	stats      Stats

@@ -32,6 +32,14 @@ func (f osFile) Reserve(size int64) error {
 	return nil
 }
 
+func (f osFile) Written(off int64) (int64, error) {
+	size, err := f.Size()
+	if err != nil || off >= size {
+		return size, err
+	}
+	return written(f.File, off, size), nil
+}
+
 func (f osFile) Datasync() error { return fileutil.Fdatasync(f.File) }
 func (f osFile) Sync() error     { return fileutil.Fsync(f.File) }
 

@@ -29,6 +29,10 @@ type File interface {
 	// the file at least that long; the added bytes read as zeros. On a file
 	// system that cannot allocate ahead, it only sets the length.
 	Reserve(size int64) error
+	// Written returns how far, from off on, the file's blocks are on the device as
+	// data, zeros included, and not as a hole or as space that is only reserved. A
+	// file system that cannot tell says that all of them are.
+	Written(off int64) (end int64, err error)
 	// Datasync puts written bytes, and the length needed to read them, on stable storage.
 	Datasync() error
 	// Sync puts the file's bytes and all of its metadata on stable storage.
