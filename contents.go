@@ -120,11 +120,28 @@ func isNil(rec any) bool {
 func decodeInto(rec log.RecordData, typ log.RecordType, data []byte) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: %s record of %d bytes: Unmarshal of %T panics: %v", ErrDecode, typ, len(data), rec, r)
+			err = decodeError(rec, typ, data, fmt.Errorf("it panics: %v", r))
 		}
 	}()
 	if err := rec.Unmarshal(data); err != nil {
-		return fmt.Errorf("%w: %s record of %d bytes as %T: %w; is the type registered that the log was written with?", ErrDecode, typ, len(data), rec, err)
+		return decodeError(rec, typ, data, err)
 	}
 	return nil
+}
+
+// readIndex has a type read the index of an encoded entry, which is intact.
+func readIndex(rec log.IndexReader, data []byte) (i uint64, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = decodeError(rec, log.EntryType, data, fmt.Errorf("it panics: %v", r))
+		}
+	}()
+	if i, err = rec.ReadIndex(data); err != nil {
+		return 0, decodeError(rec, log.EntryType, data, err)
+	}
+	return i, nil
+}
+
+func decodeError(rec any, typ log.RecordType, data []byte, cause error) error {
+	return fmt.Errorf("%w: %s record of %d bytes as %T: %w; is the type registered that the log was written with?", ErrDecode, typ, len(data), rec, cause)
 }

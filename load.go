@@ -20,6 +20,7 @@ type loader struct {
 	registry   *log.Registry
 	held       map[uint64]vfs.File // segments that this process has open, by number
 	onSnapshot func(log.Snapshot)  // may be nil
+	decodeAll  bool                // every entry, to know that its type can
 }
 
 // loaded is a log that was read.
@@ -46,7 +47,7 @@ func (l *loader) open(n segmentName) (vfs.File, func(), error) {
 // was loaded is what stands before it.
 func (l *loader) load(names []segmentName) (*loaded, error) {
 	whole, broken := splitConsecutive(names)
-	r := &replay{registry: l.registry, onSnapshot: l.onSnapshot}
+	r := newReplay(l)
 	ld := &loaded{replay: r, names: names}
 	limit := int64(-1)
 	if broken == nil {

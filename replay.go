@@ -13,12 +13,21 @@ import (
 type replay struct {
 	contents
 	registry   *log.Registry
+	peek       log.IndexReader // nil: entries are decoded to know their index
 	records    int
 	committed  place              // behind the last save that is whole
 	lastThere  uint64             // the last index at that place
 	onSnapshot func(log.Snapshot) // may be nil
 	dec        decoder
 	header     int // records of the current segment's header seen so far
+}
+
+func newReplay(l *loader) *replay {
+	r := &replay{registry: l.registry, onSnapshot: l.onSnapshot}
+	if !l.decodeAll {
+		r.peek, _ = l.registry.NewEntry().(log.IndexReader)
+	}
+	return r
 }
 
 // begin sets the replay to read from segment n on.
@@ -118,16 +127,27 @@ func (r *replay) setMetadata(n segmentName, data []byte, off int64) error {
 }
 
 func (r *replay) entry(n segmentName, f frame, off int64, crc uint32) error {
-	ent := r.registry.NewEntry()
-	if err := decodeInto(ent, f.typ, f.data); err != nil {
+	i, err := r.entryIndex(f.data)
+	if err != nil {
 		return fmt.Errorf("wal: segment %s at offset %d: %w", n, off, err)
 	}
-	i := ent.GetIndex()
 	if err := checkIndex(i, r.last); err != nil && (i == 0 || r.anchored || f.sealed) {
 		return r.corrupt(n, off, err.Error(), err)
 	}
 	r.addEntry(i, n, off, crc)
 	return nil
+}
+
+// entryIndex returns the index of an encoded entry, without decoding all of it if the type allows that.
+func (r *replay) entryIndex(data []byte) (uint64, error) {
+	if r.peek != nil {
+		return readIndex(r.peek, data)
+	}
+	ent := r.registry.NewEntry()
+	if err := decodeInto(ent, log.EntryType, data); err != nil {
+		return 0, err
+	}
+	return ent.GetIndex(), nil
 }
 
 func (r *replay) takeSnapshot(n segmentName, data []byte, off int64) error {

@@ -43,7 +43,7 @@ func Verify(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{fs: o.fs, dir: dir, registry: o.registry}
+	l := &loader{fs: o.fs, dir: dir, registry: o.registry, decodeAll: true}
 	ld, err := l.loadUnlocked(func([]segmentName) (int, error) { return 0, nil })
 	if ld == nil {
 		return nil, err

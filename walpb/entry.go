@@ -79,7 +79,24 @@ func (e *Entry) Marshal() (data []byte, err error) {
 // Unmarshal replaces the entry by the one encoded in data, which it does not
 // keep. After an error, an ErrMalformed, the entry is as it was.
 func (e *Entry) Unmarshal(data []byte) error {
-	var m Entry
+	m, err := parseEntry(data)
+	if err != nil {
+		return err
+	}
+	m.Data = bytes.Clone(m.Data)
+	*e = m
+	return nil
+}
+
+// ReadIndex returns the index of the entry encoded in data, and does not change
+// e. It fails where Unmarshal does.
+func (e *Entry) ReadIndex(data []byte) (uint64, error) {
+	m, err := parseEntry(data)
+	return m.Index, err
+}
+
+// parseEntry decodes an entry whose Data aliases data.
+func parseEntry(data []byte) (m Entry, err error) {
 	f := fields{message: "Entry", rest: data}
 	for f.next() {
 		switch f.num {
@@ -95,10 +112,5 @@ func (e *Entry) Unmarshal(data []byte) error {
 			f.skip()
 		}
 	}
-	if f.err != nil {
-		return f.err
-	}
-	m.Data = bytes.Clone(m.Data)
-	*e = m
-	return nil
+	return m, f.err
 }
