@@ -1,0 +1,353 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed449c39bc/wal/log"
+	"github.com/seed449c39bc/wal/walpb"
+)
+
+// appender hands out indexes and appends, as a program with many callers does it.
+type appender struct {
+	mu   sync.Mutex
+	w    *WAL
+	last uint64
+}
+
+// save appends n entries as one save and waits for it. It returns the last index.
+func (a *appender) save(n int, data string) (uint64, error) {
+	a.mu.Lock()
+	ents := make([]log.LogEntry, n)
+	for i := range ents {
+		ents[i] = entry(1, a.last+uint64(i)+1, data)
+	}
+	p, err := a.w.Append(nil, ents)
+	if err != nil {
+		a.mu.Unlock()
+		return 0, err
+	}
+	a.last += uint64(n)
+	last := a.last
+	a.mu.Unlock()
+	return last, p.Wait()
+}
+
+// slowSyncs makes every sync of a segment take a while, so that saves gather.
+func slowSyncs(f *faultFS, d time.Duration) {
+	f.setFail(func(o op) (int, error) {
+		if o.kind == opDatasync {
+			time.Sleep(d)
+		}
+		return 0, nil
+	})
+}
+
+func TestConcurrentSavesShareSyncs(t *testing.T) {
+	const callers, rounds = 32, 20
+	dir := t.TempDir()
+	fsys := newFaultFS()
+	w, err := Create(nil, dir, nil, withFS(fsys))
+	require.NoError(t, err)
+	slowSyncs(fsys, time.Millisecond)
+	a := &appender{w: w}
+	var wait sync.WaitGroup
+	for range callers {
+		wait.Go(func() {
+			for range rounds {
+				if _, err := a.save(1, "x"); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	s := w.Stats()
+	require.EqualValues(t, callers*rounds, s.Saves)
+	require.Less(t, s.Syncs, s.Saves/4, "a batch holds most of the callers")
+	require.NoError(t, w.Close())
+	require.Equal(t, callers*rounds, len(readAll(t, dir, nil)))
+}
+
+func TestALoneSaveIsWrittenAndSyncedOnceByItsCaller(t *testing.T) {
+	fsys := newFaultFS()
+	w, err := Create(nil, t.TempDir(), nil, withFS(fsys))
+	require.NoError(t, err)
+	defer w.Close()
+	fsys.record()
+	require.NoError(t, w.SaveEntry(entries(1, 1)))
+	ops := fsys.record()
+	require.Len(t, ops, 2)
+	require.Equal(t, opWrite, ops[0].kind)
+	require.Equal(t, opDatasync, ops[1].kind)
+}
+
+func TestSaveAllocatesNothing(t *testing.T) {
+	w, err := Create(nil, t.TempDir(), nil)
+	require.NoError(t, err)
+	defer w.Close()
+	e := &walpb.Entry{Term: 1, Data: make([]byte, 1024)}
+	ents := []log.LogEntry{e}
+	save := func() {
+		e.Index++
+		if err := w.SaveEntry(ents); err != nil {
+			t.Error(err)
+		}
+	}
+	save()
+	// The index grows by an extent per 64 KiB; that is far less than one per save.
+	require.Less(t, testing.AllocsPerRun(200, save), 1.0)
+}
+
+func TestAppendKeepsItsOrderAndBecomesDurableWithoutWaiting(t *testing.T) {
+	dir := t.TempDir()
+	w, err := Create(nil, dir, nil, WithSegmentSize(4<<10))
+	require.NoError(t, err)
+	var last *Pending
+	for i := uint64(1); i <= 500; i++ {
+		last, err = w.Append(&walpb.HardState{Term: 1, Commit: i}, entries(i, i))
+		require.NoError(t, err)
+	}
+	require.NoError(t, last.Wait())
+	require.EqualValues(t, 500, w.LastIndex(), "the last save is durable, so all before it are")
+	require.NoError(t, last.Wait(), "waiting twice")
+	_, err = w.Append(nil, entries(501, 510)) // nobody waits
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	require.Equal(t, entries(1, 510), readAll(t, dir, nil))
+}
+
+func TestAppendDoesNotNeedTheEntriesAfterItReturned(t *testing.T) {
+	dir := t.TempDir()
+	w, err := Create(nil, dir, nil)
+	require.NoError(t, err)
+	e := entry(1, 1, "as it was")
+	st := &walpb.HardState{Term: 3, Commit: 1}
+	p, err := w.Append(st, []log.LogEntry{e})
+	require.NoError(t, err)
+	copy(e.Data, "scribble!")
+	st.Term = 9
+	require.NoError(t, p.Wait())
+	require.NoError(t, w.Close())
+	r, err := OpenForRead(nil, dir, nil)
+	require.NoError(t, err)
+	_, got, ents, err := r.ReadAll()
+	require.NoError(t, err)
+	require.Equal(t, []log.LogEntry{entry(1, 1, "as it was")}, ents)
+	require.Equal(t, &walpb.HardState{Term: 3, Commit: 1}, got)
+}
+
+func TestAppendWaitsWhenTooMuchIsPending(t *testing.T) {
+	fsys := newFaultFS()
+	w, err := Create(nil, t.TempDir(), nil, withFS(fsys))
+	require.NoError(t, err)
+	disk := make(chan struct{}) // as long as it is open, no sync comes back
+	fsys.setFail(func(o op) (int, error) {
+		if o.kind == opDatasync {
+			<-disk
+		}
+		return 0, nil
+	})
+	const size = 64 << 10
+	var appended atomic.Int64
+	done := make(chan error, 1)
+	go func() {
+		for i := uint64(1); i <= 100; i++ {
+			if _, err := w.Append(nil, []log.LogEntry{entry(1, i, string(make([]byte, size)))}); err != nil {
+				done <- err
+				return
+			}
+			appended.Add(size)
+		}
+		done <- nil
+	}()
+	require.Eventually(t, func() bool { return appended.Load() > maxBatch }, 10*time.Second, time.Millisecond)
+	time.Sleep(20 * time.Millisecond)
+	require.LessOrEqual(t, appended.Load(), int64(2*maxBatch), "Append has gone on without bound")
+	close(disk)
+	require.NoError(t, <-done)
+	require.NoError(t, w.Close())
+}
+
+func TestAFailureReachesEveryWaiterAndEveryLaterCall(t *testing.T) {
+	const callers = 16
+	for _, kind := range []opKind{opWrite, opDatasync} {
+		t.Run(string(kind), func(t *testing.T) {
+			dir := t.TempDir()
+			fsys := newFaultFS()
+			w, err := Create(nil, dir, nil, withFS(fsys))
+			require.NoError(t, err)
+			a := &appender{w: w}
+			var acked sync.Map
+			count := 0
+			fsys.setFail(func(o op) (int, error) {
+				if o.kind == opDatasync {
+					time.Sleep(time.Millisecond)
+				}
+				if o.kind == kind {
+					if count++; count >= 10 {
+						return 0, syscall.EIO
+					}
+				}
+				return 0, nil
+			})
+			var wait sync.WaitGroup
+			for range callers {
+				wait.Go(func() {
+					for {
+						last, err := a.save(2, "payload")
+						if err != nil {
+							if !errors.Is(err, ErrFailed) || !errors.Is(err, syscall.EIO) {
+								t.Error("not the sticky error:", err)
+							}
+							return
+						}
+						acked.Store(last, true)
+					}
+				})
+			}
+			wait.Wait()
+			require.ErrorIs(t, w.SaveEntry(entries(1, 1)), ErrFailed)
+			require.ErrorIs(t, w.Sync(), ErrFailed)
+			_, err = w.Append(nil, entries(1, 1))
+			require.ErrorIs(t, err, ErrFailed)
+			require.ErrorIs(t, w.TruncateBack(0), ErrFailed)
+			require.ErrorIs(t, w.Close(), ErrFailed)
+			require.NoError(t, w.Close())
+
+			got := readAll(t, dir, nil)
+			acked.Range(func(last, _ any) bool {
+				require.GreaterOrEqual(t, uint64(len(got)), last.(uint64), "an acknowledged save is gone")
+				return true
+			})
+			require.Zero(t, len(got)%2, "half a save")
+		})
+	}
+}
+
+func TestCloseWhileSavesWait(t *testing.T) {
+	for round := range 20 {
+		dir := t.TempDir()
+		w, err := Create(nil, dir, nil, WithSegmentSize(8<<10))
+		require.NoError(t, err)
+		a := &appender{w: w}
+		var acked atomic.Uint64
+		var wait sync.WaitGroup
+		for range 8 {
+			wait.Go(func() {
+				for {
+					last, err := a.save(3, "some payload")
+					if err != nil {
+						if !errors.Is(err, ErrClosed) {
+							t.Error(err)
+						}
+						return
+					}
+					for was := acked.Load(); was < last && !acked.CompareAndSwap(was, last); was = acked.Load() {
+					}
+				}
+			})
+		}
+		time.Sleep(time.Duration(round) * 300 * time.Microsecond)
+		require.NoError(t, w.Close())
+		wait.Wait()
+		got := readAll(t, dir, nil)
+		require.GreaterOrEqual(t, uint64(len(got)), acked.Load())
+		require.Zero(t, len(got)%3)
+	}
+}
+
+func TestEverythingAtOnce(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	dir := t.TempDir()
+	w, err := Create(nil, dir, []byte("meta"), WithSegmentSize(16<<10))
+	require.NoError(t, err)
+	a := &appender{w: w}
+	var acked atomic.Uint64
+	stop := make(chan struct{})
+	running := func() bool {
+		select {
+		case <-stop:
+			return false
+		default:
+			return true
+		}
+	}
+	check := func(err error, allowed ...error) {
+		if err == nil {
+			return
+		}
+		for _, a := range allowed {
+			if errors.Is(err, a) {
+				return
+			}
+		}
+		t.Error(err)
+	}
+	var wait sync.WaitGroup
+	for g := range 6 {
+		rng := rand.New(rand.NewPCG(seed, uint64(g)))
+		wait.Go(func() {
+			for running() {
+				last, err := a.save(1+rng.IntN(4), fmt.Sprintf("%0*d", rng.IntN(600), g))
+				check(err)
+				for was := acked.Load(); was < last && !acked.CompareAndSwap(was, last); was = acked.Load() {
+				}
+			}
+		})
+	}
+	wait.Go(func() {
+		for running() {
+			check(w.SaveState(&walpb.HardState{Term: 1, Commit: acked.Load()}))
+			check(w.Sync())
+			_ = w.Stats()
+		}
+	})
+	wait.Go(func() {
+		for running() {
+			if i := acked.Load(); i > 0 {
+				snap := &walpb.Snapshot{Index: i, Term: 1}
+				check(w.SaveSnap(snap))
+				check(w.Release(snap))
+				_, err := w.Purge()
+				check(err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+	})
+	for range 2 {
+		wait.Go(func() {
+			for running() {
+				next := w.FirstIndex()
+				for e, err := range w.Entries(next, w.LastIndex()+1) {
+					if err != nil {
+						check(err, ErrCompacted)
+						break
+					}
+					if e.GetIndex() != next {
+						t.Errorf("entry %d in place of %d", e.GetIndex(), next)
+					}
+					next++
+				}
+			}
+		})
+	}
+	time.Sleep(500 * time.Millisecond)
+	close(stop)
+	wait.Wait()
+	require.NoError(t, w.Close())
+	_, err = Verify(nil, dir)
+	require.NoError(t, err)
+	r, err := OpenForRead(nil, dir, nil)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, r.LastIndex(), acked.Load())
+}
