@@ -72,6 +72,7 @@ func TestConcurrentSavesShareSyncs(t *testing.T) {
 	wait.Wait()
 	s := w.Stats()
 	require.EqualValues(t, callers*rounds, s.Saves)
+	t.Logf("%d saves, %d syncs, took %v", s.Saves, s.Syncs, s.SyncTime)
 	require.Less(t, s.Syncs, s.Saves/4, "a batch holds most of the callers")
 	require.NoError(t, w.Close())
 	require.Equal(t, callers*rounds, len(readAll(t, dir, nil)))

@@ -43,9 +43,7 @@ func (w *WAL) cut(s *save) error {
 	}
 	w.runway = rest
 	w.goOn(segment{h.name, prep.file}, filled)
-	if cut := w.opts.listener.Cut; cut != nil {
-		cut(CutEvent{Segment: h.name.String(), Took: time.Since(began)})
-	}
+	w.countCut(h.name, time.Since(began))
 	return mistake
 }
 
@@ -83,18 +81,15 @@ func (w *WAL) finish(f *flight) error {
 	if err := f.file.Sync(); err != nil {
 		return w.answer(f, w.fail("sync", err))
 	}
-	w.publish(&f.batch, f.name)
-	return w.answer(f, nil)
+	return w.finished(f)
 }
 
 // goOn makes s the segment that is appended to. The open batch, with which it
 // begins, is on stable storage by now; its sync took some time.
 func (w *WAL) goOn(s segment, took time.Duration) {
 	w.segments = append(w.segments, s)
-	w.stats.Cuts++
 	w.open.sync = true
 	f := w.take()
 	f.took = took
-	w.publish(&f.batch, f.name)
-	w.settle(f, nil)
+	w.settle(f, w.finished(f))
 }

@@ -64,7 +64,13 @@ func (w *WAL) perform(f *flight) error {
 		}
 		f.took = time.Since(began)
 	}
+	return w.finished(f)
+}
+
+// finished shows a batch that is as durable as it has to be to readers, counts it, and lets its callers go.
+func (w *WAL) finished(f *flight) error {
 	w.publish(&f.batch, f.name)
+	w.count(f)
 	return w.answer(f, nil)
 }
 
@@ -77,41 +83,15 @@ func (w *WAL) answer(f *flight, err error) error {
 	return err
 }
 
-// settle counts a batch that was performed, and takes its memory back.
+// settle ends a batch that was performed, and takes its memory back. The lock is held.
 func (w *WAL) settle(f *flight, err error) error {
-	if err == nil {
-		w.count(f)
-		w.closedMark = w.closedMark && len(f.enc.buf) == 0
-	}
+	w.closedMark = w.closedMark && len(f.enc.buf) == 0
 	w.spare = f.batch
 	w.spare.reset()
 	if err != nil {
 		w.abandon(err)
 	}
 	return err
-}
-
-// count enters a batch in the statistics and tells the listener.
-func (w *WAL) count(f *flight) {
-	st, l := &w.stats, &w.opts.listener
-	st.Saves += uint64(f.saves)
-	st.Entries += uint64(f.entries)
-	st.BytesWritten += uint64(len(f.enc.buf))
-	if f.sync {
-		st.Syncs++
-		st.SyncTime += f.took
-		st.MaxSyncTime = max(st.MaxSyncTime, f.took)
-		if w.opts.slowSync > 0 && f.took > w.opts.slowSync {
-			w.lg.Warn("slow sync of the log", zap.String("dir", w.dir),
-				zap.Duration("took", f.took), zap.Duration("expected-at-most", w.opts.slowSync))
-		}
-		if l.Synced != nil {
-			l.Synced(f.took)
-		}
-	}
-	if f.saves > 0 && l.Saved != nil {
-		l.Saved(SaveEvent{Saves: f.saves, Entries: f.entries, Bytes: len(f.enc.buf), Durable: !w.unsynced, Took: time.Since(f.began)})
-	}
 }
 
 // handOver ends the caller's leading. If there is more to write, a goroutine

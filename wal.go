@@ -38,26 +38,11 @@ type WAL struct {
 	closedMark bool  // the log ends with a CLOSED record
 	closed     bool
 	pipeline   filePipeline
-	stats      Stats
+
+	counting sync.Mutex // guards stats; held while the listener is told
+	stats    Stats
 
 	purging sync.Mutex // one Purge at a time; taken without writer
-}
-
-// Stats are counters of one WAL since it was opened, and its size now.
-type Stats struct {
-	Segments    int    // segments whose locks are held
-	TailSegment string // file name of the one that is appended to
-	TailBytes   int64  // bytes in it
-	FirstIndex  uint64 // as FirstIndex and LastIndex return them
-	LastIndex   uint64
-
-	Saves        uint64 // saves that returned nil
-	Entries      uint64 // entries in them
-	BytesWritten uint64 // bytes of their frames
-	Syncs        uint64 // syncs of the tail
-	SyncTime     time.Duration
-	MaxSyncTime  time.Duration
-	Cuts         uint64 // changes to a new segment
 }
 
 func (w *WAL) tailSegment() segment { return w.segments[len(w.segments)-1] }
@@ -191,15 +176,4 @@ func settled() *Pending {
 	r := &round{done: make(chan struct{})}
 	close(r.done)
 	return &Pending{r}
-}
-
-// Stats returns the counters of this WAL.
-func (w *WAL) Stats() Stats {
-	w.writer.Lock()
-	defer w.writer.Unlock()
-	s := w.stats
-	s.Segments = len(w.segments)
-	s.FirstIndex, s.LastIndex = w.FirstIndex(), w.LastIndex()
-	s.TailSegment, s.TailBytes = w.tailSegment().String(), w.open.enc.at.off
-	return s
 }

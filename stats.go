@@ -1,0 +1,72 @@
+package wal
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Stats are counters of one WAL since it was opened, and its size now.
+type Stats struct {
+	Segments    int    // segments whose locks are held
+	TailSegment string // file name of the one that is appended to
+	TailBytes   int64  // bytes in it
+	FirstIndex  uint64 // as FirstIndex and LastIndex return them
+	LastIndex   uint64
+
+	Saves        uint64 // saves that returned nil
+	Entries      uint64 // entries in them
+	BytesWritten uint64 // bytes of their frames
+	Syncs        uint64 // syncs of the segment that is appended to
+	SyncTime     time.Duration
+	MaxSyncTime  time.Duration
+	Cuts         uint64 // changes to a new segment
+}
+
+// Stats returns the counters of this WAL. A save that has returned is counted.
+func (w *WAL) Stats() Stats {
+	w.counting.Lock()
+	s := w.stats
+	w.counting.Unlock()
+	s.FirstIndex, s.LastIndex = w.FirstIndex(), w.LastIndex()
+	w.writer.Lock()
+	defer w.writer.Unlock()
+	s.Segments = len(w.segments)
+	s.TailSegment, s.TailBytes = w.tailSegment().String(), w.open.enc.at.off
+	return s
+}
+
+// count enters a batch in the statistics and tells the listener.
+func (w *WAL) count(f *flight) {
+	w.counting.Lock()
+	defer w.counting.Unlock()
+	st, l := &w.stats, &w.opts.listener
+	st.Saves += uint64(f.saves)
+	st.Entries += uint64(f.entries)
+	st.BytesWritten += uint64(len(f.enc.buf))
+	if f.sync {
+		st.Syncs++
+		st.SyncTime += f.took
+		st.MaxSyncTime = max(st.MaxSyncTime, f.took)
+		if w.opts.slowSync > 0 && f.took > w.opts.slowSync {
+			w.lg.Warn("slow sync of the log", zap.String("dir", w.dir),
+				zap.Duration("took", f.took), zap.Duration("expected-at-most", w.opts.slowSync))
+		}
+		if l.Synced != nil {
+			l.Synced(f.took)
+		}
+	}
+	if f.saves > 0 && l.Saved != nil {
+		l.Saved(SaveEvent{Saves: f.saves, Entries: f.entries, Bytes: len(f.enc.buf), Durable: f.sync, Took: time.Since(f.began)})
+	}
+}
+
+// countCut enters a change to a new segment in the statistics and tells the listener.
+func (w *WAL) countCut(n segmentName, took time.Duration) {
+	w.counting.Lock()
+	defer w.counting.Unlock()
+	w.stats.Cuts++
+	if cut := w.opts.listener.Cut; cut != nil {
+		cut(CutEvent{Segment: n.String(), Took: took})
+	}
+}
