@@ -15,6 +15,10 @@ import (
 // maxKeptBuffer is how large a batch buffer may be, in bytes, to be kept for the next batch.
 const maxKeptBuffer = 4 << 20
 
+// maxSizeHint is how far a record's Size is believed, in bytes. What is larger
+// still fits, at the cost of another copy.
+const maxSizeHint = 64 << 20
+
 // encoder builds the frames of one batch, in place, for one spot in one
 // segment: a sealed frame's check covers its offset and the segment's number,
 // so a batch cannot be moved. It is not safe for concurrent use.
@@ -69,7 +73,7 @@ func (e *encoder) appendRecord(typ log.RecordType, rec log.RecordData, flags byt
 	}
 	hint := 0
 	if s, ok := rec.(interface{ Size() int }); ok {
-		hint = min(max(s.Size(), 0), math.MaxInt32)
+		hint = min(max(s.Size(), 0), maxSizeHint)
 	}
 	start, head := e.reserve(typ, hint)
 	payload := start + head

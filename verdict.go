@@ -52,6 +52,9 @@ func (t *tail) judge() finding {
 	if len(t.data) == 0 {
 		return finding{verdict: cleanEnd} // row 2
 	}
+	if t.foreign() {
+		return finding{verdict: corrupt, reason: errNoTrailer.Error() + "; did etcd append to it?"}
+	}
 	if bit, ok := t.explain(); ok { // rows 3 and 3'
 		at := t.p.off*8 + bit
 		if t.lostWith(bit) {
@@ -97,6 +100,18 @@ func (t *tail) syncedFollows() bool {
 		}
 	}
 	return false
+}
+
+// foreign tells whether a whole plain record stands in a sealed segment: whoever
+// appended it has acknowledged it, so it is no torn one, whatever zeros are in it.
+func (t *tail) foreign() bool {
+	if !t.sealed {
+		return false
+	}
+	plain := *t
+	plain.sealed = false
+	_, err := plain.valid()
+	return err == nil
 }
 
 // valid tells whether there is a valid record at p. The frame that could be

@@ -1,0 +1,218 @@
+package wal
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/seed449c39bc/wal/walpb"
+)
+
+func TestStatsCountWhatHappened(t *testing.T) {
+	w, dir := newLog(t)
+	s := w.Stats()
+	require.Equal(t, Stats{Segments: 1, TailSegment: segmentName{}.String(), TailBytes: w.tail.off, FirstIndex: 1}, s)
+	header := s.TailBytes
+
+	require.NoError(t, w.Save(&walpb.HardState{Term: 1}, entries(1, 3)))
+	require.NoError(t, w.SaveSnap(at(2)))
+	require.NoError(t, w.Sync(), "nothing to sync")
+	s = w.Stats()
+	require.EqualValues(t, 2, s.Saves)
+	require.EqualValues(t, 3, s.Entries)
+	require.EqualValues(t, 2, s.Syncs)
+	require.EqualValues(t, s.TailBytes-header, s.BytesWritten)
+	require.Positive(t, s.SyncTime)
+	require.LessOrEqual(t, s.MaxSyncTime, s.SyncTime)
+	require.EqualValues(t, 1, s.FirstIndex)
+	require.EqualValues(t, 3, s.LastIndex)
+
+	require.Error(t, w.SaveEntry(entries(9, 9)))
+	require.Equal(t, s, w.Stats(), "a refused save does not count")
+
+	fillSegments(t, w, 2)
+	s = w.Stats()
+	require.EqualValues(t, 2, s.Cuts)
+	require.Equal(t, 3, s.Segments)
+	require.Equal(t, filepath.Base(segmentsOf(t, dir)[2]), s.TailSegment)
+	require.NoError(t, w.Release(at(s.LastIndex)))
+	require.Equal(t, 1, w.Stats().Segments)
+	require.Greater(t, w.Stats().FirstIndex, uint64(1))
+}
+
+func TestListenerIsToldOfEverything(t *testing.T) {
+	var saves []SaveEvent
+	var cuts []CutEvent
+	var syncs int
+	var purged []string
+	var failures []error
+	var healed []TornTail
+	fsys := newFaultFS()
+	opts := []Option{withFS(fsys), WithListener(Listener{
+		Saved:  func(e SaveEvent) { saves = append(saves, e) },
+		Synced: func(took time.Duration) { syncs++ },
+		Cut:    func(e CutEvent) { cuts = append(cuts, e) },
+		Purged: func(s string) { purged = append(purged, s) },
+		Failed: func(err error) { failures = append(failures, err) },
+		Healed: func(t TornTail) { healed = append(healed, t) },
+	})}
+	w, dir := newLog(t, opts...)
+	before := w.tail.off
+	require.NoError(t, w.SaveEntry(entries(1, 3)))
+	require.Len(t, saves, 1)
+	require.Equal(t, SaveEvent{Entries: 3, Bytes: int(w.tail.off - before), Durable: true, Took: saves[0].Took}, saves[0])
+	require.Positive(t, saves[0].Took)
+	require.Equal(t, 1, syncs)
+
+	fillSegments(t, w, 2)
+	require.EqualValues(t, w.Stats().Saves, len(saves))
+	require.Len(t, cuts, 2)
+	all := segmentsOf(t, dir)
+	require.Equal(t, filepath.Base(all[1]), cuts[0].Segment)
+	require.NoError(t, w.Release(at(w.LastIndex())))
+	_, err := w.Purge()
+	require.NoError(t, err)
+	require.Equal(t, []string{filepath.Base(all[0]), filepath.Base(all[1])}, purged)
+
+	failOnce(fsys, opDatasync, 0, syscall.EIO)
+	last := w.LastIndex()
+	failure := w.SaveEntry(entries(last+1, last+1))
+	require.Error(t, failure)
+	require.Error(t, w.Sync())
+	require.Error(t, w.Close())
+	require.Equal(t, []error{failure}, failures, "once")
+
+	require.Empty(t, healed)
+	tear(t, all[2])
+	openLog(t, dir, nil, opts...)
+	require.Len(t, healed, 1)
+	require.Equal(t, filepath.Base(all[2]), healed[0].Segment)
+	require.Equal(t, w.tail.off, healed[0].Offset, "behind the save whose sync failed")
+	require.EqualValues(t, wordSize+len("garbage"), healed[0].Bytes)
+}
+
+// tear leaves bytes behind the end of a log as a crash in the middle of a write can.
+func tear(t *testing.T, path string) {
+	t.Helper()
+	frames := framesOf(t, path)
+	last := frames[len(frames)-1]
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	require.NoError(t, err)
+	_, err = f.WriteAt([]byte("garbage"), last.off+last.size+wordSize) // a frame without its length word
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+}
+
+func TestUnsyncedSaveIsNotReportedAsDurable(t *testing.T) {
+	var saves []SaveEvent
+	w, _ := newLog(t, WithNoSync(), WithListener(Listener{Saved: func(e SaveEvent) { saves = append(saves, e) }}))
+	require.NoError(t, w.SaveEntry(entries(1, 1)))
+	require.False(t, saves[0].Durable)
+	require.Zero(t, w.Stats().Syncs)
+	require.NoError(t, w.Sync())
+	require.EqualValues(t, 1, w.Stats().Syncs)
+}
+
+func TestHealingAndFailingAreLogged(t *testing.T) {
+	fsys := newFaultFS()
+	core, logs := observer.New(zap.DebugLevel)
+	dir := filepath.Join(t.TempDir(), "log")
+	w, err := Create(zap.New(core), dir, nil, withFS(fsys), WithSegmentSize(testSegment))
+	require.NoError(t, err)
+	require.NoError(t, w.SaveEntry(entries(1, 1)))
+	require.Empty(t, logs.FilterLevelExact(zap.WarnLevel).All())
+	failOnce(fsys, opDatasync, 0, syscall.EIO)
+	require.Error(t, w.SaveEntry(entries(2, 2)))
+	require.Error(t, w.Sync())
+	require.Len(t, logs.FilterLevelExact(zap.ErrorLevel).TakeAll(), 1)
+	w.Close()
+
+	tear(t, segmentsOf(t, dir)[0])
+	r, err := OpenForRead(zap.New(core), dir, nil)
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	w, err = Open(zap.New(core), dir, nil, WithSegmentSize(testSegment))
+	require.NoError(t, err)
+	defer w.Close()
+	warnings := logs.FilterLevelExact(zap.WarnLevel).All()
+	require.Len(t, warnings, 2)
+	for _, warning := range warnings {
+		fields := warning.ContextMap()
+		require.Equal(t, segmentName{}.String(), fields["segment"])
+		require.Equal(t, w.tail.off, fields["offset"])
+		require.EqualValues(t, wordSize+len("garbage"), fields["bytes-dropped"])
+	}
+	r, err = OpenForRead(zap.New(core), dir, nil)
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	require.Equal(t, 2, logs.FilterLevelExact(zap.WarnLevel).Len(), "it is healed")
+}
+
+func TestSlowSyncIsWarnedOf(t *testing.T) {
+	for _, tt := range []struct {
+		threshold time.Duration
+		warnings  int
+	}{{time.Nanosecond, 1}, {time.Hour, 0}, {0, 0}, {-1, 0}} {
+		fsys := newFaultFS()
+		core, logs := observer.New(zap.WarnLevel)
+		w, err := Create(zap.New(core), filepath.Join(t.TempDir(), "log"), nil, withFS(fsys), WithSlowSyncThreshold(tt.threshold))
+		require.NoError(t, err)
+		fsys.setFail(func(o op) (int, error) {
+			if o.kind == opDatasync {
+				time.Sleep(time.Millisecond)
+			}
+			return 0, nil
+		})
+		require.NoError(t, w.SaveEntry(entries(1, 1)))
+		require.Equal(t, tt.warnings, logs.Len(), "threshold %v", tt.threshold)
+		if tt.warnings > 0 {
+			require.Contains(t, logs.All()[0].Message, "slow sync")
+			require.Equal(t, w.dir, logs.All()[0].ContextMap()["dir"])
+		}
+		require.NoError(t, w.Close())
+	}
+}
+
+func TestReadOnlyFileSystem(t *testing.T) {
+	w, dir := newLog(t)
+	require.NoError(t, w.SaveEntry(entries(1, 3)))
+	require.NoError(t, w.Close())
+	for _, cause := range []error{syscall.EROFS, fs.ErrPermission, syscall.EACCES} {
+		for _, refused := range [][]opKind{
+			{opOpenLocked, opCreate}, {opWrite}, {opSync}, {opMkdir, opCreate, opOpenLocked},
+		} {
+			fsys := newFaultFS()
+			fsys.setFail(func(o op) (int, error) {
+				for _, kind := range refused {
+					if o.kind == kind {
+						return 0, cause
+					}
+				}
+				return 0, nil
+			})
+			_, err := Open(nil, dir, nil, withFS(fsys))
+			require.ErrorIs(t, err, ErrReadOnly)
+			require.ErrorIs(t, err, cause)
+			_, err = Create(nil, filepath.Join(t.TempDir(), "log"), nil, withFS(fsys))
+			require.ErrorIs(t, err, ErrReadOnly)
+			_, err = Repair(nil, dir, withFS(fsys))
+			require.ErrorIs(t, err, ErrReadOnly)
+
+			r, err := OpenForRead(nil, dir, nil, withFS(fsys))
+			require.NoError(t, err)
+			_, _, ents, err := r.ReadAll()
+			require.NoError(t, err)
+			require.Equal(t, entries(1, 3), ents)
+			_, err = Verify(nil, dir, withFS(fsys))
+			require.NoError(t, err)
+		}
+	}
+	openLog(t, dir, nil)
+}

@@ -1,0 +1,17 @@
+package interop
+
+import (
+	"os"
+	"testing"
+
+	etcdwal "go.etcd.io/etcd/server/v3/storage/wal"
+)
+
+// segmentSize is the size of a segment in bytes in both implementations: small,
+// so that a short log has many.
+const segmentSize = 4096
+
+func TestMain(m *testing.M) {
+	etcdwal.SegmentSizeBytes = segmentSize
+	os.Exit(m.Run())
+}

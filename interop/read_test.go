@@ -1,0 +1,98 @@
+package interop
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	etcdwal "go.etcd.io/etcd/server/v3/storage/wal"
+	"go.etcd.io/raft/v3/raftpb"
+
+	"github.com/seed449c39bc/wal"
+	"github.com/seed449c39bc/wal/log"
+	"github.com/seed449c39bc/wal/walpb"
+)
+
+// readEtcd reads a log with etcd's reader, without changing it. On etcd's
+// ErrSliceOutOfRange the contents are those before the gap.
+func readEtcd(t *testing.T, dir string, snap *walpb.Snapshot) (contents, error) {
+	t.Helper()
+	w, err := etcdwal.OpenForRead(nil, dir, toEtcdSnapshot(snap))
+	if err != nil {
+		return contents{}, err
+	}
+	return fromEtcd(w.ReadAll())
+}
+
+func fromEtcd(metadata []byte, st *raftpb.HardState, ents []*raftpb.Entry, err error) (contents, error) {
+	return contents{metadata, fromRaftState(st), convert(ents, fromRaftEntry)}, err
+}
+
+// readOurs reads a log with OpenForRead; a nil snapshot reads from the oldest segment.
+func readOurs(t *testing.T, dir string, snap *walpb.Snapshot) (contents, error) {
+	t.Helper()
+	r, err := wal.OpenForRead(nil, dir, snap)
+	if err != nil {
+		return contents{}, err
+	}
+	defer r.Close()
+	return fromOurs(r.ReadAll())
+}
+
+// recoverOurs opens a log for appending, reads it, and closes it.
+func recoverOurs(t *testing.T, dir string, snap *walpb.Snapshot, opts ...wal.Option) (contents, error) {
+	t.Helper()
+	w, err := wal.Open(nil, dir, snap, withDefaults(opts)...)
+	if err != nil {
+		return contents{}, err
+	}
+	c, err := fromOurs(w.ReadAll())
+	require.NoError(t, w.Close())
+	return c, err
+}
+
+func fromOurs(metadata []byte, st log.HardState, ents []log.LogEntry, err error) (contents, error) {
+	if err != nil {
+		return contents{}, err
+	}
+	return contents{metadata, st.(*walpb.HardState), convert(ents, fromLogEntry)}, nil
+}
+
+// requireBothRead proves that both implementations read the same of the log at
+// every snapshot in it, and what its history says.
+func requireBothRead(t *testing.T, dir string, h history) {
+	t.Helper()
+	requireWhole(t, dir, h)
+	for _, snap := range h.snapshots() {
+		theirs, theirErr := readEtcd(t, dir, snap)
+		ours, err := readOurs(t, dir, snap)
+		want, ok := h.at(snap)
+		if !ok {
+			require.ErrorIs(t, theirErr, etcdwal.ErrSliceOutOfRange, "etcd at snapshot %d", snap.Index)
+			require.ErrorIs(t, err, wal.ErrIndexGap, "at snapshot %d", snap.Index)
+			continue
+		}
+		require.NoError(t, theirErr, "etcd at snapshot %d", snap.Index)
+		require.NoError(t, err, "at snapshot %d", snap.Index)
+		require.Equal(t, want, theirs, "etcd at snapshot %d", snap.Index)
+		require.Equal(t, want, ours, "at snapshot %d", snap.Index)
+	}
+}
+
+// requireWhole proves that Verify of both finds nothing wrong, and that both
+// know the same snapshots.
+func requireWhole(t *testing.T, dir string, h history) {
+	t.Helper()
+	report, err := wal.Verify(nil, dir)
+	require.NoError(t, err)
+	require.Nil(t, report.Torn)
+	require.Equal(t, len(segments(t, dir)), report.Segments)
+	st, err := etcdwal.Verify(nil, dir, toEtcdSnapshot(h.newest()))
+	require.NoError(t, err, "etcd's Verify")
+	require.Equal(t, h.state(), fromRaftState(st), "the state that etcd's Verify returns")
+
+	ours, err := wal.ValidSnapshots(nil, dir)
+	require.NoError(t, err)
+	theirs, err := etcdwal.ValidSnapshotEntries(nil, dir)
+	require.NoError(t, err)
+	require.Equal(t, convert(theirs, fromEtcdSnapshot), convert(ours, fromLogSnapshot))
+}

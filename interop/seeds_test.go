@@ -1,0 +1,44 @@
+package interop
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/seed449c39bc/wal"
+)
+
+// seeds is how many generated logs each test looks at.
+const seeds = 30
+
+// forSeeds runs a test over generated logs, some at a time, and waits for all;
+// the name of each says its seed.
+func forSeeds(t *testing.T, test func(t *testing.T, seed uint64)) {
+	t.Helper()
+	t.Run("generated", func(t *testing.T) {
+		for seed := range uint64(seeds) {
+			t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+				t.Parallel()
+				test(t, seed)
+			})
+		}
+	})
+}
+
+// forFormats runs a test over generated logs for each of the formats that our
+// segments can be written in.
+func forFormats(t *testing.T, test func(t *testing.T, seed uint64, sealed bool, opts ...wal.Option)) {
+	t.Helper()
+	t.Run("sealed", func(t *testing.T) {
+		forSeeds(t, func(t *testing.T, seed uint64) { test(t, seed, true) })
+	})
+	t.Run("etcd", func(t *testing.T) {
+		forSeeds(t, func(t *testing.T, seed uint64) { test(t, seed, false, wal.WithEtcdFormat()) })
+	})
+}
+
+// newDir returns the path of a directory that is not there yet, as etcd wants it.
+func newDir(t *testing.T) string {
+	t.Helper()
+	return filepath.Join(t.TempDir(), "wal")
+}

@@ -1,0 +1,343 @@
+package wal
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed449c39bc/wal/log"
+)
+
+// The table of docs/FORMAT.md 7 over enumerated inputs: a record of every
+// shape, at every kind of place relative to the sectors, with every kind of thing
+// behind it, damaged in every kind of way. Two things say what must come out: the
+// oracle of oracle_test.go for each of them, and for most the damage itself.
+
+const (
+	sceneSeq = 7
+	sceneCRC = 0x12345678
+)
+
+// shape is a record to be damaged.
+type shape struct {
+	name    string
+	frame   plainFrame // without its crc
+	big     bool       // spans several sectors: not every bit of it is tried
+	control bool       // only in sealed segments
+}
+
+func shapes() []shape {
+	entry, crc := int64(log.EntryType), int64(log.CrcType)
+	noise := make([]byte, 1100)
+	for i, rnd := 0, rand.New(rand.NewPCG(1, 2)); i < len(noise); i++ {
+		noise[i] = byte(rnd.Uint32())
+	}
+	oneBit := make([]byte, 1100)
+	oneBit[550] = 4
+	bits := make([]byte, 1100) // one bit in whatever sectors it comes to lie in
+	bits[40], bits[550], bits[1060] = 1, 128, 16
+	stale := plainFrame{typ: entry, crc: 5, data: []byte("stale"), sealed: true, flags: 3}.build(sceneSeq, 64)
+	return []shape{
+		{name: "small", frame: plainFrame{typ: entry, data: noise[:21]}},
+		{name: "padded by 7", frame: plainFrame{typ: entry, data: noise[:5], flags: 2}},
+		{name: "no data", frame: plainFrame{typ: entry, flags: 2}},
+		{name: "empty data", frame: plainFrame{typ: int64(log.StateType), data: []byte{}, flags: 3}},
+		{name: "ends in zeros", frame: plainFrame{typ: entry, data: append([]byte("data"), make([]byte, 30)...), flags: 2}},
+		{name: "another record as data", frame: plainFrame{typ: entry, data: stale, flags: 2}},
+		{name: "filler", frame: plainFrame{typ: crc, flags: 3}, control: true},
+		{name: "CLOSED", frame: plainFrame{typ: crc, data: []byte{1}, flags: 3}, control: true},
+		{name: "TRUNCATE", frame: plainFrame{typ: crc, data: []byte{2, 9, 0, 0, 0, 0, 0, 0, 0}, flags: 2}, control: true},
+		{name: "many sectors", frame: plainFrame{typ: entry, data: noise, flags: 2}, big: true},
+		{name: "many sectors of zeros", frame: plainFrame{typ: entry, data: make([]byte, 1100), flags: 3}, big: true},
+		{name: "one bit in all", frame: plainFrame{typ: entry, data: oneBit, flags: 2}, big: true},
+		{name: "one bit a sector", frame: plainFrame{typ: entry, data: bits, flags: 2}, big: true},
+	}
+}
+
+// behind are the things that can stand behind the record: made for the place
+// where they stand and the chain before it.
+var behind = []struct {
+	name   string
+	synced bool
+	make   func(off int, crc uint32, sealed bool) []byte
+}{
+	{"nothing", false, func(int, uint32, bool) []byte { return nil }},
+	{"the rest of its batch", false, func(off int, crc uint32, sealed bool) []byte {
+		return chained(plainFrame{typ: 2, data: []byte("more"), sealed: sealed, flags: 2}, crc).build(sceneSeq, off)
+	}},
+	{"a later batch", true, func(off int, crc uint32, sealed bool) []byte {
+		return chained(plainFrame{typ: 2, data: []byte("later"), sealed: sealed, flags: 3}, crc).build(sceneSeq, off)
+	}},
+	{"a later batch of another place", false, func(off int, crc uint32, sealed bool) []byte {
+		return chained(plainFrame{typ: 2, data: []byte("later"), sealed: sealed, flags: 3}, crc).build(sceneSeq, off+8)
+	}},
+	{"a later batch of another segment", false, func(off int, crc uint32, sealed bool) []byte {
+		return chained(plainFrame{typ: 2, data: []byte("later"), sealed: sealed, flags: 3}, crc).build(sceneSeq+1, off)
+	}},
+}
+
+func chained(f plainFrame, before uint32) plainFrame {
+	if f.crc = before; f.typ != int64(log.CrcType) {
+		f.crc = crc32c(before, f.data)
+	}
+	return f
+}
+
+// stage puts a record into a segment at p, and what is behind it, and prepared zeros.
+func stage(f plainFrame, p int, sealed bool, next func(int, uint32, bool) []byte) (s *scene, size int) {
+	f.sealed = sealed
+	f = chained(f, sceneCRC)
+	b := f.build(sceneSeq, p)
+	seg := append(bytes.Repeat([]byte{0xEE}, p), b...)
+	seg = append(seg, next(p+len(b), f.crc, sealed)...)
+	return &scene{seg: append(seg, make([]byte, 600)...), seq: sceneSeq, p: p, crc: sceneCRC, sealed: sealed}, len(b)
+}
+
+// damage is one way to damage the record of size bytes at p. rows, if any, are
+// those of which one must fit when no later batch stands behind; "valid" among
+// them allows that there is still a record.
+type damage struct {
+	name string
+	rows []string
+	do   func(s *scene)
+}
+
+// damages lists what can happen to a record; last tells that nothing is behind it.
+func damages(s *scene, size int, sh shape, last bool) []damage {
+	p, orig := s.p, bytes.Clone(s.seg)
+	var list []damage
+	add := func(do func(*scene), name string, rows ...string) { list = append(list, damage{name, rows, do}) }
+	step := 1
+	switch { // primes, so that they meet every bit of a byte
+	case sh.big:
+		step = 211
+	case !last || p != 504:
+		step = 13
+	}
+	for bit := 0; bit < size*8; bit += step {
+		rows := []string{"3", "3'"}
+		if !s.sealed && bit/8 == 9 {
+			rows = []string{"valid", "3'"} // nothing vouches for a plain record's type
+		}
+		add(func(s *scene) { s.seg[p+bit/8] ^= 1 << (bit % 8) }, fmt.Sprintf("bit %d", bit), rows...)
+	}
+	for i := 0; i < size; i += max(11, step/3) {
+		rows := []string{"4", "5", "6", "7", "8"}
+		if !s.sealed && i == 9 {
+			rows = nil
+		}
+		add(func(s *scene) { s.seg[p+i] ^= 0x42 }, fmt.Sprintf("two bits of byte %d", i), rows...)
+	}
+	pieces := (p+size-1)/512 - p/512 + 1
+	for lost := 1; lost < 1<<pieces; lost++ {
+		add(func(s *scene) {
+			for i := range pieces {
+				if lost>>i&1 != 0 {
+					clear(s.seg[max(p, (p/512+i)*512):min(p+size, (p/512+i+1)*512)])
+				}
+			}
+		}, fmt.Sprintf("pieces %b lost", lost), "valid", "2", "3", "4", "6")
+	}
+	for n := 0; n < size; n += max(1, step/5) {
+		rows := []string{"valid", "2", "3", "4", "6", "7"}
+		if !s.sealed || !last {
+			rows = nil // no disk leaves this: it is a record cut within a sector, and none to tell where
+		}
+		add(func(s *scene) { clear(s.seg[p+n : p+size]) }, fmt.Sprintf("only %d bytes written", n), rows...)
+		rows = []string{"2", "3", "5", "4", "6"}
+		if !s.sealed || n < 8 {
+			rows = nil
+		}
+		add(func(s *scene) { s.seg = s.seg[:p+n] }, fmt.Sprintf("file ends after %d bytes", n), rows...)
+	}
+	add(func(s *scene) { clear(s.seg[p : p+8]) }, "no length word", "2", "3", "3'", "4") // a length word may have a single bit
+	add(func(s *scene) { copy(s.seg[p:], bytes.Repeat([]byte{0xff}, 8)) }, "length word of ones", "5", "6")
+	add(func(s *scene) { copy(s.seg[p:], bytes.Repeat([]byte{0xA5, 1}, size)[:size]) }, "garbage", "5", "8")
+	f, _ := readFrame(orig, sceneSeq, p)
+	add(func(s *scene) { copy(s.seg[p:], f.build(sceneSeq, p+512)) }, "a record of another place", "8", "6", "valid")
+	add(func(s *scene) { copy(s.seg[p:], f.build(sceneSeq+1, p)) }, "a record of another segment", "8", "6", "valid")
+	g := f
+	g.crc ^= 0x00ff00ff
+	other := g
+	add(func(s *scene) { clear(s.seg[p : p+size]); copy(s.seg[p:], other.build(sceneSeq, p)) }, "another chain", "8", "6")
+	g = f
+	g.sealed = !g.sealed
+	add(func(s *scene) { clear(s.seg[p : p+size]); copy(s.seg[p:], g.build(sceneSeq, p)) }, "the other kind of segment", foreign, "8", "6")
+	return list
+}
+
+// verdictOf is what the row says.
+func verdictOf(row string) verdict {
+	switch row {
+	case "2":
+		return cleanEnd
+	case "3":
+		return mended
+	case "4", "5", "6", "7":
+		return torn
+	}
+	return corrupt
+}
+
+// reasons are those of the rows that the verdict alone does not tell apart.
+var reasons = map[string]string{
+	"1": "a later record shows that this one was on stable storage", "3'": "one bit of the record is flipped",
+	"4": "the length word was not written", "5": errPastEnd.Error(),
+	"6": "a sector of the record was not written", "7": "the end of the record was not written",
+}
+
+func TestVerdictFollowsTheTable(t *testing.T) {
+	for _, sealed := range []bool{true, false} {
+		t.Run(map[bool]string{true: "sealed", false: "plain"}[sealed], func(t *testing.T) {
+			t.Parallel()
+			rows := map[string]int{}
+			for _, sh := range shapes() {
+				if sh.control && !sealed {
+					continue
+				}
+				at := []int{504, 512, 776, 1000}
+				if sh.big {
+					at = at[:2]
+				}
+				for _, p := range at {
+					for i, b := range behind {
+						if i > 2 && p != 504 || i == 1 && sh.big {
+							continue // one place will do for what is no record of this one
+						}
+						s, size := stage(sh.frame, p, sealed, b.make)
+						where := fmt.Sprintf("%s at %d, behind it %s: ", sh.name, p, b.name)
+						judgeAll(t, rows, s, damages(s, size, sh, b.name == "nothing"), b.synced && sealed, where)
+					}
+				}
+			}
+			t.Log("scenes by row:", rows)
+			for _, row := range []string{"1", "2", foreign, "3", "3'", "4", "5", "6", "7", "8"} {
+				require.Equal(t, sealed || row != "1" && row != "7" && row != foreign, rows[row] > 0, "row %s", row)
+			}
+		})
+	}
+}
+
+// judgeAll damages a scene in every way and judges it.
+func judgeAll(t *testing.T, rows map[string]int, s *scene, all []damage, synced bool, where string) {
+	orig := s.seg
+	for _, d := range all {
+		s.seg = bytes.Clone(orig)
+		d.do(s)
+		what := where + d.name
+		if _, valid := s.validAt(); valid {
+			require.True(t, d.rows == nil || d.rows[0] == "valid" || bytes.Equal(s.seg, orig), "%s: this damage cannot go unseen", what)
+			continue // nothing to judge: there is a record
+		}
+		row, bit := s.row()
+		rows[row]++
+		switch {
+		case synced && len(s.seg) == len(orig):
+			require.Equal(t, "1", row, what)
+		case d.rows != nil && !synced:
+			require.Contains(t, d.rows, row, what)
+		}
+		data := bytes.Clone(s.seg[s.p:])
+		tail := newTail(place{sceneSeq, int64(s.p)}, data, int64(len(s.seg)-s.p), s.crc, s.sealed)
+		got := tail.judge()
+		require.Equal(t, verdictOf(row), got.verdict, "%s: row %s, got %+v", what, row, got)
+		require.EqualValues(t, bit, got.bit, "%s: row %s", what, row)
+		if want, ok := reasons[row]; ok {
+			require.Equal(t, want, got.reason, what)
+		}
+		require.NotEmpty(t, got.verdict == cleanEnd || got.reason != "", what)
+		require.Equal(t, trimZeros(s.seg[s.p:]), trimZeros(tail.data), "%s: judging changed the bytes", what)
+	}
+}
+
+// Every bit of every shape, header, data, trailer and padding, is found again.
+func TestExplainFindsEverySingleBit(t *testing.T) {
+	for _, sealed := range []bool{true, false} {
+		for _, sh := range shapes() {
+			if sh.control && !sealed {
+				continue
+			}
+			for _, p := range []int{0, 504} {
+				s, size := stage(sh.frame, p, sealed, behind[1].make)
+				for bit := range int64(size * 8) {
+					data := bytes.Clone(s.seg[p:])
+					data[bit/8] ^= 1 << (bit % 8)
+					tail := newTail(place{sceneSeq, int64(p)}, data, int64(len(data)), s.crc, sealed)
+					if _, err := tail.valid(); err == nil && !sealed && bit/8 == 9 {
+						continue // nothing vouches for a plain record's type
+					}
+					got, ok := tail.explain()
+					require.True(t, ok, "%s at %d, sealed %v: bit %d is not found", sh.name, p, sealed, bit)
+					require.Equal(t, bit, got, "%s at %d, sealed %v", sh.name, p, sealed)
+				}
+			}
+		}
+	}
+}
+
+func TestFlippedBitAgainstBruteForce(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	for n := range 70 {
+		data := make([]byte, n)
+		for i := range data {
+			data[i] = byte(rnd.Uint32())
+		}
+		before := rnd.Uint32()
+		sum := crc32c(before, data)
+		bits := map[uint32]int64{} // what each flip changes
+		for bit := range int64(n * 8) {
+			data[bit/8] ^= 1 << (bit % 8)
+			bits[crc32c(before, data)^sum] = bit
+			data[bit/8] ^= 1 << (bit % 8)
+		}
+		require.Len(t, bits, n*8, "two flips change the checksum alike")
+		for diff, want := range bits {
+			got, ok := flippedBit(diff, n)
+			require.True(t, ok, "n %d, bit %d", n, want)
+			require.Equal(t, want, got, "n %d", n)
+			for _, other := range []uint32{diff ^ 1<<(rnd.Uint32()%32), rnd.Uint32(), diff << 1, diff >> 1} {
+				want, is := bits[other]
+				got, ok := flippedBit(other, n)
+				require.Equal(t, is, ok && other != 0, "n %d, difference %08x", n, other)
+				if is {
+					require.Equal(t, want, got)
+				}
+			}
+		}
+	}
+}
+
+// Zeros at the end of a file need not be handed over, and do not change the judgement.
+func TestVerdictDoesNotNeedTheZerosAtTheEnd(t *testing.T) {
+	for _, sh := range shapes() {
+		for _, sealed := range []bool{true, false} {
+			s, size := stage(sh.frame, 520, sealed, behind[0].make)
+			for _, bit := range []int{0, 5, 64, size*4 + 1, size*8 - 70} {
+				s.seg[s.p+bit/8] ^= 1 << (bit % 8)
+				whole := newTail(place{sceneSeq, 520}, bytes.Clone(s.seg[520:]), int64(len(s.seg)-520), s.crc, sealed).judge()
+				short := newTail(place{sceneSeq, 520}, bytes.Clone(trimZeros(s.seg[520:])), int64(len(s.seg)-520), s.crc, sealed).judge()
+				s.seg[s.p+bit/8] ^= 1 << (bit % 8)
+				require.Equal(t, whole, short, "%s, sealed %v, bit %d", sh.name, sealed, bit)
+			}
+		}
+	}
+}
+
+// A length that claims more than the file holds is only ever a number.
+func TestVerdictOnHugeLengths(t *testing.T) {
+	for shift := range 64 {
+		data := make([]byte, 64)
+		data[40] = 1
+		binary.LittleEndian.PutUint64(data, 1<<shift)
+		for _, sealed := range []bool{true, false} {
+			s := scene{seg: data, seq: sceneSeq, crc: sceneCRC, sealed: sealed}
+			row, _ := s.row()
+			got := newTail(place{seq: sceneSeq}, bytes.Clone(data), int64(len(data)), sceneCRC, sealed).judge()
+			require.Equal(t, verdictOf(row), got.verdict, "length word 1<<%d: row %s, got %+v", shift, row, got)
+		}
+	}
+}
