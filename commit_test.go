@@ -16,15 +16,15 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// appender hands out indexes and appends, as a program with many callers does it.
-type appender struct {
+// orderly hands out indexes and appends, as a program with many callers does it.
+type orderly struct {
 	mu   sync.Mutex
 	w    *WAL
 	last uint64
 }
 
 // save appends n entries as one save and waits for it. It returns the last index.
-func (a *appender) save(n int, data string) (uint64, error) {
+func (a *orderly) save(n int, data string) (uint64, error) {
 	a.mu.Lock()
 	ents := make([]log.LogEntry, n)
 	for i := range ents {
@@ -58,7 +58,7 @@ func TestConcurrentSavesShareSyncs(t *testing.T) {
 	w, err := Create(nil, dir, nil, withFS(fsys))
 	require.NoError(t, err)
 	slowSyncs(fsys, time.Millisecond)
-	a := &appender{w: w}
+	a := &orderly{w: w}
 	var wait sync.WaitGroup
 	for range callers {
 		wait.Go(func() {
@@ -186,7 +186,7 @@ func TestAFailureReachesEveryWaiterAndEveryLaterCall(t *testing.T) {
 			fsys := newFaultFS()
 			w, err := Create(nil, dir, nil, withFS(fsys))
 			require.NoError(t, err)
-			a := &appender{w: w}
+			a := &orderly{w: w}
 			var acked sync.Map
 			count := 0
 			fsys.setFail(func(o op) (int, error) {
@@ -239,7 +239,7 @@ func TestCloseWhileSavesWait(t *testing.T) {
 		dir := t.TempDir()
 		w, err := Create(nil, dir, nil, WithSegmentSize(8<<10))
 		require.NoError(t, err)
-		a := &appender{w: w}
+		a := &orderly{w: w}
 		var acked atomic.Uint64
 		var wait sync.WaitGroup
 		for range 8 {
@@ -272,7 +272,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	w, err := Create(nil, dir, []byte("meta"), WithSegmentSize(16<<10))
 	require.NoError(t, err)
-	a := &appender{w: w}
+	a := &orderly{w: w}
 	var acked atomic.Uint64
 	stop := make(chan struct{})
 	running := func() bool {

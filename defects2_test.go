@@ -158,9 +158,9 @@ func TestDefectStateWithoutCommitIsDropped(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			w, _ := newLog(t, WithRegistry(tt.reg))
-			before := w.tail.off
+			before := tailOf(w).off
 			require.NoError(t, w.SaveState(tt.st))
-			require.Greater(t, w.tail.off, before)
+			require.Greater(t, tailOf(w).off, before)
 			require.Equal(t, tt.st, w.State())
 			w = reopen(t, w, nil, WithRegistry(tt.reg))
 			require.Equal(t, tt.st, w.State())
@@ -186,7 +186,7 @@ func TestDefectIndexGapIsAcceptedAtSave(t *testing.T) {
 		}
 		return ents
 	}
-	before, tail := files(t, dir), w.tail
+	before, tail := files(t, dir), tailOf(w)
 	for _, ents := range [][]log.LogEntry{gap(5), gap(4, 6), gap(2, 4), gap(4, 5, 7), gap(1 << 63), gap(^uint64(0))} {
 		require.ErrorIs(t, w.SaveEntry(ents), ErrIndexGap)
 		require.ErrorIs(t, w.Save(&walpb.HardState{Term: 9}, ents), ErrIndexGap)
@@ -194,7 +194,7 @@ func TestDefectIndexGapIsAcceptedAtSave(t *testing.T) {
 	require.ErrorIs(t, w.SaveEntry(gap(0)), ErrInvalidArgument)
 	require.ErrorIs(t, w.SaveEntry(gap(4, 0)), ErrInvalidArgument)
 	require.Equal(t, before, files(t, dir), "nothing was written")
-	require.Equal(t, tail, w.tail)
+	require.Equal(t, tail, tailOf(w))
 	require.EqualValues(t, 3, w.LastIndex())
 
 	require.NoError(t, w.SaveEntry(entries(4, 5)), "the log goes on")
@@ -278,7 +278,7 @@ func TestDefectCloseLosesWhatWasNotSynced(t *testing.T) {
 		w, dir := newLog(t, opts...)
 		fsys.record()
 		require.NoError(t, w.SaveEntry(entries(1, 3)))
-		saved := w.tail.off
+		saved := tailOf(w).off
 		require.Empty(t, fsys.record(opDatasync, opSync), "the save was not synced")
 		require.NoError(t, w.Close())
 		ops := fsys.record(opWrite, opDatasync, opSync, opClose)

@@ -321,10 +321,10 @@ func TestDefectCreateDeletesFilesOrDoesNotSync(t *testing.T) {
 	for name, data := range foreign {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(data), 0o600))
 	}
-	w, err := Create(nil, dir, nil, withFS(fsys))
+	w, err := Create(nil, dir, nil, withFS(fsys), WithPreallocation(PreallocateReserve))
 	require.NoError(t, err)
 	require.Equal(t, []op{
-		{kind: opWrite, name: "0.tmp", n: int(w.tail.off)},
+		{kind: opWrite, name: "0.tmp", n: int(tailOf(w).off)},
 		{kind: opSync, name: "0.tmp"},
 		{kind: opRename, name: segmentName{}.String()},
 		{kind: opSyncDir, name: dir},
@@ -361,10 +361,10 @@ func TestDefectUnsyncedTailIsHandedOutAsDurable(t *testing.T) {
 			}
 			w, dir := newLog(t, opts...)
 			require.NoError(t, w.SaveEntry(entries(1, 3)))
-			from := w.tail.off
+			from := tailOf(w).off
 			failOnce(fsys, opDatasync, 0, syscall.EIO)
 			require.ErrorIs(t, w.SaveEntry(entries(4, 6)), syscall.EIO)
-			to := w.tail.off
+			to := tailOf(w).off
 			require.Greater(t, to, from)
 			require.Error(t, w.Close())
 

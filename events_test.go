@@ -18,7 +18,7 @@ import (
 func TestStatsCountWhatHappened(t *testing.T) {
 	w, dir := newLog(t)
 	s := w.Stats()
-	require.Equal(t, Stats{Segments: 1, TailSegment: segmentName{}.String(), TailBytes: w.tail.off, FirstIndex: 1}, s)
+	require.Equal(t, Stats{Segments: 1, TailSegment: segmentName{}.String(), TailBytes: tailOf(w).off, FirstIndex: 1}, s)
 	header := s.TailBytes
 
 	require.NoError(t, w.Save(&walpb.HardState{Term: 1}, entries(1, 3)))
@@ -64,10 +64,10 @@ func TestListenerIsToldOfEverything(t *testing.T) {
 		Healed: func(t TornTail) { healed = append(healed, t) },
 	})}
 	w, dir := newLog(t, opts...)
-	before := w.tail.off
+	before := tailOf(w).off
 	require.NoError(t, w.SaveEntry(entries(1, 3)))
 	require.Len(t, saves, 1)
-	require.Equal(t, SaveEvent{Entries: 3, Bytes: int(w.tail.off - before), Durable: true, Took: saves[0].Took}, saves[0])
+	require.Equal(t, SaveEvent{Saves: 1, Entries: 3, Bytes: int(tailOf(w).off - before), Durable: true, Took: saves[0].Took}, saves[0])
 	require.Positive(t, saves[0].Took)
 	require.Equal(t, 1, syncs)
 
@@ -94,7 +94,7 @@ func TestListenerIsToldOfEverything(t *testing.T) {
 	openLog(t, dir, nil, opts...)
 	require.Len(t, healed, 1)
 	require.Equal(t, filepath.Base(all[2]), healed[0].Segment)
-	require.Equal(t, w.tail.off, healed[0].Offset, "behind the save whose sync failed")
+	require.Equal(t, tailOf(w).off, healed[0].Offset, "behind the save whose sync failed")
 	require.EqualValues(t, wordSize+len("garbage"), healed[0].Bytes)
 }
 
@@ -146,7 +146,7 @@ func TestHealingAndFailingAreLogged(t *testing.T) {
 	for _, warning := range warnings {
 		fields := warning.ContextMap()
 		require.Equal(t, segmentName{}.String(), fields["segment"])
-		require.Equal(t, w.tail.off, fields["offset"])
+		require.Equal(t, tailOf(w).off, fields["offset"])
 		require.EqualValues(t, wordSize+len("garbage"), fields["bytes-dropped"])
 	}
 	r, err = OpenForRead(zap.New(core), dir, nil)

@@ -51,17 +51,19 @@ func (p *filePipeline) tmpPath(seq uint64) string {
 // The zeros keep ahead of that in proportion: so they cost a short life of the log
 // nothing, a long one no more than it writes itself, and are there in time.
 func (p *filePipeline) progress(seq uint64, off int64) {
-	begin := p.size / 8
-	if off < begin {
+	used := (off - p.size/8) * 3 / 2
+	if used <= 0 {
 		return
 	}
 	p.start(seq)
-	if target := min((off-begin)*3/2, p.size); target-p.next.target.Load() >= zeroChunk || target == p.size {
-		p.next.target.Store(target)
-		select {
-		case p.next.wake <- struct{}{}:
-		default: // it is awake, and will look
-		}
+	target := min((used+zeroChunk-1)/zeroChunk*zeroChunk, p.size)
+	if target <= p.next.target.Load() {
+		return
+	}
+	p.next.target.Store(target)
+	select {
+	case p.next.wake <- struct{}{}:
+	default: // it has not looked yet since it was woken last
 	}
 }
 
@@ -131,7 +133,7 @@ func (p *filePipeline) prepare(prep *preparation) (err error) {
 	return err
 }
 
-// fill writes zeros up to the target, whenever that has moved.
+// fill writes zeros up to the target, whenever that has moved, until the file is full of them.
 func (p *filePipeline) fill(prep *preparation) error {
 	zeros := make([]byte, min(zeroChunk, p.size))
 	off := int64(0)
@@ -148,6 +150,9 @@ func (p *filePipeline) fill(prep *preparation) error {
 				}
 				prep.ready = off
 			}
+		}
+		if off == p.size {
+			break
 		}
 	}
 	return nil

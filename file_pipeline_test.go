@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -25,12 +26,15 @@ func TestAPreparedFileIsLockedAndZeroWhateverWasInIt(t *testing.T) {
 				old := bytes.Repeat([]byte{0xFF}, int(2*size))
 				require.NoError(t, os.WriteFile(p.tmpPath(7), old, 0o600))
 				if waited {
-					p.start(7)
+					p.progress(7, size)
 					<-p.next.done
 				}
-				f, name, err := p.take(7)
+				prep, err := p.take(7)
 				require.NoError(t, err)
-				require.Equal(t, filepath.Join(p.dir, "7.tmp"), name)
+				if waited && mode == PreallocateZero {
+					require.Equal(t, size, prep.ready)
+				}
+				f, name := prep.file, filepath.Join(p.dir, "7.tmp")
 				got, err := os.ReadFile(name)
 				require.NoError(t, err)
 				want := size
@@ -51,8 +55,8 @@ func TestPreparingZeroesEveryByteAndSyncsBeforeItIsDone(t *testing.T) {
 	const size = 2*zeroChunk + 100
 	fsys := newFaultFS()
 	p := newPipeline(t, fsys, size, PreallocateZero)
-	p.start(1)
-	p.start(1) // once
+	p.progress(1, size)
+	p.progress(1, size) // once
 	<-p.next.done
 	ops := fsys.record()
 	require.Equal(t, []op{
@@ -64,10 +68,42 @@ func TestPreparingZeroesEveryByteAndSyncsBeforeItIsDone(t *testing.T) {
 		{kind: opWrite, name: "1.tmp", off: 2 * zeroChunk, n: 100},
 		{kind: opDatasync, name: "1.tmp"},
 	}, ops)
-	f, _, err := p.take(1)
+	prep, err := p.take(1)
 	require.NoError(t, err)
 	require.Empty(t, fsys.record(), "it was ready")
-	require.NoError(t, f.Close())
+	require.EqualValues(t, size, prep.ready)
+	require.NoError(t, prep.file.Close())
+}
+
+func TestZerosKeepInStepWithTheUseOfTheSegmentBefore(t *testing.T) {
+	const size = 64 * zeroChunk
+	fsys := newFaultFS()
+	p := newPipeline(t, fsys, size, PreallocateZero)
+	p.progress(1, size/8)
+	require.Nil(t, p.next, "a log that is hardly used pays nothing")
+	for _, step := range []struct{ used, zeroed int64 }{
+		{size/8 + 1, zeroChunk},
+		{size / 4, 12 * zeroChunk},
+		{size / 2, 36 * zeroChunk},
+		{size * 3 / 4, 60 * zeroChunk},
+	} {
+		p.progress(1, step.used)
+		zeroed := func() (n int64) {
+			fsys.mu.Lock()
+			defer fsys.mu.Unlock()
+			for _, o := range fsys.ops {
+				if o.kind == opWrite {
+					n += int64(o.n)
+				}
+			}
+			return n
+		}
+		require.Eventually(t, func() bool { return zeroed() == step.zeroed }, 10*time.Second, time.Millisecond, "used %d", step.used)
+	}
+	prep, err := p.take(1)
+	require.NoError(t, err)
+	require.EqualValues(t, 60*zeroChunk, prep.ready, "all that is zeroed is synced in steps of %d", zeroSync)
+	require.NoError(t, prep.file.Close())
 }
 
 // The writer that needs the file does not wait for the rest of the zeros.
@@ -85,13 +121,14 @@ func TestTakingHurriesThePreparation(t *testing.T) {
 		}
 		return 0, nil
 	})
-	p.start(1)
+	p.progress(1, chunks*zeroChunk)
 	<-writing
-	p.next.hurry.Store(true)
-	close(goOn)
-	f, _, err := p.take(1)
+	time.AfterFunc(10*time.Millisecond, func() { close(goOn) })
+	prep, err := p.take(1)
 	require.NoError(t, err)
 	require.Len(t, fsys.record(opWrite), 1)
+	require.Zero(t, prep.ready, "what is not synced does not count")
+	f := prep.file
 	size, err := f.Size()
 	require.NoError(t, err)
 	require.EqualValues(t, chunks*zeroChunk, size, "the space is there all the same")
@@ -124,14 +161,14 @@ func TestAFailedPreparationIsReportedWhenTheFileIsTaken(t *testing.T) {
 		fsys := newFaultFS()
 		p := newPipeline(t, fsys, 512, PreallocateZero)
 		failOnce(fsys, kind, 0, syscall.ENOSPC)
-		p.start(1)
+		p.progress(1, 512)
 		<-p.next.done
-		_, _, err := p.take(1)
+		_, err := p.take(1)
 		require.ErrorIs(t, err, syscall.ENOSPC, kind)
 		require.Empty(t, files(t, p.dir), kind)
 
 		failOnce(fsys, kind, 0, syscall.ENOSPC)
-		p.start(2)
+		p.progress(2, 512)
 		p.close() // nobody wants to know
 		require.Empty(t, files(t, p.dir), kind)
 	}
@@ -151,7 +188,7 @@ func TestTheLogLivesUntilItNeedsTheFileThatCouldNotBePrepared(t *testing.T) {
 	}
 	require.ErrorIs(t, err, ErrFailed)
 	require.ErrorIs(t, err, syscall.ENOSPC)
-	size := w.tail.off
+	size := tailOf(w).off
 	require.Greater(t, size, int64(testSegment*9/10), "the whole segment was used before")
 	require.Error(t, w.Close())
 	require.Equal(t, entries(1, acked), readAll(t, dir, nil))

@@ -53,3 +53,11 @@ func readAll(t *testing.T, dir string, snap log.Snapshot, opts ...Option) []log.
 	require.NoError(t, r.Close())
 	return ents
 }
+
+// tailOf is where the next record of a log goes.
+func tailOf(w *WAL) tailEnd {
+	w.writer.Lock()
+	defer w.writer.Unlock()
+	e := &w.open.enc
+	return tailEnd{e.end(), e.crc, e.sealed}
+}

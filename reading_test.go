@@ -145,7 +145,7 @@ func TestAnIterationOutlivesACutOfTheSegmentThatItReads(t *testing.T) {
 	const size = 1 << 20
 	w, _ := newLog(t, WithSegmentSize(size))
 	var want []log.LogEntry
-	for i := uint64(1); w.tail.off < size-4096; i++ {
+	for i := uint64(1); tailOf(w).off < size-4096; i++ {
 		ent := &walpb.Entry{Term: 1, Index: i, Data: make([]byte, 2000)}
 		want = append(want, ent)
 		require.NoError(t, w.SaveEntry([]log.LogEntry{ent}))

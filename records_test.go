@@ -114,7 +114,7 @@ func TestAWrongSizeHintTakesNoHugeMemory(t *testing.T) {
 	})
 	require.Less(t, used, uint64(200<<20))
 	require.NoError(t, w.SaveEntry([]log.LogEntry{&rawEntry{Index: 11, size: math.MaxInt}}))
-	require.LessOrEqual(t, cap(w.enc.buf), maxKeptBuffer)
+	require.LessOrEqual(t, cap(w.open.enc.buf), maxKeptBuffer)
 	w = reopen(t, w, nil, WithRegistry(reg))
 	require.EqualValues(t, 11, w.LastIndex())
 }
@@ -142,7 +142,7 @@ func (r *badAppender) AppendBinary(b []byte) ([]byte, error) {
 func TestAMarshalThatFailsInTheMiddleOfASaveLeavesTheLogAsItWas(t *testing.T) {
 	w, dir := newLog(t)
 	require.NoError(t, w.Save(&walpb.HardState{Term: 1}, entries(1, 2)))
-	before, tail, stats := files(t, dir), w.tail, w.Stats()
+	before, tail, stats := files(t, dir), tailOf(w), w.Stats()
 	for name, fail := range map[string]func() error{
 		"error":            func() error { return errTouchy },
 		"panic":            func() error { panic("in Marshal") },
@@ -165,7 +165,7 @@ func TestAMarshalThatFailsInTheMiddleOfASaveLeavesTheLogAsItWas(t *testing.T) {
 				require.ErrorIs(t, err, errTouchy)
 			}
 			require.Equal(t, before, files(t, dir), "%s, %s", what, name)
-			require.Equal(t, tail, w.tail)
+			require.Equal(t, tail, tailOf(w))
 			require.Equal(t, stats, w.Stats())
 		}
 	}
@@ -298,16 +298,18 @@ func TestAppendAndWait(t *testing.T) {
 func TestConcurrentSavesAreEachWholeAndInTheOrderOfTheirIndexes(t *testing.T) {
 	w, dir := newLog(t, WithNoSync())
 	var mu sync.Mutex // hands out indexes; the log may be called by all at once
+	next := uint64(1)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
 			for range 30 {
 				mu.Lock()
-				next := w.LastIndex() + 1
-				p, err := w.Append(nil, entries(next, next+2))
+				first := next
+				next += 3
+				p, err := w.Append(nil, entries(first, first+2))
 				mu.Unlock()
 				if err == nil {
-					err = w.SaveState(&walpb.HardState{Term: next})
+					err = w.SaveState(&walpb.HardState{Term: first})
 				}
 				if err == nil {
 					err = p.Wait()

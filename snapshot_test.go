@@ -206,10 +206,10 @@ func TestTruncateBack(t *testing.T) {
 				w, _ := newLog(t)
 				require.NoError(t, w.SaveEntry(entries(1, 10)))
 				w = setup(t, w)
-				before, last := w.tail, w.LastIndex()
+				before, last := tailOf(w), w.LastIndex()
 				require.NoError(t, w.TruncateBack(last))
 				require.NoError(t, w.TruncateBack(^uint64(0)))
-				require.Equal(t, before, w.tail, "nothing to drop, nothing written")
+				require.Equal(t, before, tailOf(w), "nothing to drop, nothing written")
 				syncs := w.Stats().Syncs
 
 				require.NoError(t, w.TruncateBack(to))

@@ -51,7 +51,7 @@ func forceCut(t *testing.T, w *WAL) {
 	t.Helper()
 	w.writer.Lock()
 	defer w.writer.Unlock()
-	require.NoError(t, w.cut())
+	require.NoError(t, w.cut(nil))
 }
 
 // fillSegments saves small entries one by one until n more segments were begun.

@@ -170,7 +170,7 @@ func (tl *tornLog) check(t *testing.T, im image, what string, want ...string) st
 	require.NoError(t, err, "%s: without healing", what)
 	require.Equal(t, got, read, "%s: without healing", what)
 	tail := m.image()[w.tailSegment().String()]
-	require.True(t, isZero(tail[w.tail.off:]), "%s: not all behind the end is zero", what)
+	require.True(t, isZero(tail[tailOf(w).off:]), "%s: not all behind the end is zero", what)
 
 	logged, seen := observer.New(zapcore.WarnLevel)
 	healed := m.image()

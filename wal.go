@@ -150,7 +150,8 @@ func (p *Pending) Wait() error {
 // several saves on their way, which share a sync. They become durable in order, whether or not
 // anybody waits. An error of Append means that nothing was or will be written. The
 // state and the entries may be changed once Append has returned. When about a
-// megabyte is waiting to be written, Append waits too.
+// megabyte is waiting to be written, Append waits too. LastIndex and readers see the
+// entries once they are durable, so a caller who appends ahead counts indexes by himself.
 func (w *WAL) Append(st log.HardState, ents []log.LogEntry) (*Pending, error) {
 	s, err := newSave(st, ents)
 	if err != nil {

@@ -81,14 +81,14 @@ func TestWhatIsReturnedIsTheCallersOwn(t *testing.T) {
 
 func TestSavingNothing(t *testing.T) {
 	w, _ := newLog(t)
-	before := w.tail
+	before := tailOf(w)
 	require.NoError(t, w.Save(nil, nil))
 	require.NoError(t, w.Save(nil, []log.LogEntry{}))
 	require.NoError(t, w.SaveEntry(nil))
 	require.NoError(t, w.SaveState(nil))
 	require.NoError(t, w.SaveState(&walpb.HardState{}), "an empty state is left out")
 	require.NoError(t, w.Sync())
-	require.Equal(t, before, w.tail)
+	require.Equal(t, before, tailOf(w))
 	require.Zero(t, w.Stats().Saves)
 
 	require.NoError(t, w.SaveState(&walpb.HardState{Term: 4}))
@@ -168,18 +168,20 @@ func TestSaveThatFillsASegmentToTheByteStaysInIt(t *testing.T) {
 		w, dir := newLog(t)
 		require.NoError(t, w.SaveEntry(entries(1, 1))) // else a save that is too large would not cut
 		ent := &walpb.Entry{Index: 2, Data: []byte{}}
-		w.writer.Lock()
-		require.NoError(t, w.encode(&save{ents: []log.LogEntry{ent}}))
-		room := int(w.opts.segmentSize - w.enc.end())
-		w.writer.Unlock()
+		endWith := func() int64 {
+			w.writer.Lock()
+			defer w.writer.Unlock()
+			m := w.open.mark()
+			defer w.open.back(m)
+			_, err := w.open.encode(&save{ents: []log.LogEntry{ent}}, w.head, w.registry)
+			require.NoError(t, err)
+			return w.open.enc.end()
+		}
+		room := int(w.opts.segmentSize - endWith())
 		for grow := room + over - 16; ; grow++ { // the length's varint grows, too
 			require.LessOrEqual(t, grow, room+over)
 			ent.Data = bytes.Repeat([]byte("x"), grow)
-			w.writer.Lock()
-			require.NoError(t, w.encode(&save{ents: []log.LogEntry{ent}}))
-			end := w.enc.end()
-			w.writer.Unlock()
-			if end == w.opts.segmentSize+int64(over) {
+			if endWith() == w.opts.segmentSize+int64(over) {
 				break
 			}
 		}
@@ -343,7 +345,7 @@ func TestSyncedIsNotClaimedAfterAnUnsyncedSaveUntilASync(t *testing.T) {
 	}
 	for _, s := range steps {
 		fsys.record()
-		before := w.tail.off
+		before := tailOf(w).off
 		require.NoError(t, s.do(), s.name)
 		require.Len(t, fsys.record(opDatasync, opSync), s.thenSyncs, s.name)
 		for _, f := range framesOf(t, segmentsOf(t, dir)[0]) {
@@ -396,18 +398,28 @@ func TestACutIsDurableStepByStep(t *testing.T) {
 	}
 	require.NoError(t, w.SaveEntry(big(1)))
 	settle(w)
-	old := w.tail.off
+	old := tailOf(w).off
 	fsys.record()
 	require.NoError(t, w.SaveEntry(big(2)))
-	header := w.tail.header
+	ops := fsys.record(opTruncate, opSync, opDatasync, opWrite, opRename, opSyncDir)
+	of := func(name string) (own []op) { // files keep the names here that they were opened with
+		for _, o := range ops[:len(ops)-2] {
+			if o.name == name {
+				own = append(own, o)
+			}
+		}
+		return own
+	}
 	require.Equal(t, []op{
-		{kind: opTruncate, name: "0.tmp", off: old}, // files keep the names here that they were opened with
+		{kind: opTruncate, name: "0.tmp", off: old},
 		{kind: opSync, name: "0.tmp"},
-		{kind: opWrite, name: "1.tmp", n: int(header)},
+	}, of("0.tmp"))
+	require.Equal(t, []op{
+		{kind: opWrite, name: "1.tmp", n: int(tailOf(w).off)}, // header and save
 		{kind: opSync, name: "1.tmp"},
+	}, of("1.tmp"))
+	require.Equal(t, []op{
 		{kind: opRename, name: segmentName{1, 2}.String()},
 		{kind: opSyncDir, name: dir},
-		{kind: opWrite, name: "1.tmp", off: header, n: int(w.tail.off - header)},
-		{kind: opDatasync, name: "1.tmp"},
-	}, fsys.record(opTruncate, opSync, opDatasync, opWrite, opRename, opSyncDir)[:8])
+	}, ops[len(ops)-2:], "the name comes after both are whole, on disk")
 }
