@@ -142,7 +142,10 @@ func (l *loader) stake(names []segmentName, c *CorruptionError, lastBefore uint6
 				continue
 			}
 			behind = true
-			from = c.Offset
+			s.damage = place{n.seq, c.Offset}
+			if from = c.Offset; c.cut.seq == n.seq {
+				from = c.cut.off // what stands intact in the same save is lost with it
+			}
 		}
 		f, done, err := l.open(n)
 		if err != nil {
@@ -166,12 +169,13 @@ func (l *loader) stake(names []segmentName, c *CorruptionError, lastBefore uint6
 type salvage struct {
 	registry  *log.Registry
 	check     checker
+	damage    place
 	low, high uint64 // lowest and highest index found
 }
 
 // scan goes through the bytes from p on. A sealed record vouches for itself
 // with its check; a plain one counts if the checksum of the record right before
-// it leads to its own. If the damage, at p, is in the data of an entry, that is most
+// it leads to its own. If the damage is in the data of an entry, that is most
 // likely the one behind the last intact one.
 func (s *salvage) scan(p place, data []byte, lastBefore uint64) {
 	for len(data)%wordSize != 0 {
@@ -180,17 +184,17 @@ func (s *salvage) scan(p place, data []byte, lastBefore uint64) {
 	chained, crc := false, uint32(0)
 	for i := 0; i+wordSize <= len(data); {
 		b := data[i:]
-		f, err := frame{}, error(errWord)
+		f, err, at := frame{}, error(errWord), place{p.seq, p.off + int64(i)}
 		if wordOK(binary.LittleEndian.Uint64(b)) {
-			f, err = s.check.parseAt(b, place{p.seq, p.off + int64(i)})
+			f, err = s.check.parseAt(b, at)
 		}
 		if err != nil {
 			chained = false
 			i += wordSize
 			continue
 		}
-		if f.typ == log.EntryType && f.sealed && i == 0 {
-			s.found(lastBefore + 1)
+		if f.typ == log.EntryType && f.sealed && at == s.damage {
+			s.found(max(s.high, lastBefore) + 1)
 		} else if f.typ == log.EntryType && (f.sealed || chained && f.chain(crc) == f.crc) {
 			s.entry(f.data)
 		}

@@ -27,6 +27,8 @@ func (im image) clone() image {
 	return out
 }
 
+func (im image) equal(other image) bool { return maps.EqualFunc(im, other, bytes.Equal) }
+
 // names returns the names of the files in order.
 func (im image) names() []string { return slices.Sorted(maps.Keys(im)) }
 

@@ -70,6 +70,8 @@ type view struct {
 	registry *log.Registry
 	from     uint64 // entries above it are what ReadAll returns
 	life     life
+	lastName segmentName // the last segment when the log was opened
+	flips    []int64     // bits missing in it: a Reader does not heal, and has to put them back again
 
 	mu sync.RWMutex // guards what follows; never held during I/O
 	contents
@@ -79,6 +81,10 @@ func (v *view) init(o options, dir string, ld *loaded, s *start) {
 	v.fs, v.dir, v.registry = o.fs, dir, o.registry
 	v.contents = ld.contents
 	v.from = s.index()
+	v.flips = ld.end.flips
+	if len(ld.names) > 0 {
+		v.lastName = ld.names[len(ld.names)-1]
+	}
 }
 
 // life says whether a log may be used, and if not, why not.
@@ -269,6 +275,9 @@ func (v *view) openSegment(x extent, dec *decoder) (vfs.File, error) {
 		return nil, fmt.Errorf("wal: read entry %d: %w", x.first, err)
 	}
 	*dec = decoder{win: window{f: f, name: name, size: size, buf: dec.win.buf[:0]}, seq: x.name.seq, exact: true, check: dec.check}
+	if x.name == v.lastName {
+		dec.win.flips = v.flips
+	}
 	return f, nil
 }
 

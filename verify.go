@@ -26,9 +26,10 @@ type Report struct {
 }
 
 func newReport(ld *loaded) *Report {
+	// Before damage in the middle of a save there are entries that are not part of the log.
 	return &Report{
 		Segments: len(ld.names), Records: ld.records,
-		FirstIndex: ld.first(), LastIndex: ld.last,
+		FirstIndex: min(ld.first(), ld.lastThere+1), LastIndex: ld.lastThere,
 		Torn: ld.end.torn,
 	}
 }

@@ -53,14 +53,15 @@ func (w *window) fill(off int64, n int) error {
 	}
 	for _, bit := range w.flips {
 		if i := bit/8 - off; i >= 0 && i < int64(got) {
-			w.buf[i] ^= 1 << (bit % 8)
+			w.buf[i] |= 1 << (bit % 8)
 		}
 	}
 	return nil
 }
 
-// flip turns one bit of all that is read from now on. Bits count from the start of
-// the file, from the least significant one of each byte.
+// flip puts one bit back in all that is read from now on. What is put back was
+// missing, so it does no harm if the bit has been healed meanwhile. Bits count
+// from the start of the file, from the least significant one of each byte.
 func (w *window) flip(bit int64) {
 	w.flips = append(w.flips, bit)
 	w.buf = w.buf[:0]
