@@ -15,7 +15,7 @@ define in
 @set -e; for module in $(1); do echo "== $$module: $(2)"; (cd "$$module" && $(2)); done
 endef
 
-.PHONY: help test lint demo cross
+.PHONY: help test lint demo bench cross
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,14 @@ lint: ## check formatting, and run vet and staticcheck on every module
 
 demo: ## run the key-value store example
 	go run ./examples/kvstore demo
+
+# The directory should be on the disk to be measured; it is only used for the run.
+DIR ?= .
+ROUNDS ?= 5
+SCALE ?= 1
+
+bench: ## compare with other logs, into docs/benchmarks: make bench DIR=/path ROUNDS=5 SCALE=1
+	cd bench && go run . -dir "$(abspath $(DIR))" -rounds $(ROUNDS) -scale $(SCALE) -out ../docs/benchmarks
 
 cross: ## compile everything for Windows and macOS, tests included
 	@set -e; for platform in $(PLATFORMS); do \

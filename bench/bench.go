@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// A bench runs workloads. It works in a directory of its own.
+type bench struct {
+	dir       string
+	budget    budget
+	rounds    int
+	progress  io.Writer
+	all       []contender
+	runs      int
+	replaying map[string]string // by contender: the log that is replayed
+}
+
+// newBench makes a directory in dir for its runs, which close removes.
+func newBench(dir string, rounds int, b budget, progress io.Writer) (*bench, error) {
+	own, err := os.MkdirTemp(dir, "wal-bench-")
+	if err != nil {
+		return nil, err
+	}
+	return &bench{dir: own, budget: b, rounds: rounds, progress: progress, all: contenders(), replaying: map[string]string{}}, nil
+}
+
+func (b *bench) close() error { return os.RemoveAll(b.dir) }
+
+func (b *bench) contender(name string) (contender, error) {
+	i := slices.IndexFunc(b.all, func(c contender) bool { return c.name == name })
+	if i < 0 {
+		return contender{}, fmt.Errorf("no contender %q", name)
+	}
+	return b.all[i], nil
+}
+
+// workload runs all of a workload, interleaved: every round has each
+// contender once, so that a slow minute of the machine hits all of them. Every
+// other round goes the other way, so that nobody always runs behind the same one.
+func (b *bench) workload(ctx context.Context, w workload) (workloadResult, error) {
+	result := workloadResult{Name: w.name, Title: w.title, About: w.about, Metrics: w.metrics}
+	for _, name := range w.who {
+		c, err := b.contender(name)
+		if err != nil {
+			return result, err
+		}
+		result.Rows = append(result.Rows, row{Contender: name, Floor: c.floor})
+	}
+	for round := range b.rounds {
+		fmt.Fprintf(b.progress, "%s: round %d of %d\n", w.title, round+1, b.rounds)
+		for i := range w.who {
+			if round%2 == 1 {
+				i = len(w.who) - 1 - i
+			}
+			if err := ctx.Err(); err != nil {
+				return result, err
+			}
+			if err := b.into(&result.Rows[i], w); err != nil {
+				return result, fmt.Errorf("%s: %s: %w", w.name, w.who[i], err)
+			}
+		}
+	}
+	return result, nil
+}
+
+// into adds one run to a row.
+func (b *bench) into(r *row, w workload) error {
+	if r.Absent != "" {
+		return nil
+	}
+	c, err := b.contender(r.Contender)
+	if err != nil {
+		return err
+	}
+	s, err := w.run(b, w, c)
+	if errors.Is(err, errUnsupported) {
+		r.Absent = err.Error()
+		return nil
+	}
+	if err == nil {
+		r.Samples = append(r.Samples, s)
+	}
+	return err
+}
+
+// fresh calls f with the name of a directory that is not there yet, on a file
+// system that has nothing left to write, and removes it behind f.
+func (b *bench) fresh(f func(dir string) error) error {
+	if err := settle(b.dir); err != nil {
+		return err
+	}
+	b.runs++
+	parent := filepath.Join(b.dir, fmt.Sprintf("run-%d", b.runs))
+	if err := os.Mkdir(parent, 0o700); err != nil {
+		return err
+	}
+	return errors.Join(f(filepath.Join(parent, "log")), os.RemoveAll(parent))
+}
+
+// configOf fills in what the workload leaves to the bench.
+func (b *bench) configOf(w workload) config {
+	c := w.config
+	c.ring = b.budget.ring
+	if c.segment == 0 {
+		c.segment = defaultSegment
+	}
+	return c
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"github.com/seed449c39bc/wal"
+	"github.com/seed449c39bc/wal/log"
+	"github.com/seed449c39bc/wal/walpb"
+)
+
+// inFlightSaves is how many saves a writer has in flight at most: it waits for
+// the oldest before it uses that one's entries again.
+const inFlightSaves = 16 << 10
+
+func ours() contender {
+	return contender{
+		name:   nameOurs,
+		about:  "Save; concurrent writers call Append under the caller's lock, which gives the index, and Wait outside it; the default entry type",
+		module: "github.com/seed449c39bc/wal",
+		open:   openOurs,
+		replay: replayOurs,
+	}
+}
+
+type ourLog struct {
+	config
+	sequence
+	w       *wal.WAL
+	payload []byte
+}
+
+func openOurs(dir string, c config) (*store, error) {
+	opts := []wal.Option{wal.WithSegmentSize(c.segment)}
+	if c.noSync {
+		opts = append(opts, wal.WithNoSync())
+	}
+	w, err := wal.Create(nil, dir, []byte("bench"), opts...)
+	if err != nil {
+		return nil, err
+	}
+	l := &ourLog{config: c, w: w, payload: c.data()}
+	s := &store{writer: l.saver, close: w.Close}
+	switch {
+	case c.inFlight:
+		s.writer, s.flush = l.appender, w.Sync
+	case c.writers > 1:
+		s.writer = l.sharer
+	}
+	return s, nil
+}
+
+// batchOf returns the entries of a save, whose indexes number sets.
+func (l *ourLog) batchOf() (ents []log.LogEntry, number func()) {
+	raw := make([]walpb.Entry, l.batch)
+	for i := range raw {
+		raw[i] = walpb.Entry{Term: 1, Data: l.payload}
+		ents = append(ents, &raw[i])
+	}
+	return ents, func() {
+		for i := range raw {
+			raw[i].Index = l.next()
+		}
+	}
+}
+
+// saver saves as the only writer.
+func (l *ourLog) saver() func() error {
+	ents, number := l.batchOf()
+	return func() error {
+		number()
+		return l.w.SaveEntry(ents)
+	}
+}
+
+// sharer saves as one of several: only the order is decided under the lock, so
+// that saves can share a sync.
+func (l *ourLog) sharer() func() error {
+	ents, number := l.batchOf()
+	return func() error {
+		l.Lock()
+		number()
+		p, err := l.w.Append(nil, ents)
+		l.Unlock()
+		if err != nil {
+			return err
+		}
+		return p.Wait()
+	}
+}
+
+// appender keeps saves in flight.
+func (l *ourLog) appender() func() error {
+	type flight struct {
+		ents    []log.LogEntry
+		number  func()
+		pending *wal.Pending
+	}
+	flights := make([]flight, inFlightSaves)
+	for i := range flights {
+		flights[i].ents, flights[i].number = l.batchOf()
+	}
+	n := 0
+	return func() (err error) {
+		f := &flights[n%len(flights)]
+		n++
+		if f.pending != nil {
+			if err := f.pending.Wait(); err != nil {
+				return err
+			}
+		}
+		f.number()
+		f.pending, err = l.w.Append(nil, f.ents)
+		return err
+	}
+}
+
+func replayOurs(dir string, keep bool) (tally, error) {
+	if keep {
+		return readAllOurs(dir)
+	}
+	var t tally
+	r, err := wal.OpenForRead(nil, dir, nil)
+	if err != nil {
+		return t, err
+	}
+	for e, err := range r.Entries(r.FirstIndex(), r.LastIndex()+1) {
+		if err != nil {
+			return t, closing(err, r)
+		}
+		t.count(len(e.(*walpb.Entry).Data))
+	}
+	return t, r.Close()
+}
+
+func readAllOurs(dir string) (tally, error) {
+	var t tally
+	w, err := wal.Open(nil, dir, nil)
+	if err != nil {
+		return t, err
+	}
+	_, _, ents, err := w.ReadAll()
+	for _, e := range ents {
+		t.count(len(e.(*walpb.Entry).Data))
+	}
+	return t, closing(err, w)
+}

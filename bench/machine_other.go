@@ -1,0 +1,10 @@
+//go:build !linux
+
+package main
+
+import "runtime"
+
+// describeMachine says what Go knows of the machine.
+func describeMachine(string) machine {
+	return machine{CPU: runtime.GOARCH, Cores: runtime.GOMAXPROCS(0), System: runtime.GOOS + "/" + runtime.GOARCH}
+}

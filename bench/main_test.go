@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestMain lets the test binary be the child that replays.
+func TestMain(m *testing.M) {
+	isChild, err := replayChild()
+	switch {
+	case err != nil:
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	case isChild:
+		os.Exit(0)
+	}
+	// A child built with the race detector would otherwise wait a second before it exits.
+	if os.Getenv("GORACE") == "" {
+		os.Setenv("GORACE", "atexit_sleep_ms=0")
+	}
+	os.Exit(m.Run())
+}
+
+// smoke is a budget of a handful of saves.
+var smoke = budget{duration: time.Minute, saves: 3, rollSaves: 20, entries: 2000, ring: 1 << 20}
+
+func TestEveryContenderRunsEveryWorkload(t *testing.T) {
+	b, err := newBench(t.TempDir(), 1, smoke, io.Discard)
+	require.NoError(t, err)
+	for _, w := range workloads() {
+		result, err := b.workload(context.Background(), w)
+		require.NoError(t, err)
+		require.Len(t, result.Rows, len(w.who))
+		for _, r := range result.Rows {
+			if r.Contender == nameDirect && r.Absent != "" {
+				continue // a file system without direct I/O
+			}
+			require.Empty(t, r.Absent, r.Contender)
+			require.Len(t, r.Samples, 1, "%s: %s", w.name, r.Contender)
+			for _, m := range w.metrics {
+				if m.Name != metricPeak {
+					require.Positive(t, r.Samples[0][m.Name], "%s: %s: %s", w.name, r.Contender, m.Name)
+				}
+			}
+		}
+	}
+	require.NoError(t, b.close())
+	require.NoDirExists(t, b.dir)
+}
+
+// A contender that lost saves would be fast.
+func TestWhatAContenderSavesIsThere(t *testing.T) {
+	const saves = 5
+	shapes := map[string]config{
+		"one writer":      {size: 100, batch: 1, writers: 1},
+		"batches":         {size: 100, batch: 7, writers: 1},
+		"several writers": {size: 100, batch: 1, writers: 8},
+		"several batches": {size: 100, batch: 7, writers: 8},
+		"no sync":         {size: 100, batch: 1, writers: 1, noSync: true},
+		"in flight":       {size: 100, batch: 1, writers: 1, inFlight: true},
+		"small segments":  {size: 40 << 10, batch: 4, writers: 1, segment: 512 << 10},
+	}
+	for _, c := range contenders() {
+		if c.replay == nil {
+			continue // a floor
+		}
+		for name, cfg := range shapes {
+			t.Run(c.name+"/"+name, func(t *testing.T) {
+				dir := filepath.Join(t.TempDir(), "log")
+				cfg.segment = max(cfg.segment, 1<<20)
+				st, err := c.open(dir, cfg)
+				require.NoError(t, err)
+				writers := make([]func() error, cfg.writers)
+				if c.solo {
+					writers = writers[:1]
+				}
+				for i := range writers {
+					writers[i] = st.writer()
+				}
+				_, _, err = drive(st, writers, time.Minute, saves)
+				require.NoError(t, err)
+				require.NoError(t, st.close())
+				entries := saves * cfg.batch * cfg.writers
+				want := tally{Entries: entries, Bytes: int64(entries * cfg.size)}
+				for _, keep := range []bool{true, false} {
+					got, err := c.replay(dir, keep)
+					require.NoError(t, err)
+					require.Equal(t, want, got, "keep: %v", keep)
+				}
+			})
+		}
+	}
+}
+
+func TestAReplayThatFindsLessFails(t *testing.T) {
+	b, err := newBench(t.TempDir(), 1, smoke, io.Discard)
+	require.NoError(t, err)
+	w := replays(nil)[0]
+	c, err := b.contender(nameBareRead)
+	require.NoError(t, err)
+	dir, err := b.written(w, c)
+	require.NoError(t, err)
+	frame := int64(bareHead + w.config.size)
+	require.NoError(t, os.Truncate(bareFile(dir), frame*int64(b.entries(w)-1)))
+	_, err = b.runStream(w, c)
+	require.ErrorContains(t, err, "Entries:1999")
+}
+
+func TestTheProgramWritesAReport(t *testing.T) {
+	out := t.TempDir()
+	var progress bytes.Buffer
+	args := []string{"-dir", t.TempDir(), "-rounds", "2", "-scale", "0.001", "-only", "in-flight", "-out", out}
+	require.NoError(t, run(context.Background(), args, io.Discard, &progress))
+	require.Contains(t, progress.String(), "round 2 of 2")
+	report, err := os.ReadFile(filepath.Join(out, "README.md"))
+	require.NoError(t, err)
+	require.Contains(t, string(report), "![Saves in flight, 256 B each](in-flight.svg)")
+	require.Contains(t, string(report), "go.etcd.io/etcd/server/v3 v3.")
+	require.FileExists(t, filepath.Join(out, "in-flight.svg"))
+	samples, err := os.ReadFile(filepath.Join(out, "results.json"))
+	require.NoError(t, err)
+	var r result
+	require.NoError(t, json.Unmarshal(samples, &r))
+	require.Len(t, r.Workloads[0].Rows[0].Samples, 2)
+}
+
+func TestBadCallsAreRefused(t *testing.T) {
+	for _, args := range [][]string{{"-rounds", "0"}, {"-scale", "0"}, {"-scale", "NaN"}, {"-scale", "Inf"}, {"-only", "nothing"}, {"more"}, {"-dir", "/dev/null"}} {
+		require.Error(t, run(context.Background(), args, io.Discard, io.Discard), args)
+	}
+}
+
+func TestAnInterruptedBenchLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.ErrorIs(t, run(ctx, []string{"-dir", dir, "-scale", "0.001"}, io.Discard, io.Discard), context.Canceled)
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// table returns the Markdown table of a workload.
+func (w workloadResult) table() string {
+	main := w.Metrics[0].Name
+	head := []string{"contender", main, "min – max", "÷ " + nameEtcd, "÷ floor"}
+	for _, m := range w.Metrics[1:] {
+		head = append(head, m.Name)
+	}
+	var b strings.Builder
+	writeRow(&b, head)
+	b.WriteString("|---|" + strings.Repeat("--:|", len(head)-1) + "\n")
+	for _, r := range w.Rows {
+		if r.Absent != "" {
+			writeRow(&b, append([]string{r.Contender, r.Absent}, slices.Repeat([]string{"–"}, len(head)-2)...))
+			continue
+		}
+		values := r.values(main)
+		cells := []string{
+			r.Contender, figure(median(values)), figure(slices.Min(values)) + " – " + figure(slices.Max(values)),
+			ratio(w.against(r, nameEtcd)), ratio(w.against(r, w.floorName())),
+		}
+		for _, m := range w.Metrics[1:] {
+			cells = append(cells, figure(median(r.values(m.Name))))
+		}
+		writeRow(&b, cells)
+	}
+	return b.String()
+}
+
+func writeRow(b *strings.Builder, cells []string) {
+	b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
+}
+
+// figure formats a measured value with three digits or all before the point,
+// in groups of three.
+func figure(v float64) string {
+	switch {
+	case math.IsNaN(v) || v == 0:
+		return "–"
+	case v < 10:
+		return fmt.Sprintf("%.2f", v)
+	case v < 100:
+		return fmt.Sprintf("%.1f", v)
+	}
+	digits := strconv.FormatFloat(v, 'f', 0, 64)
+	var groups []string
+	for len(digits) > 3 {
+		groups = append(groups, digits[len(digits)-3:])
+		digits = digits[:len(digits)-3]
+	}
+	groups = append(groups, digits)
+	slices.Reverse(groups)
+	return strings.Join(groups, ",")
+}
+
+func ratio(v float64) string {
+	if math.IsNaN(v) {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f", v)
+}

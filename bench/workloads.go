@@ -1,0 +1,141 @@
+package main
+
+import "time"
+
+const (
+	// defaultSegment is the size of every contender's segments, in bytes, where
+	// segments are not what is measured.
+	defaultSegment = 64 << 20
+	// rollSegment is their size where they are.
+	rollSegment = 4 << 20
+	// rollSize is how much a save has there, in bytes.
+	rollSize = 16 << 10
+)
+
+// A workload is one thing that contenders are compared in.
+type workload struct {
+	name   string // of its files
+	title  string
+	about  string
+	config config
+	who    []string // names of the contenders, in the report's order
+	// metrics are what a run measures. The first one is compared and plotted.
+	metrics []metric
+	run     func(b *bench, w workload, c contender) (sample, error)
+}
+
+// A metric is one figure of a run.
+type metric struct {
+	Name         string
+	LessIsBetter bool
+}
+
+// sample is what one run came to, by the names of the metrics.
+type sample map[string]float64
+
+const (
+	metricSaves   = "saves/s"
+	metricEntries = "entries/s"
+	metricPeak    = "peak MB"
+	metricSlowest = "mean of the slowest, µs"
+)
+
+// budget says how much one run does.
+type budget struct {
+	duration  time.Duration // of the measured saves; a tenth of it goes before, not measured
+	saves     int           // at most that many, by each writer
+	rollSaves int
+	entries   int   // to be replayed
+	ring      int64 // bytes of a floor's file
+}
+
+// budgetOf returns the budget of a scale; 1 is meant for figures to be quoted.
+func budgetOf(scale float64) budget {
+	scaled := func(n float64) int { return max(1, int(n*scale)) }
+	return budget{
+		duration:  time.Duration(scaled(float64(400 * time.Millisecond))),
+		saves:     scaled(2 << 20),
+		rollSaves: max(64, scaled(4096)),
+		entries:   max(1000, scaled(1e6)),
+		ring:      min(max(int64(scaled(defaultSegment)), rollSegment), defaultSegment),
+	}
+}
+
+// workloads are all there are, in the order of the report.
+func workloads() []workload {
+	logs := []string{nameOurs, nameEtcd, "raft-wal", "tidwall/wal", "rosedb wal", "bbolt", "pebble"}
+	withFloors := append(append([]string(nil), logs...), nameFloor, nameDirect)
+	list := []workload{
+		single("save-128", "One writer, 128 B per save", config{size: 128, batch: 1}, withFloors),
+		single("save-1k", "One writer, 1 KiB per save", config{size: 1 << 10, batch: 1}, withFloors),
+		single("save-8k", "One writer, 8 KiB per save", config{size: 8 << 10, batch: 1}, withFloors),
+		single("save-64k", "One writer, 64 KiB per save", config{size: 64 << 10, batch: 1}, withFloors),
+		single("save-64x1k", "One writer, 64 entries of 1 KiB per save", config{size: 1 << 10, batch: 64}, withFloors),
+	}
+	saves := []metric{{Name: metricSaves}}
+	list = append(list,
+		workload{
+			name: "parallel", title: "64 goroutines, 256 B per save",
+			about:  "Each goroutine's save is durable before it makes the next one. Where a log takes entries in order only, the index is given under a lock of the callers. The floors write what all 64 have to save at once and sync once; that counts as 64 saves.",
+			config: config{size: 256, batch: 1, writers: 64}, metrics: saves, run: (*bench).runSaves,
+			who: append([]string{nameOurs, nameEtcd, nameChannel}, withFloors[2:]...),
+		},
+		workload{
+			name: "nosync", title: "No sync, 256 B per save",
+			about:  "What a save costs besides the disk: each returns once it is written, not once it is durable. One write(2) per save, except where noted. The floor is the bare write.",
+			config: config{size: 256, batch: 1, writers: 1, noSync: true}, metrics: saves, run: (*bench).runSaves,
+			who: append(append([]string(nil), logs...), nameFloor),
+		},
+		workload{
+			name: "in-flight", title: "Saves in flight, 256 B each",
+			about:  "This library's Append, with up to 16,384 saves in flight and one Sync at the end, which is measured too: then all are durable. Against it etcd's Save with its syncs switched off, where nothing is durable.",
+			config: config{size: 256, batch: 1, writers: 1, inFlight: true}, metrics: saves, run: (*bench).runSaves,
+			who: []string{nameOurs, nameEtcd},
+		},
+		roll(append(append([]string(nil), logs...), nameFloor)),
+	)
+	return append(list, replays(append(append([]string(nil), logs...), nameBareRead))...)
+}
+
+// single is a workload of one writer, whose saves are durable when they return.
+func single(name, title string, c config, who []string) workload {
+	c.writers = 1
+	return workload{
+		name: name, title: title, about: "Each save is durable before the next one begins.",
+		config: c, who: who, metrics: []metric{{Name: metricSaves}}, run: (*bench).runSaves,
+	}
+}
+
+// roll is the workload that shows what going on to the next segment costs.
+func roll(who []string) workload {
+	return workload{
+		name: "roll", title: "The slowest saves, with segments of 4 MiB",
+		about: "One writer, 16 KiB per save, durable. Going on to the next segment makes a few saves slow. " +
+			"The mean is that of the k slowest saves of a run, k being how many times its bytes fill a segment. Less is better. " +
+			"Pebble has a new log file for each memtable, of 4 MiB here; bbolt and the floor have no segments, and stand here with the same k.",
+		config: config{size: rollSize, batch: 1, writers: 1, segment: rollSegment}, who: who, run: (*bench).runRoll,
+		metrics: []metric{
+			{metricSlowest, true}, {"p50, µs", true}, {"p99, µs", true}, {"p99.9, µs", true}, {"max, µs", true},
+		},
+	}
+}
+
+// replays are the workloads that read a log from its beginning, in a process of its own.
+func replays(who []string) []workload {
+	c := config{size: 128, batch: 1000, writers: 1, noSync: true}
+	metrics := []metric{{Name: metricEntries}, {metricPeak, true}}
+	about := " The log was just written, so it is read from the page cache. Memory is the peak of the whole process that reads, " +
+		"which holds the code of all contenders: the bare read shows how much that is. Of a file that is mapped, as bbolt's is, what was touched counts too."
+	return []workload{
+		{
+			name: "replay", title: "Replay: open, and read all entries into memory",
+			about:  "1,000,000 entries of 128 B (times the scale). The log is opened for appending where that is how it is read; what has no call for reading all is read entry by entry, and the entries kept. Pebble is opened for reading only, so that its write-ahead log is replayed each time." + about,
+			config: c, who: who, metrics: metrics, run: (*bench).runReplayAll,
+		},
+		{
+			name: "stream", title: "Replay: read one entry after the other",
+			about:  "The same logs, but no entry is kept. This library: OpenForRead and Entries. etcd's wal cannot do that: it is shown reading all, as above." + about,
+			config: c, who: who, metrics: metrics, run: (*bench).runStream,
+		},
+	}
+}
