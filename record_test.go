@@ -135,7 +135,8 @@ func sizes() []int {
 	for n := range 41 {
 		list = append(list, n)
 	}
-	for _, border := range []int{1 << 7, sectorSize, 1 << 14, 1 << 21} {
+	list = append(list, 1<<21-1, 1<<21)
+	for _, border := range []int{1 << 7, sectorSize, 1 << 14} {
 		for n := border - 40; n <= border+8; n++ {
 			list = append(list, n)
 		}
@@ -254,17 +255,17 @@ func TestMalformedFramesAreRefused(t *testing.T) {
 	}
 }
 
-// appender is an entry that marshals in place and whose size hint is anything.
-type appender struct {
+// hintedRecord is one that marshals in place and whose size hint is anything.
+type hintedRecord struct {
 	data []byte
 	size int
 	room int // what it allocates of its own, when not 0
 }
 
-func (a *appender) Marshal() ([]byte, error) { return a.data, nil }
-func (a *appender) Unmarshal([]byte) error   { return errors.ErrUnsupported }
-func (a *appender) Size() int                { return a.size }
-func (a *appender) AppendBinary(b []byte) ([]byte, error) {
+func (a *hintedRecord) Marshal() ([]byte, error) { return a.data, nil }
+func (a *hintedRecord) Unmarshal([]byte) error   { return errors.ErrUnsupported }
+func (a *hintedRecord) Size() int                { return a.size }
+func (a *hintedRecord) AppendBinary(b []byte) ([]byte, error) {
 	if a.room > 0 {
 		b = append(make([]byte, 0, a.room+len(a.data)), b...)
 	}
@@ -286,7 +287,7 @@ func TestWrongGuessesOfTheHeadCostNothing(t *testing.T) {
 				if n >= 4 {
 					require.Equal(t, crc, want.crc)
 				}
-				for _, a := range []appender{
+				for _, a := range []hintedRecord{
 					{size: len(data)}, {size: 0}, {size: -5}, {size: len(data) + 1}, {size: 1 << 20}, {size: 3}, {size: 200}, {size: len(data), room: 1}, {room: 1000},
 				} {
 					a.data = data

@@ -43,6 +43,9 @@ func findEnd(f vfs.File, n segmentName) (logEnd, error) {
 	for {
 		off := d.off
 		fr, err := d.next()
+		if err == io.EOF && (end.off == 0 || records < headerRecords) {
+			err = d.bad(errPastEnd)
+		}
 		if bad, ok := asBadFrame(err); ok {
 			again, err := end.judge(d, n, bad, records)
 			if err != nil {

@@ -170,7 +170,11 @@ func damageCases() []damageCase {
 				func(rl *repairLog, im image) { clear(im[rl.names[seg]][at-10 : at+20]) },
 				func(rl *repairLog) savedAt { return rl.before(rl.names[seg], at-10) }})
 		if seg > 0 {
-			cases = append(cases, damageCase{fmt.Sprintf("the header of segment %d", seg), flip(20), func(rl *repairLog) savedAt { return rl.before(rl.names[seg], 0) }})
+			start := func(rl *repairLog) savedAt { return rl.before(rl.names[seg], 0) }
+			cases = append(cases,
+				damageCase{fmt.Sprintf("the header of segment %d", seg), flip(20), start},
+				damageCase{fmt.Sprintf("segment %d is empty", seg), func(rl *repairLog, im image) { im[rl.names[seg]] = nil }, start},
+				damageCase{fmt.Sprintf("segment %d has one record", seg), func(rl *repairLog, im image) { im[rl.names[seg]] = im[rl.names[seg]][:32] }, start})
 		}
 		if seg == 1 || seg == 2 {
 			cases = append(cases,
@@ -179,10 +183,7 @@ func damageCases() []damageCase {
 					func(rl *repairLog) savedAt { return rl.before(rl.names[seg], 0) }},
 				damageCase{fmt.Sprintf("segment %d is cut short", seg),
 					func(rl *repairLog, im image) { im[rl.names[seg]] = im[rl.names[seg]][:333] },
-					func(rl *repairLog) savedAt { return rl.before(rl.names[seg], 333) }},
-				damageCase{fmt.Sprintf("segment %d is empty", seg),
-					func(rl *repairLog, im image) { im[rl.names[seg]] = nil },
-					func(rl *repairLog) savedAt { return rl.before(rl.names[seg], 0) }})
+					func(rl *repairLog) savedAt { return rl.before(rl.names[seg], 333) }})
 		}
 	}
 	return cases
