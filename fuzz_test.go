@@ -99,7 +99,7 @@ func newRecoverLog(t testing.TB, closed bool) *recoverLog {
 		got, err := content(&w.view)
 		require.NoError(t, err)
 		rl.contents = append(rl.contents, got)
-		rl.ends = append(rl.ends, before+int(w.tail.off))
+		rl.ends = append(rl.ends, before+int(tailOf(w).off))
 	}
 	note(1)
 	for i := range uint64(9) {

@@ -35,7 +35,7 @@ func newRepairLog(t *testing.T, closed bool) *repairLog {
 	note := func() {
 		got, err := content(&w.view)
 		require.NoError(t, err)
-		rl.saves = append(rl.saves, savedAt{w.tailSegment().String(), w.tail.off, w.LastIndex(), got})
+		rl.saves = append(rl.saves, savedAt{w.tailSegment().String(), tailOf(w).off, w.LastIndex(), got})
 	}
 	note()
 	for i := uint64(1); i <= 14; i++ {
