@@ -100,35 +100,6 @@ func (l *life) err() error {
 	return nil
 }
 
-// ReadAll returns the metadata, the state saved last (an empty one if there
-// was none), and the entries above the snapshot that the log was opened at, all
-// as of one moment. It may be called at any time, and more than once. The
-// entries all have to fit in memory; Entries streams them.
-func (v *view) ReadAll() (metadata []byte, st log.HardState, ents []log.LogEntry, err error) {
-	if err := v.life.err(); err != nil {
-		return nil, nil, nil, err
-	}
-	v.mu.RLock()
-	lo, hi := max(v.first(), v.from+1), v.last+1
-	st, err = decodeState(v.registry, v.state)
-	var found []extent
-	if lo < hi {
-		found = v.index.find(lo, hi)
-		ents = make([]log.LogEntry, 0, hi-lo)
-	}
-	v.mu.RUnlock()
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	for ent, err := range v.read(found, lo) {
-		if err != nil {
-			return nil, nil, nil, err
-		}
-		ents = append(ents, ent)
-	}
-	return v.Metadata(), st, ents, nil
-}
-
 // Entries returns the entries with indexes in [lo, hi), in order, reading as it
 // goes. It shows the log as of the start of the iteration. An iteration ends
 // with the first error: [ErrCompacted] if lo is below FirstIndex, [ErrNotFound]

@@ -95,8 +95,42 @@ func (e *Entry) ReadIndex(data []byte) (uint64, error) {
 	return m.Index, err
 }
 
-// parseEntry decodes an entry whose Data aliases data.
+// The tags of an Entry's fields, as every encoder writes them.
+const (
+	tagEntryType  = 1<<3 | byte(protowire.VarintType)
+	tagEntryTerm  = 2<<3 | byte(protowire.VarintType)
+	tagEntryIndex = 3<<3 | byte(protowire.VarintType)
+	tagEntryData  = 4<<3 | byte(protowire.BytesType)
+)
+
+// parseEntry decodes an entry whose Data aliases data. Opening and reading a log
+// spend their time here, so the fields as they always come have a way of their
+// own; whatever else there is, an error too, is for parseAnyEntry.
 func parseEntry(data []byte) (m Entry, err error) {
+	var v uint64
+	for rest := data; len(rest) > 0; {
+		n := 0
+		switch rest[0] {
+		case tagEntryType:
+			v, n = protowire.ConsumeVarint(rest[1:])
+			m.Type = EntryType(v)
+		case tagEntryTerm:
+			m.Term, n = protowire.ConsumeVarint(rest[1:])
+		case tagEntryIndex:
+			m.Index, n = protowire.ConsumeVarint(rest[1:])
+		case tagEntryData:
+			m.Data, n = protowire.ConsumeBytes(rest[1:])
+		}
+		if n <= 0 {
+			return parseAnyEntry(data)
+		}
+		rest = rest[1+n:]
+	}
+	return m, nil
+}
+
+// parseAnyEntry decodes an entry as protobuf allows it to be encoded.
+func parseAnyEntry(data []byte) (m Entry, err error) {
 	f := fields{message: "Entry", rest: data}
 	for f.next() {
 		switch f.num {

@@ -1,0 +1,64 @@
+package wal
+
+import (
+	"runtime"
+	"sync"
+
+	"github.com/seed449c39bc/wal/log"
+)
+
+// ReadAll returns the metadata, the state saved last (an empty one if there
+// was none), and the entries above the snapshot that the log was opened at, all
+// as of one moment. It may be called at any time, and more than once. The
+// entries all have to fit in memory, and are decoded in several goroutines; Entries
+// streams them.
+func (v *view) ReadAll() (metadata []byte, st log.HardState, ents []log.LogEntry, err error) {
+	if err := v.life.err(); err != nil {
+		return nil, nil, nil, err
+	}
+	v.mu.RLock()
+	lo, hi := max(v.first(), v.from+1), v.last+1
+	st, err = decodeState(v.registry, v.state)
+	var found []extent
+	if lo < hi {
+		found = v.index.find(lo, hi)
+		ents = make([]log.LogEntry, hi-lo)
+	}
+	v.mu.RUnlock()
+	if err == nil {
+		err = v.collect(found, lo, ents)
+	}
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return v.Metadata(), st, ents, nil
+}
+
+// collect reads the entries of the extents from index lo on into ents. It is the
+// decoding that takes the time, so each processor gets a part of the extents.
+func (v *view) collect(extents []extent, lo uint64, ents []log.LogEntry) error {
+	parts := min(runtime.GOMAXPROCS(0), len(extents))
+	errs := make([]error, parts)
+	var wait sync.WaitGroup
+	for i := range parts {
+		part := extents[len(extents)*i/parts : len(extents)*(i+1)/parts]
+		wait.Go(func() {
+			next := max(part[0].first, lo) - lo
+			for ent, err := range v.read(part, lo) {
+				if err != nil {
+					errs[i] = err
+					return
+				}
+				ents[next] = ent
+				next++
+			}
+		})
+	}
+	wait.Wait()
+	for _, err := range errs { // the first one is that of the lowest index
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
