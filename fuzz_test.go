@@ -199,12 +199,11 @@ func (rl *recoverLog) requirePrefix(t *testing.T, got string, from, to int) {
 
 // modelLog is what a log must hold, in plain memory.
 type modelLog struct {
-	ents     map[uint64]string
-	last     uint64
-	floor    uint64 // entries up to here may be gone
-	st       walpb.HardState
-	snap     walpb.Snapshot
-	released bool
+	ents  map[uint64]string
+	last  uint64
+	floor uint64 // entries up to here may be gone
+	st    walpb.HardState
+	snap  walpb.Snapshot
 }
 
 func (m *modelLog) put(i uint64, data string) {
