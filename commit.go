@@ -20,7 +20,7 @@ const maxBatch = 1 << 20
 // commit saves s and returns when it is durable. An error is either the caller's
 // mistake, and then nothing was written and the log goes on, or it is final.
 func (w *WAL) commit(s *save) error {
-	began := time.Now()
+	began := w.now()
 	w.writer.Lock()
 	done, err := w.add(s)
 	if done || err != nil {
@@ -127,7 +127,7 @@ func (w *WAL) flushNow() error {
 // Sync puts everything that was saved on stable storage. It is only needed
 // with WithNoSync, or after saves of a state whose MustSync said no.
 func (w *WAL) Sync() error {
-	began := time.Now()
+	began := w.now()
 	w.writer.Lock()
 	if err := w.life.err(); err != nil || !w.leading && !w.unsynced && !w.open.pending() {
 		w.unlock()

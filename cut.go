@@ -14,7 +14,9 @@ import "time"
 //  3. It gets its name, and the directory is synced. Only then is the save acknowledged.
 func (w *WAL) cut(s *save) error {
 	began := time.Now()
-	prep, err := w.pipeline.take(w.tailSegment().seq + 1)
+	seq := w.tailSegment().seq + 1
+	tmp := w.pipeline.tmpPath(seq)
+	f, err := w.pipeline.take(seq)
 	if err != nil {
 		err = w.fail("new segment", err)
 		w.abandon(err)
@@ -25,24 +27,24 @@ func (w *WAL) cut(s *save) error {
 	finished := make(chan error, 1)
 	go func() { finished <- w.finish(old) }()
 	filling := time.Now()
-	rest := newRunway(&w.opts, prep.ready)
-	err = fillSegment(prep.file, w.open.enc.buf, &rest)
+	rest := newRunway(&w.opts, 0)
+	err = fillSegment(f, w.open.enc.buf, &rest)
 	filled := time.Since(filling)
 	if ferr := w.settle(old, <-finished); ferr != nil {
-		w.pipeline.discard(prep)
+		discard(w.fs, f, tmp)
 		return ferr
 	}
 	if err == nil {
-		err = nameSegment(w.fs, w.dir, w.pipeline.tmpPath(prep.seq), h.name)
+		err = nameSegment(w.fs, w.dir, tmp, h.name)
 	}
 	if err != nil {
-		prep.file.Close()
+		f.Close()
 		err = w.fail("new segment", err)
 		w.abandon(err)
 		return err
 	}
 	w.runway = rest
-	w.goOn(segment{h.name, prep.file}, filled)
+	w.goOn(segment{h.name, f}, filled)
 	w.countCut(h.name, time.Since(began))
 	return mistake
 }

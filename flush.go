@@ -37,7 +37,7 @@ func (w *WAL) flush(began time.Time) error {
 func (w *WAL) take() *flight {
 	f := &w.flying
 	tail := w.tailSegment()
-	*f = flight{batch: w.open, file: tail.file, name: tail.segmentName, began: time.Now()}
+	*f = flight{batch: w.open, file: tail.file, name: tail.segmentName, began: w.now()}
 	f.sync = f.batch.sync && (w.unsynced || len(f.enc.buf) > 0)
 	w.unsynced = !f.sync && (w.unsynced || len(f.enc.buf) > 0)
 	w.open, w.spare = w.spare, batch{}
@@ -118,7 +118,7 @@ func (w *WAL) lead() {
 		if !w.open.pending() || w.life.err() != nil {
 			break
 		}
-		w.flush(time.Now())
+		w.flush(w.now())
 	}
 	w.stopLeading()
 }

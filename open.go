@@ -73,10 +73,7 @@ func (w *WAL) begin(dir string, ld *loaded, s *start, tail tailEnd) {
 	w.idle.L = &w.writer
 	w.head = head{last: w.last, state: bytes.Clone(w.state)}
 	w.open.enc.start(place{w.tailSegment().seq, tail.off}, tail.crc, tail.sealed, true)
-	w.pipeline = filePipeline{fs: w.fs, dir: dir, size: w.opts.segmentSize, mode: w.opts.preallocation}
-	if w.opts.noSync && w.pipeline.mode == PreallocateZero {
-		w.pipeline.mode = PreallocateReserve // zeros pay off in syncs
-	}
+	w.pipeline = filePipeline{fs: w.fs, dir: dir, size: w.opts.segmentSize, reserve: w.opts.preallocation != PreallocateNone}
 }
 
 // lockAndLoad locks the segments from the one that pick chooses, and loads

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -105,7 +104,7 @@ func (w *WAL) SaveSnap(snap log.Snapshot) error {
 // nothing is written. In a log opened with WithEtcdFormat it is refused with
 // errors.ErrUnsupported, because that format has no record for it.
 func (w *WAL) TruncateBack(index uint64) error {
-	began := time.Now()
+	began := w.now()
 	if w.opts.etcdFormat {
 		return fmt.Errorf("wal: truncate a log in etcd format: %w; save an entry over the ones to drop", errors.ErrUnsupported)
 	}

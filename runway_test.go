@@ -1,0 +1,71 @@
+package wal
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed449c39bc/wal/log"
+	"github.com/seed449c39bc/wal/walpb"
+)
+
+// zeroing returns the writes in ops that lie behind the log's own.
+func zeroing(ops []op) (n int64) {
+	for i, o := range ops {
+		if o.kind == opWrite && i > 0 && ops[i-1].kind == opWrite {
+			n += int64(o.n)
+		}
+	}
+	return n
+}
+
+func TestOneSaveInManyZeroesTheBlocksOfThoseBehindIt(t *testing.T) {
+	fsys := newFaultFS()
+	dir := t.TempDir()
+	w, err := Create(nil, dir, nil, withFS(fsys), WithSegmentSize(4*runwayStep))
+	require.NoError(t, err)
+	require.EqualValues(t, runwayStep-tailOf(w).off, zeroing(fsys.record(opWrite)), "a new log is fast from its first save on")
+
+	data := make([]byte, 10<<10)
+	zeroed := 0
+	for i := uint64(1); tailOf(w).off < 2*runwayStep-20<<10; i++ {
+		require.NoError(t, w.SaveEntry([]log.LogEntry{&walpb.Entry{Index: i, Data: data}}))
+		ops := fsys.record(opWrite, opDatasync)
+		require.Equal(t, opDatasync, ops[len(ops)-1].kind, "zeros are synced with the save")
+		if n := zeroing(ops); n > 0 {
+			require.Equal(t, int64(2*runwayStep)-tailOf(w).off, n)
+			zeroed++
+		}
+	}
+	require.Equal(t, 1, zeroed)
+	last := w.LastIndex()
+	crash(w)
+
+	w, err = Open(nil, dir, nil, withFS(fsys), WithSegmentSize(4*runwayStep))
+	require.NoError(t, err)
+	fsys.record()
+	require.NoError(t, w.SaveEntry(entries(last+1, last+1)))
+	require.Zero(t, zeroing(fsys.record(opWrite)), "a log that is opened again keeps the blocks that it has")
+	require.NoError(t, w.Close())
+}
+
+func TestTheRunwayEndsWithTheSegmentAndIsOnlyForSyncs(t *testing.T) {
+	big := []log.LogEntry{&walpb.Entry{Index: 1, Data: make([]byte, 3*runwayStep)}}
+	for _, c := range []struct {
+		opts []Option
+		want bool
+	}{
+		{nil, true},
+		{[]Option{WithPreallocation(PreallocateReserve)}, false},
+		{[]Option{WithPreallocation(PreallocateNone)}, false},
+		{[]Option{WithNoSync()}, false},
+	} {
+		fsys := newFaultFS()
+		w, err := Create(nil, t.TempDir(), nil, append(c.opts, withFS(fsys), WithSegmentSize(2*runwayStep+100))...)
+		require.NoError(t, err)
+		require.Equal(t, c.want, zeroing(fsys.record(opWrite)) > 0)
+		require.NoError(t, w.SaveEntry(big))
+		require.Zero(t, zeroing(fsys.record(opWrite)), "a save that is larger than the segment leaves nothing to zero")
+		require.NoError(t, w.Close())
+	}
+}
