@@ -129,6 +129,20 @@ func decodeInto(rec log.RecordData, typ log.RecordType, data []byte) (err error)
 	return nil
 }
 
+// decodeEntry returns the entry encoded in data, which is intact, and its index.
+func decodeEntry(reg *log.Registry, data []byte) (ent log.LogEntry, i uint64, err error) {
+	ent = reg.NewEntry()
+	defer func() {
+		if r := recover(); r != nil {
+			err = decodeError(ent, log.EntryType, data, fmt.Errorf("it panics: %v", r))
+		}
+	}()
+	if err := ent.Unmarshal(data); err != nil {
+		return nil, 0, decodeError(ent, log.EntryType, data, err)
+	}
+	return ent, ent.GetIndex(), nil
+}
+
 // readIndex has a type read the index of an encoded entry, which is intact.
 func readIndex(rec log.IndexReader, data []byte) (i uint64, err error) {
 	defer func() {

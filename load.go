@@ -204,11 +204,7 @@ func (s *salvage) scan(p place, data []byte, lastBefore uint64) {
 }
 
 func (s *salvage) entry(data []byte) {
-	ent := s.registry.NewEntry()
-	if decodeInto(ent, log.EntryType, data) != nil {
-		return
-	}
-	if i := ent.GetIndex(); i > 0 {
+	if _, i, err := decodeEntry(s.registry, data); err == nil && i > 0 {
 		s.found(i)
 	}
 }

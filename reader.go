@@ -272,11 +272,11 @@ func (v *view) nextEntry(dec *decoder, i uint64) (log.LogEntry, error) {
 		if f.typ != log.EntryType {
 			continue
 		}
-		ent := v.registry.NewEntry()
-		if err := decodeInto(ent, f.typ, f.data); err != nil {
+		ent, got, err := decodeEntry(v.registry, f.data)
+		if err != nil {
 			return nil, fmt.Errorf("wal: segment %s at offset %d: %w", dec.win.name, off, err)
 		}
-		if got := ent.GetIndex(); got != i {
+		if got != i {
 			return nil, &CorruptionError{Segment: dec.win.name, Offset: off, Reason: fmt.Sprintf("entry %d in place of entry %d", got, i), FirstIndex: i, LastIndex: i}
 		}
 		return ent, nil

@@ -47,6 +47,9 @@ func Repair(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
 	if err := r.run(end); err != nil {
 		return r.report, fmt.Errorf("wal: repair %s: %w", dir, asReadOnly(err))
 	}
+	if r.report.Torn == nil && r.report.Corruption == nil {
+		return r.report, nil
+	}
 	orNop(lg).Warn("repaired the log", zap.String("dir", dir), zap.Any("torn", r.report.Torn),
 		zap.Any("corruption", r.report.Corruption), zap.Strings("kept-in", r.report.Broken))
 	if t, healed := r.report.Torn, o.listener.Healed; t != nil && healed != nil {

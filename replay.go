@@ -143,11 +143,8 @@ func (r *replay) entryIndex(data []byte) (uint64, error) {
 	if r.peek != nil {
 		return readIndex(r.peek, data)
 	}
-	ent := r.registry.NewEntry()
-	if err := decodeInto(ent, log.EntryType, data); err != nil {
-		return 0, err
-	}
-	return ent.GetIndex(), nil
+	_, i, err := decodeEntry(r.registry, data)
+	return i, err
 }
 
 func (r *replay) takeSnapshot(n segmentName, data []byte, off int64) error {
