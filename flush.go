@@ -54,10 +54,10 @@ func (w *WAL) perform(f *flight) error {
 			return w.answer(f, w.fail("write", err))
 		}
 	}
+	if err := w.runway.lengthen(f.file, f.enc.end()); err != nil {
+		return w.answer(f, w.fail("write", err))
+	}
 	if f.sync {
-		if err := w.runway.lengthen(f.file, f.enc.end()); err != nil {
-			return w.answer(f, w.fail("write", err))
-		}
 		began := time.Now()
 		if err := f.file.Datasync(); err != nil {
 			return w.answer(f, w.fail("sync", err))

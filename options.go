@@ -26,7 +26,7 @@ const (
 	// PreallocateZero reserves a segment's space when it is made, and writes zeros
 	// a quarter of a megabyte ahead of the saves, together with one of them: so
 	// most syncs have no allocation to record, which makes those of more than a few KiB
-	// up to twice as fast. With WithNoSync it is PreallocateReserve.
+	// up to twice as fast.
 	PreallocateZero Preallocation = iota
 	// PreallocateReserve only reserves the space. Nothing is written twice, but the
 	// first sync over each block also has to record that it is in use.

@@ -10,11 +10,11 @@ const (
 	zeroChunk = 64 << 10
 )
 
-// runway is the part of the last segment whose blocks are on disk already, as
-// zeros or as records: a sync of a save there has no allocation to record, which
-// makes it up to twice as fast. Whoever writes behind its end writes zeros on to the
-// next multiple of runwayStep, in the same sync: so one save in many pays for the
-// allocation, in place of each.
+// runway is the part of the last segment that has been written before, as zeros
+// or as records. A sync of a save there has no allocation to record, which makes
+// it up to twice as fast, and a write finds its page in the cache. Whoever writes
+// behind its end writes zeros on to the next multiple of runwayStep, in the same
+// sync: so one save in many pays for the allocation, in place of each.
 //
 // Zeroing the whole next segment in the background was tried, and was slower at
 // every size of save: it takes the disk away from the saves at the time.
@@ -28,7 +28,7 @@ type runway struct {
 
 func newRunway(o *options, ready int64) runway {
 	r := runway{ready: ready}
-	if o.preallocation == PreallocateZero && !o.noSync { // without syncs there is nothing to gain
+	if o.preallocation == PreallocateZero {
 		r.limit = o.segmentSize
 	}
 	return r

@@ -49,7 +49,7 @@ func TestOneSaveInManyZeroesTheBlocksOfThoseBehindIt(t *testing.T) {
 	require.NoError(t, w.Close())
 }
 
-func TestTheRunwayEndsWithTheSegmentAndIsOnlyForSyncs(t *testing.T) {
+func TestTheRunwayEndsWithTheSegmentAndIsAChoice(t *testing.T) {
 	big := []log.LogEntry{&walpb.Entry{Index: 1, Data: make([]byte, 3*runwayStep)}}
 	for _, c := range []struct {
 		opts []Option
@@ -58,7 +58,7 @@ func TestTheRunwayEndsWithTheSegmentAndIsOnlyForSyncs(t *testing.T) {
 		{nil, true},
 		{[]Option{WithPreallocation(PreallocateReserve)}, false},
 		{[]Option{WithPreallocation(PreallocateNone)}, false},
-		{[]Option{WithNoSync()}, false},
+		{[]Option{WithNoSync()}, true},
 	} {
 		fsys := newFaultFS()
 		w, err := Create(nil, t.TempDir(), nil, append(c.opts, withFS(fsys), WithSegmentSize(2*runwayStep+100))...)
