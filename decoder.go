@@ -2,7 +2,6 @@ package wal
 
 import (
 	"encoding/binary"
-	"errors"
 	"io"
 )
 
@@ -105,8 +104,8 @@ func (d *decoder) seek(off int64, crc uint32) {
 	d.off, d.crc, d.chained = off, crc, true
 }
 
+// asBadFrame tells whether next found no valid record.
 func asBadFrame(err error) (*badFrame, bool) {
-	var bad *badFrame
-	ok := errors.As(err, &bad)
+	bad, ok := err.(*badFrame) // next does not wrap it, and this does not allocate
 	return bad, ok
 }

@@ -35,7 +35,8 @@ func newRunway(o *options, ready int64) runway {
 }
 
 // lengthen writes zeros behind a batch that ends at end, if it reaches behind
-// the runway. They are synced with the batch.
+// the runway. They are synced with the batch. Nothing stands there yet: the next batch
+// is written after this one, by the next leader.
 func (r *runway) lengthen(f vfs.File, end int64) error {
 	if end <= r.ready {
 		return nil

@@ -3,7 +3,7 @@ package log
 import (
 	"fmt"
 	"reflect"
-	"sync"
+	"sync/atomic"
 
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -15,11 +15,11 @@ import (
 // All methods are safe for concurrent use. A Registry must not be copied; see
 // Clone.
 type Registry struct {
-	mu sync.RWMutex
-	// Guarded by mu; nil for the type of package walpb.
-	entry    func() LogEntry
-	state    func() HardState
-	snapshot func() Snapshot
+	// Read for every record that is decoded, in several goroutines: hence no lock. Nil
+	// for the type of package walpb.
+	entry    atomic.Pointer[func() LogEntry]
+	state    atomic.Pointer[func() HardState]
+	snapshot atomic.Pointer[func() Snapshot]
 }
 
 // NewRegistry returns a registry that holds the types of package walpb.
@@ -62,11 +62,11 @@ func (r *Registry) register(rt RecordType, prototype RecordData) error {
 	t := reflect.TypeOf(prototype)
 	switch rt {
 	case EntryType:
-		return set(r, &r.entry, t, entryMethods)
+		return set(&r.entry, t, entryMethods)
 	case StateType:
-		return set(r, &r.state, t, stateMethods)
+		return set(&r.state, t, stateMethods)
 	case SnapshotType:
-		return set(r, &r.snapshot, t, snapshotMethods)
+		return set(&r.snapshot, t, snapshotMethods)
 	case MetadataType, CrcType:
 		return fmt.Errorf("%s records are the log's own; only entries, states and snapshots can be registered", rt)
 	}
@@ -74,14 +74,12 @@ func (r *Registry) register(rt RecordType, prototype RecordData) error {
 }
 
 // set replaces one constructor of the registry by that of t, if t fits.
-func set[T RecordData](r *Registry, to *func() T, t reflect.Type, required []method) error {
+func set[T RecordData](to *atomic.Pointer[func() T], t reflect.Type, required []method) error {
 	if err := fits(t, reflect.TypeFor[T](), required); err != nil {
 		return err
 	}
 	create := constructor[T](t)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	*to = create
+	to.Store(&create)
 	return nil
 }
 
@@ -109,41 +107,37 @@ func constructor[T RecordData](t reflect.Type) func() T {
 
 // NewEntry returns a new entry to decode into.
 func (r *Registry) NewEntry() LogEntry {
-	r.mu.RLock()
-	create := r.entry
-	r.mu.RUnlock()
+	create := r.entry.Load()
 	if create == nil {
 		return new(walpb.Entry)
 	}
-	return create()
+	return (*create)()
 }
 
 // NewState returns a new state to decode into.
 func (r *Registry) NewState() HardState {
-	r.mu.RLock()
-	create := r.state
-	r.mu.RUnlock()
+	create := r.state.Load()
 	if create == nil {
 		return new(walpb.HardState)
 	}
-	return create()
+	return (*create)()
 }
 
 // NewSnapshot returns a new snapshot to decode into.
 func (r *Registry) NewSnapshot() Snapshot {
-	r.mu.RLock()
-	create := r.snapshot
-	r.mu.RUnlock()
+	create := r.snapshot.Load()
 	if create == nil {
 		return new(walpb.Snapshot)
 	}
-	return create()
+	return (*create)()
 }
 
 // Clone returns an independent copy: a later Register on either does not change
 // the other. A log takes one when it is opened.
 func (r *Registry) Clone() *Registry {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return &Registry{entry: r.entry, state: r.state, snapshot: r.snapshot}
+	c := new(Registry)
+	c.entry.Store(r.entry.Load())
+	c.state.Store(r.state.Load())
+	c.snapshot.Store(r.snapshot.Load())
+	return c
 }
