@@ -46,21 +46,16 @@ func (l *loader) open(n segmentName) (vfs.File, func(), error) {
 // log is corrupt the error is a *CorruptionError for its first damage, and what
 // was loaded is what stands before it.
 func (l *loader) load(names []segmentName) (*loaded, error) {
-	whole, broken := splitConsecutive(names)
+	run, broken := splitConsecutive(names)
 	r := newReplay(l)
 	ld := &loaded{replay: r, names: names}
-	limit := int64(-1)
+	r.begin(run[0])
+	var err error
 	if broken == nil {
-		end, err := l.findEnd(names[len(names)-1])
-		if err != nil && !errors.As(err, &broken) {
-			return nil, err
-		}
-		ld.end, limit = end, end.off
-		if broken != nil {
-			limit = broken.cut.off
-		}
+		broken, err = l.loadToEnd(ld, run)
+	} else {
+		err = l.replayWhole(r, run)
 	}
-	err := l.replay(r, whole, limit, ld.end.flips)
 	var first *CorruptionError
 	if err != nil && !errors.As(err, &first) {
 		return nil, err
@@ -76,6 +71,32 @@ func (l *loader) load(names []segmentName) (*loaded, error) {
 		first.cut = r.committed
 	}
 	return ld, l.stake(names, first, r.lastThere)
+}
+
+// loadToEnd replays a run of segments up to the end of the log in the last one,
+// which is looked for meanwhile. What is wrong at the end is returned as broken, and
+// what is wrong before it as err.
+func (l *loader) loadToEnd(ld *loaded, run []segmentName) (broken *CorruptionError, err error) {
+	last := run[len(run)-1]
+	var endErr error
+	found := make(chan struct{})
+	go func() {
+		defer close(found)
+		ld.end, endErr = l.findEnd(last)
+	}()
+	err = l.replayWhole(ld.replay, run[:len(run)-1])
+	<-found
+	if endErr != nil && !errors.As(endErr, &broken) {
+		return nil, endErr
+	}
+	limit := ld.end.off
+	if broken != nil {
+		limit = broken.cut.off
+	}
+	if err != nil || limit == 0 {
+		return broken, err
+	}
+	return broken, l.replaySegment(ld.replay, last, &logEnd{off: limit, flips: ld.end.flips})
 }
 
 // splitConsecutive returns the names up to the first gap in their numbers, and what
@@ -102,32 +123,30 @@ func (l *loader) findEnd(n segmentName) (logEnd, error) {
 	return findEnd(f, n)
 }
 
-// replay replays the segments; of the last one the first limit bytes, if limit is not negative.
-func (l *loader) replay(r *replay, names []segmentName, limit int64, flips []int64) error {
-	r.begin(names[0])
-	for i, n := range names {
-		last := i == len(names)-1 && limit >= 0
-		if last && limit == 0 {
-			return nil
-		}
-		f, done, err := l.open(n)
-		if err != nil {
-			return err
-		}
-		win := window{f: f, name: n.String(), buf: r.dec.win.buf[:0]}
-		win.size, err = f.Size()
-		if last {
-			win.size, win.flips = limit, flips
-		}
-		if err == nil {
-			err = r.segment(n, win, last)
-		}
-		done()
-		if err != nil {
+// replayWhole replays segments that frames have to fill from end to end.
+func (l *loader) replayWhole(r *replay, names []segmentName) error {
+	for _, n := range names {
+		if err := l.replaySegment(r, n, nil); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// replaySegment replays a segment; of the last one, whose end is given, what is before that.
+func (l *loader) replaySegment(r *replay, n segmentName, end *logEnd) error {
+	f, done, err := l.open(n)
+	if err != nil {
+		return err
+	}
+	defer done()
+	win := window{f: f, name: n.String(), buf: r.dec.win.buf[:0]}
+	if end != nil {
+		win.size, win.flips = end.off, end.flips
+	} else if win.size, err = f.Size(); err != nil {
+		return fmt.Errorf("wal: size of segment %s: %w", n, err)
+	}
+	return r.segment(n, win, end != nil)
 }
 
 // stake completes a corruption's error with the entries that stand behind it,
