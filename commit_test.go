@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -232,6 +233,78 @@ func TestAFailureReachesEveryWaiterAndEveryLaterCall(t *testing.T) {
 			require.Zero(t, len(got)%2, "half a save")
 		})
 	}
+}
+
+// A failure of somebody who does not lead ends the log too: whoever waits for a
+// batch that nobody will write any more is told.
+func TestAFailedPurgeDoesNotLeaveSavesWaiting(t *testing.T) {
+	fsys := newFaultFS()
+	w, err := Create(nil, t.TempDir(), nil, withFS(fsys), WithSegmentSize(4<<10))
+	require.NoError(t, err)
+	fillSegments(t, w, 2)
+	last := w.LastIndex()
+	require.NoError(t, w.SaveSnap(&walpb.Snapshot{Index: last, Term: 1}))
+	require.NoError(t, w.Release(&walpb.Snapshot{Index: last, Term: 1}))
+
+	syncing, disk := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	var purging atomic.Bool
+	fsys.FS = hookFS{fsys.FS, func() error {
+		if purging.Load() {
+			return syscall.EIO
+		}
+		return nil
+	}}
+	stuck := &flightHook{File: w.tailSegment().file, before: func() {
+		once.Do(func() {
+			close(syncing)
+			<-disk
+		})
+	}}
+	w.segments[len(w.segments)-1].file = stuck
+	first, err := w.Append(nil, entries(last+1, last+1))
+	require.NoError(t, err)
+	<-syncing // the first one is on its way
+	second, err := w.Append(nil, entries(last+2, last+2))
+	require.NoError(t, err)
+	purging.Store(true)
+	_, err = w.Purge()
+	require.ErrorIs(t, err, ErrFailed)
+	close(disk)
+	require.NoError(t, first.Wait(), "it is durable")
+	answered := make(chan error, 1)
+	go func() { answered <- second.Wait() }()
+	select {
+	case err := <-answered:
+		require.ErrorIs(t, err, ErrFailed)
+	case <-time.After(10 * time.Second):
+		require.FailNow(t, "a save waits for ever")
+	}
+	require.ErrorIs(t, w.Close(), ErrFailed)
+}
+
+// hookFS is a file system whose syncs of directories can be made to fail.
+type hookFS struct {
+	vfs.FS
+	syncDir func() error
+}
+
+func (h hookFS) SyncDir(dir string) error {
+	if err := h.syncDir(); err != nil {
+		return err
+	}
+	return h.FS.SyncDir(dir)
+}
+
+// flightHook is a file that calls a function before each sync.
+type flightHook struct {
+	vfs.File
+	before func()
+}
+
+func (h *flightHook) Datasync() error {
+	h.before()
+	return h.File.Datasync()
 }
 
 func TestCloseWhileSavesWait(t *testing.T) {

@@ -104,7 +104,12 @@ func (w *WAL) handOver() {
 	w.stopLeading()
 }
 
+// stopLeading ends the leading. If the log's life is over, be it by somebody who
+// does not lead, nobody will write what is pending, and its callers are told.
 func (w *WAL) stopLeading() {
+	if err := w.life.err(); err != nil {
+		w.abandon(err)
+	}
 	w.leading = false
 	w.idle.Broadcast()
 }
