@@ -2,7 +2,6 @@ package wal
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/seed449c39bc/wal/log"
 )
@@ -61,6 +60,15 @@ func (b *batch) join() *round {
 	return b.round
 }
 
+// answer gives the callers that wait for the batch its result.
+func (b *batch) answer(err error) error {
+	if b.round != nil {
+		b.round.err = err
+		close(b.round.done)
+	}
+	return err
+}
+
 // pending tells whether there is anything to write or to sync.
 func (b *batch) pending() bool { return len(b.enc.buf) > 0 || b.sync }
 
@@ -91,11 +99,6 @@ func (b *batch) back(m mark) {
 type head struct {
 	last  uint64
 	state []byte // nil: none was ever saved
-}
-
-// setState takes over an encoded state.
-func (h *head) setState(data []byte) {
-	h.state = append(slices.Grow(h.state[:0], 1), data...) // never nil, an empty one is a state too
 }
 
 // encode appends a save to the batch, behind the given head, and returns the new last

@@ -1,8 +1,6 @@
 package wal
 
-import (
-	"time"
-)
+import "time"
 
 // How saves become durable
 //
@@ -90,7 +88,7 @@ func (w *WAL) accept(s *save, last uint64) {
 	b := &w.open
 	w.head.last = last
 	if s.st != nil {
-		w.head.setState(b.enc.data)
+		w.head.state = overwrite(w.head.state, b.enc.data)
 	}
 	b.sync = b.sync || !s.lazy && !w.opts.noSync
 	b.saves++

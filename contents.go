@@ -23,10 +23,14 @@ type contents struct {
 // snapshotMark notes that a snapshot at an index is recorded in a segment.
 type snapshotMark struct{ index, seq uint64 }
 
-// setState takes over the encoded state.
-func (c *contents) setState(data []byte) {
-	c.state = append(slices.Grow(c.state[:0], 1), data...) // never nil, an empty one is a state too
+// overwrite copies data into the memory of to. The result is never nil: an empty
+// encoding is one, too, and nil says that there is none.
+func overwrite(to, data []byte) []byte {
+	return append(slices.Grow(to[:0], 1), data...)
 }
+
+// setState takes over the encoded state.
+func (c *contents) setState(data []byte) { c.state = overwrite(c.state, data) }
 
 // addEntry notes an entry, after the checks of checkIndex.
 func (c *contents) addEntry(i uint64, n segmentName, off int64, crc uint32) {
@@ -37,7 +41,7 @@ func (c *contents) addEntry(i uint64, n segmentName, off int64, crc uint32) {
 // addSnapshot notes a snapshot. One above the last index, as a follower
 // receives it, lets the log go on behind it: what was before is cut off from what comes.
 func (c *contents) addSnapshot(i, seq uint64, data []byte) {
-	c.snapshot = append(slices.Grow(c.snapshot[:0], 1), data...)
+	c.snapshot = overwrite(c.snapshot, data)
 	c.marks = append(c.marks, snapshotMark{i, seq})
 	if i > c.last {
 		c.index.clear()
@@ -118,11 +122,7 @@ func isNil(rec any) bool {
 // decodeInto has a record take over data, which is intact. A panic of the
 // user's type becomes an error.
 func decodeInto(rec log.RecordData, typ log.RecordType, data []byte) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = decodeError(rec, typ, data, fmt.Errorf("it panics: %v", r))
-		}
-	}()
+	defer caught(&err, rec, typ, data)
 	if err := rec.Unmarshal(data); err != nil {
 		return decodeError(rec, typ, data, err)
 	}
@@ -132,11 +132,7 @@ func decodeInto(rec log.RecordData, typ log.RecordType, data []byte) (err error)
 // decodeEntry returns the entry encoded in data, which is intact, and its index.
 func decodeEntry(reg *log.Registry, data []byte) (ent log.LogEntry, i uint64, err error) {
 	ent = reg.NewEntry()
-	defer func() {
-		if r := recover(); r != nil {
-			err = decodeError(ent, log.EntryType, data, fmt.Errorf("it panics: %v", r))
-		}
-	}()
+	defer caught(&err, ent, log.EntryType, data)
 	if err := ent.Unmarshal(data); err != nil {
 		return nil, 0, decodeError(ent, log.EntryType, data, err)
 	}
@@ -145,15 +141,19 @@ func decodeEntry(reg *log.Registry, data []byte) (ent log.LogEntry, i uint64, er
 
 // readIndex has a type read the index of an encoded entry, which is intact.
 func readIndex(rec log.IndexReader, data []byte) (i uint64, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = decodeError(rec, log.EntryType, data, fmt.Errorf("it panics: %v", r))
-		}
-	}()
+	defer caught(&err, rec, log.EntryType, data)
 	if i, err = rec.ReadIndex(data); err != nil {
 		return 0, decodeError(rec, log.EntryType, data, err)
 	}
 	return i, nil
+}
+
+// caught is deferred around the methods of a user's type that decode: it makes a
+// panic of theirs an error.
+func caught(err *error, rec any, typ log.RecordType, data []byte) {
+	if r := recover(); r != nil {
+		*err = decodeError(rec, typ, data, fmt.Errorf("it panics: %v", r))
+	}
 }
 
 func decodeError(rec any, typ log.RecordType, data []byte, cause error) error {

@@ -72,16 +72,14 @@ func (w *WAL) encodeSegment(s *save, crc uint32) (h header, mistake error) {
 
 // finish ends a segment with the batch that was pending for it: it is cut to its end and synced.
 func (w *WAL) finish(f *flight) error {
-	if len(f.enc.buf) > 0 {
-		if _, err := f.file.WriteAt(f.enc.buf, f.enc.at.off); err != nil {
-			return w.answer(f, w.fail("write", err))
-		}
+	if err := f.write(); err != nil {
+		return f.answer(w.fail("write", err))
 	}
 	if err := f.file.Truncate(f.enc.end()); err != nil {
-		return w.answer(f, w.fail("truncate", err))
+		return f.answer(w.fail("truncate", err))
 	}
 	if err := f.file.Sync(); err != nil {
-		return w.answer(f, w.fail("sync", err))
+		return f.answer(w.fail("sync", err))
 	}
 	return w.finished(f)
 }

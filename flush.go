@@ -20,6 +20,15 @@ type flight struct {
 	took  time.Duration // of the sync
 }
 
+// write puts the batch's bytes where they belong, with one write.
+func (f *flight) write() error {
+	if len(f.enc.buf) == 0 {
+		return nil
+	}
+	_, err := f.file.WriteAt(f.enc.buf, f.enc.at.off)
+	return err
+}
+
 // flush writes the open batch and makes it durable. The lock is held, and given
 // up during the I/O; the caller leads.
 func (w *WAL) flush(began time.Time) error {
@@ -49,18 +58,16 @@ func (w *WAL) take() *flight {
 // perform does the I/O of a batch, shows it to readers, and lets its callers go.
 // Only the leader performs, so batches are written one after the other.
 func (w *WAL) perform(f *flight) error {
-	if len(f.enc.buf) > 0 {
-		if _, err := f.file.WriteAt(f.enc.buf, f.enc.at.off); err != nil {
-			return w.answer(f, w.fail("write", err))
-		}
+	if err := f.write(); err != nil {
+		return f.answer(w.fail("write", err))
 	}
 	if err := w.runway.lengthen(f.file, f.enc.end()); err != nil {
-		return w.answer(f, w.fail("write", err))
+		return f.answer(w.fail("write", err))
 	}
 	if f.sync {
 		began := time.Now()
 		if err := f.file.Datasync(); err != nil {
-			return w.answer(f, w.fail("sync", err))
+			return f.answer(w.fail("sync", err))
 		}
 		f.took = time.Since(began)
 	}
@@ -71,16 +78,7 @@ func (w *WAL) perform(f *flight) error {
 func (w *WAL) finished(f *flight) error {
 	w.publish(&f.batch, f.name)
 	w.count(f)
-	return w.answer(f, nil)
-}
-
-// answer gives the callers that wait for a batch its result.
-func (w *WAL) answer(f *flight, err error) error {
-	if r := f.round; r != nil {
-		r.err = err
-		close(r.done)
-	}
-	return err
+	return f.answer(nil)
 }
 
 // settle ends a batch that was performed, and takes its memory back. The lock is held.
@@ -167,10 +165,7 @@ func (w *WAL) fail(what string, cause error) error {
 
 // abandon gives the saves that are not written yet the error that ended the log's life.
 func (w *WAL) abandon(err error) {
-	if r := w.open.round; r != nil {
-		r.err = err
-		close(r.done)
-	}
+	w.open.answer(err)
 	w.open.reset()
 	w.idle.Broadcast()
 }
