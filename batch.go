@@ -2,6 +2,7 @@ package wal
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/seed449c39bc/wal/log"
 )
@@ -30,20 +31,11 @@ func (s *save) records() int {
 // batch is one or more saves that are written with one write and one sync.
 type batch struct {
 	enc     encoder
-	notes   []note // what it changes in the contents, in order
-	sync    bool   // something in it has to be durable
+	notes   notes // what it changes in the contents, in order
+	sync    bool  // something in it has to be durable
 	saves   int
 	entries int
 	round   *round // where they wait; nil as long as nobody does
-}
-
-// note is what one record changes. Data is in the batch's buffer.
-type note struct {
-	typ   log.RecordType
-	index uint64 // of an entry or a snapshot
-	off   int64  // of an entry's frame
-	crc   uint32 // the chain before an entry's frame
-	data  []byte // of a state, a snapshot or a truncation
 }
 
 // round is where the callers of one batch wait. err is set before done is closed.
@@ -105,7 +97,7 @@ type head struct {
 // index. On an error the batch is as it was: a mistake of the caller's types, be it
 // a panic, does not touch the log.
 func (b *batch) encode(s *save, h head, reg *log.Registry) (last uint64, err error) {
-	m := b.mark()
+	m, begin := b.mark(), b.enc.end()
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: a method of the record panics: %v", ErrEncode, r)
@@ -123,7 +115,7 @@ func (b *batch) encode(s *save, h head, reg *log.Registry) (last uint64, err err
 	}
 	last = h.last
 	for _, ent := range s.ents {
-		if last, err = b.encodeEntry(ent, last, flags()); err != nil {
+		if last, err = b.encodeEntry(ent, last, begin, flags()); err != nil {
 			return 0, err
 		}
 	}
@@ -137,6 +129,9 @@ func (b *batch) encode(s *save, h head, reg *log.Registry) (last uint64, err err
 	}
 	if s.snap != nil {
 		i := s.snap.GetIndex()
+		if i == math.MaxUint64 {
+			return 0, checkIndex(i, last)
+		}
 		if err := b.encodeRecord(log.SnapshotType, s.snap, i, flags()); err != nil {
 			return 0, err
 		}
@@ -144,14 +139,15 @@ func (b *batch) encode(s *save, h head, reg *log.Registry) (last uint64, err err
 	}
 	if i, ok := parseTruncate(s.truncate); ok {
 		b.enc.appendBytes(log.CrcType, s.truncate, flags())
-		b.notes = append(b.notes, note{typ: log.CrcType, data: s.truncate})
+		b.notes = append(b.notes, note{typ: log.CrcType, index: i})
 		last = min(last, i)
 	}
 	return last, nil
 }
 
-// encodeEntry appends an entry that follows index last, and returns its own index.
-func (b *batch) encodeEntry(ent log.LogEntry, last uint64, flags byte) (uint64, error) {
+// encodeEntry appends an entry that follows index last in the save that begins at
+// begin, and returns its own index.
+func (b *batch) encodeEntry(ent log.LogEntry, last uint64, begin int64, flags byte) (uint64, error) {
 	if isNil(ent) {
 		return 0, fmt.Errorf("%w: a nil entry", ErrInvalidArgument)
 	}
@@ -159,7 +155,7 @@ func (b *batch) encodeEntry(ent log.LogEntry, last uint64, flags byte) (uint64, 
 	if err := checkIndex(i, last); err != nil {
 		return 0, err
 	}
-	b.notes = append(b.notes, note{typ: log.EntryType, index: i, off: b.enc.end(), crc: b.enc.crc})
+	b.notes.entry(i, b.enc.end(), begin, b.enc.crc)
 	if err := b.enc.appendRecord(log.EntryType, ent, flags); err != nil {
 		return 0, fmt.Errorf("entry %d: %w", i, err)
 	}
@@ -196,17 +192,6 @@ func (v *view) publish(b *batch, n segmentName) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for i := range b.notes {
-		switch x := &b.notes[i]; x.typ {
-		case log.EntryType:
-			v.addEntry(x.index, n, x.off, x.crc)
-		case log.StateType:
-			v.setState(x.data)
-		case log.SnapshotType:
-			v.addSnapshot(x.index, n.seq, x.data)
-		case log.CrcType:
-			if i, ok := parseTruncate(x.data); ok {
-				v.contents.truncate(i)
-			}
-		}
+		v.apply(&b.notes[i], n)
 	}
 }

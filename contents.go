@@ -2,6 +2,7 @@ package wal
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 
@@ -29,13 +30,19 @@ func overwrite(to, data []byte) []byte {
 	return append(slices.Grow(to[:0], 1), data...)
 }
 
-// setState takes over the encoded state.
-func (c *contents) setState(data []byte) { c.state = overwrite(c.state, data) }
-
-// addEntry notes an entry, after the checks of checkIndex.
-func (c *contents) addEntry(i uint64, n segmentName, off int64, crc uint32) {
-	c.index.add(i, n, off, crc)
-	c.last, c.anchored = i, true
+// apply takes over what a record in segment n changes. Its index was checked.
+func (c *contents) apply(x *note, n segmentName) {
+	switch x.typ {
+	case log.EntryType:
+		c.index.add(x.index, x.next, n, x.off, x.crc)
+		c.last, c.anchored = x.next-1, true
+	case log.StateType:
+		c.state = overwrite(c.state, x.data)
+	case log.SnapshotType:
+		c.addSnapshot(x.index, n.seq, x.data)
+	case log.CrcType:
+		c.truncate(x.index)
+	}
 }
 
 // addSnapshot notes a snapshot. One above the last index, as a follower
@@ -92,6 +99,8 @@ func checkIndex(i, last uint64) error {
 	case i > last && i-last > 1:
 		return fmt.Errorf("%w: entry %d cannot follow index %d; save entry %d first, or the snapshot that covers the gap",
 			ErrIndexGap, i, last, last+1)
+	case i == math.MaxUint64:
+		return fmt.Errorf("%w: index %d, the largest one is one less", ErrInvalidArgument, i)
 	}
 	return nil
 }

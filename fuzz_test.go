@@ -66,11 +66,13 @@ func FuzzDecoder(f *testing.F) {
 			}
 			require.LessOrEqual(t, int64(cap(d.win.buf)), size)
 		}
-		end, err := findEnd(&strictFile{t: t, data: body}, segmentName{seq: seq})
-		if err != nil {
-			require.ErrorIs(t, err, ErrCorrupt)
+		s := &scan{name: segmentName{seq: seq}, last: true, entries: newEntryReader(log.DefaultRegistry(), false)}
+		s.run(&strictFile{t: t, data: body}, nil)
+		if s.err != nil {
+			require.True(t, errors.Is(s.err, ErrCorrupt) || errors.Is(s.err, ErrDecode), "%v", s.err)
 			return
 		}
+		end := s.end
 		require.True(t, 0 < end.off && end.synced < end.off && end.off <= max(end.dirty, end.off) && end.off <= size && end.dirty <= size+wordSize, "%+v", end)
 	})
 }

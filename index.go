@@ -24,18 +24,18 @@ type index struct {
 	split   bool // the next entry does not continue the last extent's run
 }
 
-// add notes that the entry i stands at an offset of a segment, and the
-// checksum before it. It replaces all from i on.
-func (x *index) add(i uint64, name segmentName, off int64, crc uint32) {
-	x.truncate(i)
+// add notes that the run of entries [first, next) begins at an offset of a segment, and
+// the checksum before it. It replaces all from first on.
+func (x *index) add(first, next uint64, name segmentName, off int64, crc uint32) {
+	x.truncate(first)
 	if n := len(x.extents); n > 0 && !x.split {
 		last := &x.extents[n-1]
-		if last.next == i && last.name == name && off-last.off < extentBytes {
-			last.next++
+		if last.next == first && last.name == name && off-last.off < extentBytes {
+			last.next = next
 			return
 		}
 	}
-	x.extents = append(x.extents, extent{i, i + 1, name, off, crc})
+	x.extents = append(x.extents, extent{first, next, name, off, crc})
 	x.split = false
 }
 

@@ -76,7 +76,7 @@ func TestIndexAgreesWithANaiveOne(t *testing.T) {
 					crcs[name] = map[int64]uint32{}
 				}
 				frames[name], crcs[name][off] = append(frames[name], off), s.crc
-				x.add(i, s.name, s.off, s.crc)
+				x.add(i, i+1, s.name, s.off, s.crc)
 				naive.truncate(i)
 				if len(naive.spots) == 0 {
 					naive.first = i
@@ -137,12 +137,12 @@ func compareIndexes(t *testing.T, rnd *rand.Rand, x *index, naive *naiveIndex, f
 func TestFoundExtentsAreACopy(t *testing.T) {
 	var x index
 	for i := uint64(1); i <= 10; i++ {
-		x.add(i, segmentName{}, int64(i*8), 0)
+		x.add(i, i+1, segmentName{}, int64(i*8), 0)
 	}
 	found := x.find(3, 6)
 	before := found[0]
 	x.truncate(2)
-	x.add(2, segmentName{seq: 1}, 0, 0)
+	x.add(2, 3, segmentName{seq: 1}, 0, 0)
 	require.Equal(t, before, found[0])
 	require.EqualValues(t, 6, before.next)
 }
@@ -152,7 +152,7 @@ func TestIndexOfManySmallEntriesIsSparse(t *testing.T) {
 	var x index
 	const entries, frame = 100_000, 40
 	for i := range uint64(entries) {
-		x.add(i+1, segmentName{}, int64(i*frame), 0)
+		x.add(i+1, i+2, segmentName{}, int64(i*frame), 0)
 	}
 	require.LessOrEqual(t, len(x.extents), entries*frame/extentBytes+1)
 	require.Equal(t, uint64(entries+1), x.extents[len(x.extents)-1].next)

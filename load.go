@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"runtime"
+	"sync/atomic"
 
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
@@ -47,56 +49,77 @@ func (l *loader) open(n segmentName) (vfs.File, func(), error) {
 // was loaded is what stands before it.
 func (l *loader) load(names []segmentName) (*loaded, error) {
 	run, broken := splitConsecutive(names)
-	r := newReplay(l)
+	r := &replay{registry: l.registry, onSnapshot: l.onSnapshot}
 	ld := &loaded{replay: r, names: names}
 	r.begin(run[0])
-	var err error
-	if broken == nil {
-		broken, err = l.loadToEnd(ld, run)
-	} else {
-		err = l.replayWhole(r, run)
+	err := l.scanAll(run, broken == nil, func(s *scan) error {
+		if s.last {
+			ld.end = s.end
+		}
+		return r.take(s)
+	})
+	if err == nil && broken != nil {
+		broken.cut = r.committed
+		err = broken
 	}
 	var first *CorruptionError
-	if err != nil && !errors.As(err, &first) {
-		return nil, err
-	}
-	if first == nil {
-		first = broken
-	}
-	if first == nil {
+	switch {
+	case err == nil:
 		return ld, nil
-	}
-	if first == broken {
-		// The replay knows the segments before, which finding the end did not.
-		first.cut = r.committed
+	case !errors.As(err, &first):
+		return nil, err
 	}
 	return ld, l.stake(names, first, r.lastThere)
 }
 
-// loadToEnd replays a run of segments up to the end of the log in the last one,
-// which is looked for meanwhile. What is wrong at the end is returned as broken, and
-// what is wrong before it as err.
-func (l *loader) loadToEnd(ld *loaded, run []segmentName) (broken *CorruptionError, err error) {
-	last := run[len(run)-1]
-	var endErr error
-	found := make(chan struct{})
+// scanAll scans consecutive segments, as many at a time as there are processors, and
+// hands the scans to take in order, until one or take fails. With toEnd the last one
+// of them is the last one of the log.
+func (l *loader) scanAll(names []segmentName, toEnd bool, take func(*scan) error) error {
+	entries := newEntryReader(l.registry, l.decodeAll)
+	workers := min(runtime.GOMAXPROCS(0), len(names))
+	buffers := make(chan []byte, workers) // whoever has one may scan
+	for range workers {
+		buffers <- nil
+	}
+	order := make(chan chan *scan, workers)
+	var failed atomic.Bool
 	go func() {
-		defer close(found)
-		ld.end, endErr = l.findEnd(last)
+		defer close(order)
+		for i, n := range names {
+			buf := <-buffers
+			if failed.Load() {
+				return
+			}
+			s := &scan{name: n, last: toEnd && i == len(names)-1, entries: entries}
+			done := make(chan *scan, 1)
+			order <- done
+			go func() {
+				l.scan(s, buf)
+				buffers <- s.dec.win.buf
+				done <- s
+			}()
+		}
 	}()
-	err = l.replayWhole(ld.replay, run[:len(run)-1])
-	<-found
-	if endErr != nil && !errors.As(endErr, &broken) {
-		return nil, endErr
+	var err error
+	for done := range order {
+		if s := <-done; err == nil {
+			err = take(s)
+			failed.Store(err != nil)
+		}
 	}
-	limit := ld.end.off
-	if broken != nil {
-		limit = broken.cut.off
+	return err
+}
+
+// scan scans one segment.
+func (l *loader) scan(s *scan, buf []byte) {
+	f, done, err := l.open(s.name)
+	if err != nil {
+		s.err = err
+		return
 	}
-	if err != nil || limit == 0 {
-		return broken, err
-	}
-	return broken, l.replaySegment(ld.replay, last, &logEnd{off: limit, flips: ld.end.flips})
+	defer done()
+	s.run(f, buf)
 }
 
 // splitConsecutive returns the names up to the first gap in their numbers, and what
@@ -112,41 +135,6 @@ func splitConsecutive(names []segmentName) ([]segmentName, *CorruptionError) {
 		}
 	}
 	return names, nil
-}
-
-func (l *loader) findEnd(n segmentName) (logEnd, error) {
-	f, done, err := l.open(n)
-	if err != nil {
-		return logEnd{}, err
-	}
-	defer done()
-	return findEnd(f, n)
-}
-
-// replayWhole replays segments that frames have to fill from end to end.
-func (l *loader) replayWhole(r *replay, names []segmentName) error {
-	for _, n := range names {
-		if err := l.replaySegment(r, n, nil); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// replaySegment replays a segment; of the last one, whose end is given, what is before that.
-func (l *loader) replaySegment(r *replay, n segmentName, end *logEnd) error {
-	f, done, err := l.open(n)
-	if err != nil {
-		return err
-	}
-	defer done()
-	win := window{f: f, name: n.String(), buf: r.dec.win.buf[:0]}
-	if end != nil {
-		win.size, win.flips = end.off, end.flips
-	} else if win.size, err = f.Size(); err != nil {
-		return fmt.Errorf("wal: size of segment %s: %w", n, err)
-	}
-	return r.segment(n, win, end != nil)
 }
 
 // stake completes a corruption's error with the entries that stand behind it,

@@ -28,79 +28,54 @@ type logEnd struct {
 	flips  []int64   // bits put back
 }
 
-// findEnd finds where the log ends in its last segment: behind the last save
-// that is whole, unless what follows is damage to something acknowledged, which
-// is a *CorruptionError. It reads the segment once and changes nothing.
-func findEnd(f vfs.File, n segmentName) (logEnd, error) {
-	size, err := f.Size()
-	if err != nil {
-		return logEnd{}, fmt.Errorf("wal: size of segment %s: %w", n, err)
+// stopAtEnd decides whether the log ends in its last segment where there is no
+// further record: behind the last save that is whole, unless what follows is damage
+// to something acknowledged, which is a *CorruptionError. More is to be read if a bit was put back.
+func (s *scan) stopAtEnd(cause error) (more bool, err error) {
+	// The header was on stable storage before the segment got its name, so damage to it is never a torn write.
+	inHeader := s.end.off == 0 || s.seen < headerRecords
+	if cause == io.EOF && inHeader {
+		cause = s.dec.bad(errPastEnd)
 	}
-	d := &decoder{win: window{f: f, name: n.String(), size: size}, seq: n.seq, exact: true}
-	var end logEnd
-	var synced int64 // of the save being read
-	records := 0
-	for {
-		off := d.off
-		fr, err := d.next()
-		if err == io.EOF && (end.off == 0 || records < headerRecords) {
-			err = d.bad(errPastEnd)
+	bad, isBad := asBadFrame(cause)
+	switch {
+	case isBad && inHeader:
+		return false, &CorruptionError{Segment: s.name.String(), Offset: bad.off, Reason: "in the segment's header: " + bad.cause.Error()}
+	case isBad:
+		if more, err = s.judge(bad); more || err != nil {
+			return more, err
 		}
-		if bad, ok := asBadFrame(err); ok {
-			again, err := end.judge(d, n, bad, records)
-			if err != nil {
-				return end, err
-			}
-			if again {
-				continue
-			}
-			break
-		}
-		if err == io.EOF {
-			end.dirty = size
-			break
-		}
-		if err != nil {
-			return logEnd{}, fmt.Errorf("wal: %w", err)
-		}
-		records++
-		if fr.flags&flagSynced != 0 {
-			synced = off
-		}
-		if fr.commits() {
-			closed := len(fr.control()) > 0 && fr.data[0] == controlClosed
-			end = logEnd{off: d.off, crc: d.crc, sealed: d.sealed, closed: closed, synced: synced, flips: d.win.flips}
-		}
+	case cause == io.EOF:
+		s.end.dirty = s.dec.win.size
+	default:
+		return false, fmt.Errorf("wal: %w", cause)
 	}
-	if end.torn == nil && end.dirty > end.off {
-		end.torn = &TornTail{Segment: n.String(), Offset: end.off, Bytes: end.dirty - end.off, Reason: "the last save is not complete"}
+	if end := &s.end; end.torn == nil && end.dirty > end.off {
+		end.torn = &TornTail{Segment: s.name.String(), Offset: end.off, Bytes: end.dirty - end.off, Reason: "the last save is not complete"}
 	}
-	return end, nil
+	return false, nil
 }
 
-// judge decides what a place without a valid record means, and notes it. It
-// returns true if a bit was put back and the place should be read again.
-func (end *logEnd) judge(d *decoder, n segmentName, bad *badFrame, records int) (again bool, err error) {
-	// The header was on stable storage before the segment got its name, so damage to it is never a torn write.
-	if end.off == 0 || records < headerRecords {
-		return false, &CorruptionError{Segment: n.String(), Offset: bad.off, Reason: "in the segment's header: " + bad.cause.Error(), cut: place{seq: n.seq}}
-	}
+// judge decides what a place without a valid record behind the header means, and
+// notes it. It returns true if a bit was put back and the place should be read again.
+func (s *scan) judge(bad *badFrame) (again bool, err error) {
+	d, end := &s.dec, &s.end
 	data, err := d.win.nonZero(bad.off)
 	if err != nil {
 		return false, fmt.Errorf("wal: %w", err)
 	}
-	t := newTail(place{n.seq, bad.off}, data, d.win.size-bad.off, d.crc, d.sealed)
+	t := newTail(place{s.name.seq, bad.off}, data, d.win.size-bad.off, d.crc, d.sealed)
 	found := t.judge()
 	switch found.verdict {
 	case mended:
 		d.win.flip(found.bit)
 		return true, nil
 	case corrupt:
-		return false, &CorruptionError{Segment: n.String(), Offset: bad.off, Reason: found.reason, cut: place{n.seq, end.off}}
+		return false, s.corrupt(bad.off, found.reason)
 	}
 	end.dirty = bad.off + int64(len(data))
 	if found.verdict == torn {
-		end.torn = &TornTail{Segment: n.String(), Offset: end.off, Bytes: end.dirty - end.off, Reason: found.reason}
+		end.torn = &TornTail{Segment: s.name.String(), Offset: end.off, Bytes: end.dirty - end.off, Reason: found.reason}
 	}
 	return false, nil
 }

@@ -3,158 +3,98 @@ package wal
 import (
 	"bytes"
 	"fmt"
-	"io"
+	"math"
 
 	"github.com/seed449c39bc/wal/log"
 )
 
-// replay turns the frames of a run of segments into contents. It verifies each
-// and indexes the entries; where the log ends has been found before.
+// replay turns the scans of a run of segments, taken in order, into contents. It
+// checks what one segment alone does not show: that the chain goes on, that
+// the metadata is the same, that the indexes leave no gap.
 type replay struct {
 	contents
 	registry   *log.Registry
-	peek       log.IndexReader // nil: entries are decoded to know their index
+	segments   int    // taken so far
+	crc        uint32 // the chain behind them
 	records    int
-	committed  place              // behind the last save that is whole
+	named      bool               // the metadata is known
+	committed  place              // behind the last whole save
 	lastThere  uint64             // the last index at that place
 	onSnapshot func(log.Snapshot) // may be nil
-	dec        decoder
-	header     int // records of the current segment's header seen so far
 }
 
-func newReplay(l *loader) *replay {
-	r := &replay{registry: l.registry, onSnapshot: l.onSnapshot}
-	if !l.decodeAll {
-		r.peek, _ = l.registry.NewEntry().(log.IndexReader)
-	}
-	return r
-}
-
-// begin sets the replay to read from segment n on.
+// begin sets the replay to go on from segment n.
 func (r *replay) begin(n segmentName) {
 	r.last = n.before()
 	r.anchored = n.seq == 0
 	r.committed, r.lastThere = place{seq: n.seq}, r.last
 }
 
-// segment replays one segment, of which size bytes count. In the last one the
-// frames must fill them exactly.
-func (r *replay) segment(n segmentName, win window, last bool) error {
-	r.dec = decoder{win: win, seq: n.seq, crc: r.dec.crc, chained: r.dec.chained, exact: last, check: r.dec.check}
-	r.header = 0
-	for {
-		off, crc := r.dec.off, r.dec.crc
-		f, err := r.dec.next()
-		if err == io.EOF {
-			return r.endSegment(n)
+// take takes in the next segment, as far as it could be scanned; what ended the scan is returned then.
+func (r *replay) take(s *scan) error {
+	if r.segments > 0 && s.seen > 0 && s.begins != r.crc {
+		return r.corrupt(s.name, 0, errChain.Error(), nil)
+	}
+	for i := range s.notes {
+		x := &s.notes[i]
+		if x.save > r.committed.off || s.name.seq != r.committed.seq {
+			r.wholeUpTo(s.name, x.save)
 		}
-		if bad, ok := asBadFrame(err); ok {
-			return r.corrupt(n, bad.off, bad.cause.Error(), nil)
-		}
-		if err != nil {
+		if err := r.note(s, x); err != nil {
 			return err
 		}
-		if err := r.record(n, f, off, crc); err != nil {
-			return err
-		}
-		r.records++
-		if f.commits() {
-			r.committed, r.lastThere = place{n.seq, r.dec.off}, r.last
-		}
 	}
+	r.wholeUpTo(s.name, s.end.off)
+	r.records += s.records
+	r.segments++
+	r.crc = s.end.crc
+	if c, ok := s.err.(*CorruptionError); ok && c.cut.off == 0 {
+		c.cut = r.committed // the scan did not know the segments before
+	}
+	return s.err
 }
 
-// endSegment checks that a segment holds its header and ends with a whole save.
-func (r *replay) endSegment(n segmentName) error {
-	switch {
-	case r.header < headerRecords:
-		return r.corrupt(n, r.dec.off, "the segment has no header", nil)
-	case r.committed != place{n.seq, r.dec.off}:
-		return r.corrupt(n, r.dec.off, "the last save of the segment is not complete", nil)
+// wholeUpTo says that all before an offset of a segment is part of the log.
+func (r *replay) wholeUpTo(n segmentName, off int64) {
+	if off > 0 {
+		r.committed = place{n.seq, off}
 	}
-	return nil
+	r.lastThere = r.last
 }
 
-// headerRecords is how many records every segment begins with: the chain and the metadata.
-const headerRecords = 2
-
-// record takes in one record, which stands at an offset of segment n and has crc as the chain before it.
-func (r *replay) record(n segmentName, f frame, off int64, crc uint32) error {
-	if want := [headerRecords]log.RecordType{log.CrcType, log.MetadataType}; r.header < headerRecords {
-		if f.typ != want[r.header] {
-			return r.corrupt(n, off, fmt.Sprintf("a %s record in place of the segment's %s record", f.typ, want[r.header]), nil)
-		}
-		r.header++
-	}
-	switch f.typ {
-	case log.CrcType:
-		return r.control(n, f, off)
+// note checks a note against what is before it, and applies it.
+func (r *replay) note(s *scan, x *note) error {
+	switch x.typ {
 	case log.MetadataType:
-		return r.setMetadata(n, f.data, off)
+		return r.setMetadata(s.name, x)
 	case log.EntryType:
-		return r.entry(n, f, off, crc)
-	case log.StateType:
-		r.setState(f.data)
-		return nil
+		if err := checkIndex(x.index, r.last); err != nil && (x.index == 0 || r.anchored || s.end.sealed) {
+			return r.corrupt(s.name, x.off, err.Error(), err)
+		}
 	case log.SnapshotType:
-		return r.takeSnapshot(n, f.data, off)
+		snap := r.registry.NewSnapshot()
+		if err := decodeInto(snap, log.SnapshotType, x.data); err != nil {
+			return fmt.Errorf("wal: segment %s at offset %d: %w", s.name, x.off, err)
+		}
+		if x.index = snap.GetIndex(); x.index == math.MaxUint64 {
+			err := checkIndex(x.index, r.last)
+			return r.corrupt(s.name, x.off, err.Error(), err)
+		}
+		if r.onSnapshot != nil {
+			r.onSnapshot(snap)
+		}
 	}
-	return r.corrupt(n, off, fmt.Sprintf("unknown record type %d; was the log written by a newer version?", int64(f.typ)), nil)
+	r.apply(x, s.name)
+	return nil
 }
 
-func (r *replay) control(n segmentName, f frame, off int64) error {
-	data := f.control()
-	if data == nil || bytes.Equal(data, closedData()) {
+func (r *replay) setMetadata(n segmentName, x *note) error {
+	if !r.named {
+		r.metadata, r.named = x.data, true
 		return nil
 	}
-	i, ok := parseTruncate(data)
-	if !ok {
-		return r.corrupt(n, off, "unknown control record; was the log written by a newer version?", nil)
-	}
-	r.truncate(i)
-	return nil
-}
-
-func (r *replay) setMetadata(n segmentName, data []byte, off int64) error {
-	if r.records < headerRecords { // the first segment read
-		r.metadata = bytes.Clone(data)
-		return nil
-	}
-	if !bytes.Equal(r.metadata, data) {
-		return r.corrupt(n, off, "its metadata is not that of the segments before", ErrMetadataConflict)
-	}
-	return nil
-}
-
-func (r *replay) entry(n segmentName, f frame, off int64, crc uint32) error {
-	i, err := r.entryIndex(f.data)
-	if err != nil {
-		return fmt.Errorf("wal: segment %s at offset %d: %w", n, off, err)
-	}
-	if err := checkIndex(i, r.last); err != nil && (i == 0 || r.anchored || f.sealed) {
-		return r.corrupt(n, off, err.Error(), err)
-	}
-	r.addEntry(i, n, off, crc)
-	return nil
-}
-
-// entryIndex returns the index of an encoded entry, without decoding all of it if the type allows that.
-func (r *replay) entryIndex(data []byte) (uint64, error) {
-	if r.peek != nil {
-		return readIndex(r.peek, data)
-	}
-	_, i, err := decodeEntry(r.registry, data)
-	return i, err
-}
-
-func (r *replay) takeSnapshot(n segmentName, data []byte, off int64) error {
-	snap := r.registry.NewSnapshot()
-	if err := decodeInto(snap, log.SnapshotType, data); err != nil {
-		return fmt.Errorf("wal: segment %s at offset %d: %w", n, off, err)
-	}
-	r.addSnapshot(snap.GetIndex(), n.seq, data)
-	if r.onSnapshot != nil {
-		r.onSnapshot(snap)
+	if !bytes.Equal(r.metadata, x.data) {
+		return r.corrupt(n, x.off, "its metadata is not that of the segments before", ErrMetadataConflict)
 	}
 	return nil
 }

@@ -1,0 +1,41 @@
+package wal
+
+import "github.com/seed449c39bc/wal/log"
+
+// note is what one record, or a run of entries, changes in the contents of a log.
+type note struct {
+	typ   log.RecordType
+	index uint64 // of a snapshot, a truncation, or the first entry of the run
+	next  uint64 // behind the last entry of the run
+	off   int64  // of the frame, in its segment
+	save  int64  // where the save begins in the segment
+	crc   uint32 // the chain before an entry's frame
+	data  []byte // of metadata, a state or a snapshot
+}
+
+// notes are in the order of the records.
+type notes []note
+
+// entry notes entry i. Entries of one save that stand close together are one note.
+func (ns *notes) entry(i uint64, off, save int64, crc uint32) {
+	if n := len(*ns); n > 0 && (*ns)[n-1].save == save && (*ns)[n-1].reaches(i, off) {
+		(*ns)[n-1].next = i + 1
+		return
+	}
+	*ns = append(*ns, note{typ: log.EntryType, index: i, next: i + 1, off: off, save: save, crc: crc})
+}
+
+// join appends what another save changes. Data is not copied.
+func (ns *notes) join(save notes) {
+	if n := len(*ns); n > 0 && len(save) > 0 && save[0].typ == log.EntryType && (*ns)[n-1].reaches(save[0].index, save[0].off) {
+		(*ns)[n-1].next = save[0].next
+		save = save[1:]
+	}
+	*ns = append(*ns, save...)
+}
+
+// reaches tells whether entry i, which stands at off, is to be in the run of entries x. The
+// first and the last possible index never are: each has to be looked at by itself.
+func (x *note) reaches(i uint64, off int64) bool {
+	return x.typ == log.EntryType && x.next == i && i > 0 && i+1 > 0 && off-x.off < extentBytes
+}

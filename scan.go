@@ -1,0 +1,169 @@
+package wal
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+
+	"github.com/seed449c39bc/wal/internal/vfs"
+	"github.com/seed449c39bc/wal/log"
+)
+
+// headerRecords is how many records every segment begins with: the chain and the metadata.
+const headerRecords = 2
+
+// A scan reads one segment once: it verifies every record, and notes what the
+// whole saves among them change. It needs nothing of the segments before, since
+// each begins with the chain, so segments are scanned side by side; what depends on
+// what is before, replay checks in order.
+type scan struct {
+	name    segmentName
+	last    bool // the last segment: what a place without a valid record means there is for recovery to judge
+	entries entryReader
+
+	dec     decoder
+	records int    // of whole saves
+	notes   notes  // of whole saves
+	begins  uint32 // the chain that the segment begins with; known once dec is chained
+	end     logEnd // behind the last whole save; off is 0 without one
+	err     error  // why the scan ended before the end
+
+	seen    int   // records so far
+	open    notes // of the save that is being read
+	synced  int64 // the last record so far that vouches for all before it
+	mistake error // in the save that is being read; it counts if that turns out to be whole
+}
+
+// run scans a segment's file, through a buffer that it may replace.
+func (s *scan) run(f vfs.File, buf []byte) {
+	size, err := f.Size()
+	if err != nil {
+		s.err = fmt.Errorf("wal: size of segment %s: %w", s.name, err)
+		return
+	}
+	s.dec = decoder{win: window{f: f, name: s.name.String(), size: size, buf: buf[:0]}, seq: s.name.seq, exact: s.last}
+	for more := true; more && s.err == nil; {
+		off, crc := s.dec.off, s.dec.crc
+		fr, err := s.dec.next()
+		if err != nil {
+			more, s.err = s.stop(err)
+			continue
+		}
+		s.record(fr, off, crc)
+		if fr.commits() {
+			s.commit(fr)
+		}
+	}
+}
+
+// record takes in one record, which stands at an offset and has crc as the chain before it.
+func (s *scan) record(f frame, off int64, crc uint32) {
+	if want := [headerRecords]log.RecordType{log.CrcType, log.MetadataType}; s.seen < headerRecords && f.typ != want[s.seen] {
+		s.mistaken(off, fmt.Sprintf("a %s record in place of the segment's %s record", f.typ, want[s.seen]))
+	}
+	if s.seen == 0 {
+		s.begins = f.crc
+	}
+	s.seen++
+	if f.flags&flagSynced != 0 {
+		s.synced = off
+	}
+	switch f.typ {
+	case log.EntryType:
+		i, err := s.entries.index(f.data)
+		if err != nil && s.mistake == nil {
+			s.mistake = fmt.Errorf("wal: segment %s at offset %d: %w", s.name, off, err)
+		}
+		s.open.entry(i, off, s.end.off, crc)
+	case log.CrcType:
+		s.control(f, off)
+	case log.MetadataType, log.StateType, log.SnapshotType:
+		s.open = append(s.open, note{typ: f.typ, off: off, save: s.end.off, data: bytes.Clone(f.data)})
+	default:
+		s.mistaken(off, fmt.Sprintf("unknown record type %d; was the log written by a newer version?", int64(f.typ)))
+	}
+}
+
+func (s *scan) control(f frame, off int64) {
+	data := f.control()
+	if data == nil || bytes.Equal(data, closedData()) {
+		return
+	}
+	i, ok := parseTruncate(data)
+	if !ok {
+		s.mistaken(off, "unknown control record; was the log written by a newer version?")
+		return
+	}
+	s.open = append(s.open, note{typ: log.CrcType, index: i, off: off, save: s.end.off})
+}
+
+// mistaken notes that a record, which is intact, does not belong there.
+func (s *scan) mistaken(off int64, reason string) {
+	if s.mistake == nil {
+		s.mistake = &CorruptionError{Segment: s.name.String(), Offset: off, Reason: reason, cut: place{s.name.seq, s.end.off}}
+	}
+}
+
+// commit ends a save with the record just read.
+func (s *scan) commit(f frame) {
+	if s.err = s.mistake; s.err != nil {
+		return
+	}
+	s.records = s.seen
+	s.notes.join(s.open)
+	s.open = s.open[:0]
+	d, control := &s.dec, f.control()
+	s.end = logEnd{
+		off: d.off, crc: d.crc, sealed: d.sealed, synced: s.synced, flips: d.win.flips,
+		closed: control != nil && control[0] == controlClosed,
+	}
+}
+
+// stop decides what to do when there is no further record. More is to be read
+// if a bit was put back.
+func (s *scan) stop(cause error) (more bool, err error) {
+	if s.last {
+		return s.stopAtEnd(cause)
+	}
+	bad, isBad := asBadFrame(cause)
+	switch {
+	case !isBad && cause != io.EOF:
+		return false, fmt.Errorf("wal: %w", cause)
+	case s.mistake != nil:
+		return false, s.mistake
+	case isBad:
+		return false, s.corrupt(bad.off, bad.cause.Error())
+	case s.seen < headerRecords:
+		return false, s.corrupt(s.dec.off, "the segment has no header")
+	case s.end.off != s.dec.off:
+		return false, s.corrupt(s.dec.off, "the last save of the segment is not complete")
+	}
+	return false, nil
+}
+
+func (s *scan) corrupt(off int64, reason string) error {
+	return &CorruptionError{Segment: s.name.String(), Offset: off, Reason: reason, cut: place{s.name.seq, s.end.off}}
+}
+
+// entryReader reads the indexes of encoded entries. It is safe for concurrent use.
+type entryReader struct {
+	registry *log.Registry
+	peek     log.IndexReader // nil: entries are decoded to know their index
+}
+
+// newEntryReader makes one that decodes entries only if it has to, or always.
+func newEntryReader(reg *log.Registry, decode bool) entryReader {
+	r := entryReader{registry: reg}
+	if !decode {
+		r.peek, _ = reg.NewEntry().(log.IndexReader)
+	}
+	return r
+}
+
+func (r entryReader) index(data []byte) (uint64, error) {
+	if r.peek != nil {
+		return readIndex(r.peek, data)
+	}
+	_, i, err := decodeEntry(r.registry, data)
+	return i, err
+}
