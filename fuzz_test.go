@@ -24,6 +24,10 @@ type strictFile struct {
 
 func (f *strictFile) Size() (int64, error) { return int64(len(f.data)), nil }
 
+func (f *strictFile) Data(off int64) (start, end int64, err error) {
+	return off, int64(len(f.data)), nil
+}
+
 func (f *strictFile) ReadAt(b []byte, off int64) (int, error) {
 	if off < 0 || off+int64(len(b)) > int64(len(f.data)) {
 		f.t.Fatalf("reads %d bytes at offset %d of %d", len(b), off, len(f.data))

@@ -199,7 +199,10 @@ func (f *memFile) Size() (int64, error) {
 	return int64(len(f.node.data)), nil
 }
 
-func (f *memFile) Written(int64) (int64, error) { return f.Size() }
+func (f *memFile) Data(off int64) (start, end int64, err error) {
+	size, err := f.Size()
+	return min(off, size), size, err
+}
 
 func (f *memFile) Sync() error {
 	f.fs.mu.Lock()

@@ -161,9 +161,12 @@ func (w *WAL) recover(ld *loaded) error {
 	if err := w.extendTail(tail); err != nil {
 		return err
 	}
-	ready, err := tail.file.Written(end.off)
+	start, ready, err := tail.file.Data(end.off)
 	if err != nil {
 		return fmt.Errorf("wal: open segment %s: %w", tail.segmentName, err)
+	}
+	if start > end.off { // nothing was prepared
+		ready = end.off
 	}
 	w.runway = newRunway(&w.opts, ready)
 	w.closedMark = end.closed

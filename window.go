@@ -3,6 +3,8 @@ package wal
 import (
 	"fmt"
 	"io"
+
+	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
 // readSize is how much a window reads at a time, in bytes.
@@ -11,7 +13,7 @@ const readSize = 256 << 10
 // window gives the bytes of a file in order through one buffer, with the bits
 // put back that recovery found flipped (docs/FORMAT.md 7, row 3).
 type window struct {
-	f     io.ReaderAt
+	f     vfs.File
 	name  string
 	size  int64 // bytes that may be read
 	buf   []byte
@@ -68,23 +70,30 @@ func (w *window) flip(bit int64) {
 }
 
 // nonZero returns the bytes from off to the last one of the file that is not
-// zero. Zeros at the end cost no memory.
+// zero. Zeros at the end cost no memory, and holes and reserved space are not read.
 func (w *window) nonZero(off int64) ([]byte, error) {
 	var out []byte
-	zeros := 0 // seen behind out, not yet in it
-	for off < w.size {
-		n := int(min(readSize, w.size-off))
-		b, err := w.at(off, n)
+	for from := off; from < w.size; {
+		start, end, err := w.f.Data(from)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("find data in segment %s behind offset %d: %w", w.name, from, err)
 		}
-		used := trimZeros(b)
-		if len(used) > 0 {
-			out = append(append(out, make([]byte, zeros)...), used...)
-			zeros = 0
+		if end <= from { // none is left, or a writer has cut the prepared space off meanwhile
+			break
 		}
-		zeros += n - len(used)
-		off += int64(n)
+		from = max(from, start)
+		for end = min(end, w.size); from < end; {
+			n := min(readSize, end-from)
+			b, err := w.at(from, int(n))
+			if err != nil {
+				return nil, err
+			}
+			if used := trimZeros(b); len(used) > 0 {
+				zeros := from - off - int64(len(out))
+				out = append(append(out, make([]byte, zeros)...), used...)
+			}
+			from += n
+		}
 	}
 	return out, nil
 }

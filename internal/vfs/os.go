@@ -32,12 +32,13 @@ func (f osFile) Reserve(size int64) error {
 	return nil
 }
 
-func (f osFile) Written(off int64) (int64, error) {
+func (f osFile) Data(off int64) (start, end int64, err error) {
 	size, err := f.Size()
 	if err != nil || off >= size {
-		return size, err
+		return size, size, err
 	}
-	return written(f.File, off, size), nil
+	start, end = data(f.File, off, size)
+	return start, end, nil
 }
 
 func (f osFile) Datasync() error { return fileutil.Fdatasync(f.File) }

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -100,4 +101,27 @@ func TestDirectories(t *testing.T) {
 	_, err = fsys.List(filepath.Join(dir, "missing"))
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.Error(t, fsys.SyncDir(filepath.Join(dir, "missing")))
+}
+
+func TestDataPassesOverWhatIsOnlyReserved(t *testing.T) {
+	f, err := vfs.OS{}.CreateNew(filepath.Join(t.TempDir(), "f"))
+	require.NoError(t, err)
+	defer f.Close()
+	const size, at = 1 << 20, 1 << 19
+	require.NoError(t, f.Reserve(size))
+	_, err = f.WriteAt([]byte("data"), at)
+	require.NoError(t, err)
+	for name, sync := range map[string]func() error{"written": func() error { return nil }, "synced": f.Sync} {
+		require.NoError(t, sync())
+		start, end, err := f.Data(0)
+		require.NoError(t, err)
+		require.True(t, start <= at && at+4 <= end && end <= size, "%s: %d to %d", name, start, end)
+		start, end, err = f.Data(end)
+		require.NoError(t, err)
+		require.True(t, start == size && end == size || runtime.GOOS != "linux", "%s: %d to %d behind the data", name, start, end)
+	}
+	start, end, err := f.Data(2 * size)
+	require.NoError(t, err)
+	require.EqualValues(t, size, start)
+	require.EqualValues(t, size, end)
 }

@@ -29,10 +29,11 @@ type File interface {
 	// the file at least that long; the added bytes read as zeros. On a file
 	// system that cannot allocate ahead, it only sets the length.
 	Reserve(size int64) error
-	// Written returns how far, from off on, the file's blocks are on the device as
-	// data, zeros included, and not as a hole or as space that is only reserved. A
-	// file system that cannot tell says that all of them are.
-	Written(off int64) (end int64, err error)
+	// Data returns the first range at or behind off, within the file, whose blocks are on
+	// the device as data, zeros included. What is between off and its start is a hole or
+	// only reserved, and reads as zeros. An empty range at the file's end means that there
+	// is none. A file system that cannot tell says that all of it is data.
+	Data(off int64) (start, end int64, err error)
 	// Datasync puts written bytes, and the length needed to read them, on stable storage.
 	Datasync() error
 	// Sync puts the file's bytes and all of its metadata on stable storage.
