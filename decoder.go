@@ -18,6 +18,7 @@ type decoder struct {
 	sealed  bool
 	exact   bool // the frames end exactly at the window's size
 	check   checker
+	frame   frame // the one that next returned
 }
 
 // badFrame says why there is no valid record at an offset. It is not yet a
@@ -25,47 +26,31 @@ type decoder struct {
 type badFrame struct {
 	off   int64
 	cause error
-	frame frame // what could be parsed, when only the chain is wrong
 }
 
 func (e *badFrame) Error() string { return e.cause.Error() }
 func (e *badFrame) Unwrap() error { return e.cause }
 
-// next returns the next frame; its data is valid until the next call. At the
+// next returns the next frame; it and its data are valid until the next call. At the
 // end of the frames it returns io.EOF, where there is no valid record a *badFrame,
 // and any other error is one of reading.
-func (d *decoder) next() (frame, error) {
-	left := d.win.size - d.off
-	if left == 0 {
-		return frame{}, io.EOF
+func (d *decoder) next() (*frame, error) {
+	b := d.win.ahead(d.off)
+	if len(b) < wordSize || int64(len(b)) < frameSize(binary.LittleEndian.Uint64(b)) || binary.LittleEndian.Uint64(b) == 0 {
+		var err error
+		if b, err = d.fetch(); err != nil {
+			return nil, err
+		}
 	}
-	if left < wordSize {
-		return frame{}, d.bad(errPastEnd)
-	}
-	b, err := d.win.at(d.off, wordSize)
-	if err != nil {
-		return frame{}, err
-	}
-	w := binary.LittleEndian.Uint64(b)
-	if w == 0 {
-		return frame{}, d.zeros()
-	}
-	size := frameSize(w)
-	if size > left {
-		return frame{}, d.bad(errPastEnd)
-	}
-	if b, err = d.win.at(d.off, int(size)); err != nil {
-		return frame{}, err
-	}
-	f, err := d.check.parse(b, place{d.seq, d.off})
-	if err != nil {
-		return frame{}, d.bad(err)
+	f := &d.frame
+	if err := d.check.parse(f, b, place{d.seq, d.off}); err != nil {
+		return nil, d.bad(err)
 	}
 	if d.started && f.sealed != d.sealed {
 		if d.sealed {
-			return frame{}, d.bad(errNoTrailer)
+			return nil, d.bad(errNoTrailer)
 		}
-		return frame{}, d.bad(errSealed)
+		return nil, d.bad(errSealed)
 	}
 	if !d.chained {
 		// The first record of the first segment read carries the chain up to it.
@@ -73,12 +58,36 @@ func (d *decoder) next() (frame, error) {
 	}
 	crc := f.chain(d.crc)
 	if crc != f.crc {
-		return frame{}, &badFrame{d.off, errChain, f}
+		return nil, d.bad(errChain)
 	}
 	d.started, d.sealed = true, f.sealed
 	d.crc = crc
-	d.off += size
+	d.off += f.size
 	return f, nil
+}
+
+// fetch reads the next frame, whose size is what its length word claims.
+func (d *decoder) fetch() ([]byte, error) {
+	left := d.win.size - d.off
+	if left == 0 {
+		return nil, io.EOF
+	}
+	if left < wordSize {
+		return nil, d.bad(errPastEnd)
+	}
+	b, err := d.win.at(d.off, wordSize)
+	if err != nil {
+		return nil, err
+	}
+	w := binary.LittleEndian.Uint64(b)
+	if w == 0 {
+		return nil, d.zeros()
+	}
+	size := frameSize(w)
+	if size > left {
+		return nil, d.bad(errPastEnd)
+	}
+	return d.win.at(d.off, int(size))
 }
 
 func (d *decoder) bad(cause error) error { return &badFrame{off: d.off, cause: cause} }

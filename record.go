@@ -64,10 +64,10 @@ type frame struct {
 }
 
 // commits tells whether a save ends with this record. In a plain segment every record counts as its own.
-func (f frame) commits() bool { return !f.sealed || f.flags&flagCommit != 0 }
+func (f *frame) commits() bool { return !f.sealed || f.flags&flagCommit != 0 }
 
 // control returns the data of a control record, nil for any other record.
-func (f frame) control() []byte {
+func (f *frame) control() []byte {
 	if f.typ != log.CrcType || !f.sealed || len(f.data) == 0 {
 		return nil
 	}
@@ -75,7 +75,7 @@ func (f frame) control() []byte {
 }
 
 // chain returns the running checksum after the record, given the one before it.
-func (f frame) chain(before uint32) uint32 {
+func (f *frame) chain(before uint32) uint32 {
 	if f.typ == log.CrcType {
 		return before
 	}
@@ -120,43 +120,42 @@ func makeTrailer(check uint32, flags byte) uint64 {
 }
 
 // parse takes apart the frame in b, which begins at p and has at least the
-// size that its length word claims. All is verified but the chain.
-func (c *checker) parse(b []byte, p place) (frame, error) {
+// size that its length word claims. All is verified but the chain. After an error
+// f means nothing. It is filled in place because every record read passes here.
+func (c *checker) parse(f *frame, b []byte, p place) error {
 	w := binary.LittleEndian.Uint64(b)
 	if w == 0 {
-		return frame{}, errZeroWord
+		return errZeroWord
 	}
 	if !wordOK(w) {
-		return frame{}, errWord
+		return errWord
 	}
 	n := int64(w & wordLenMask)
-	size := frameSize(w)
-	for _, pad := range b[wordSize+n : size] {
-		if pad != 0 {
-			return frame{}, errPadding
-		}
+	f.size = frameSize(w)
+	pad := f.size - wordSize - n
+	if last := binary.LittleEndian.Uint64(b[f.size-wordSize:]); last>>(8*(wordSize-pad)) != 0 {
+		return errPadding
 	}
 	r, header, err := walpb.ParseRecord(b[wordSize : wordSize+n])
 	if err != nil {
-		return frame{}, errRecord
+		return errRecord
 	}
-	f := frame{typ: log.RecordType(r.Type), crc: r.Crc, data: r.Data, size: size}
-	if r.Trailer == 0 {
-		return f, nil
+	f.typ, f.crc, f.data = log.RecordType(r.Type), r.Crc, r.Data
+	f.sealed, f.flags = r.Trailer != 0, byte(r.Trailer>>32)
+	if !f.sealed {
+		return nil
 	}
-	f.sealed = true
-	f.flags = byte(r.Trailer >> 32)
 	if f.flags&^flagMask != 0 || r.Trailer != makeTrailer(uint32(r.Trailer), f.flags) {
-		return frame{}, errTrailer
+		return errTrailer
 	}
 	var control []byte
 	if f.typ == log.CrcType {
 		control = f.data
 	}
 	if c.sum(p, b[:wordSize+header], f.flags, control) != uint32(r.Trailer) {
-		return frame{}, errCheck
+		return errCheck
 	}
-	return f, nil
+	return nil
 }
 
 // parseAt is parse for bytes that may hold anything, or end too early.
@@ -167,7 +166,9 @@ func (c *checker) parseAt(b []byte, p place) (frame, error) {
 	if size := frameSize(binary.LittleEndian.Uint64(b)); size > int64(len(b)) {
 		return frame{}, errPastEnd
 	}
-	return c.parse(b, p)
+	var f frame
+	err := c.parse(&f, b, p)
+	return f, err
 }
 
 func closedData() []byte { return []byte{controlClosed} }

@@ -57,7 +57,7 @@ func (s *scan) run(f vfs.File, buf []byte) {
 }
 
 // record takes in one record, which stands at an offset and has crc as the chain before it.
-func (s *scan) record(f frame, off int64, crc uint32) {
+func (s *scan) record(f *frame, off int64, crc uint32) {
 	if want := [headerRecords]log.RecordType{log.CrcType, log.MetadataType}; s.seen < headerRecords && f.typ != want[s.seen] {
 		s.mistaken(off, fmt.Sprintf("a %s record in place of the segment's %s record", f.typ, want[s.seen]))
 	}
@@ -84,7 +84,7 @@ func (s *scan) record(f frame, off int64, crc uint32) {
 	}
 }
 
-func (s *scan) control(f frame, off int64) {
+func (s *scan) control(f *frame, off int64) {
 	data := f.control()
 	if data == nil || bytes.Equal(data, closedData()) {
 		return
@@ -105,7 +105,7 @@ func (s *scan) mistaken(off int64, reason string) {
 }
 
 // commit ends a save with the record just read.
-func (s *scan) commit(f frame) {
+func (s *scan) commit(f *frame) {
 	if s.err = s.mistake; s.err != nil {
 		return
 	}

@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"bytes"
 	"io"
 	"os"
 	"path/filepath"
@@ -97,8 +98,9 @@ func framesOf(t *testing.T, path string) []placedFrame {
 			return out
 		}
 		require.NoError(t, err)
-		fr.data = append([]byte(nil), fr.data...)
-		out = append(out, placedFrame{off, fr})
+		kept := *fr
+		kept.data = bytes.Clone(fr.data)
+		out = append(out, placedFrame{off, kept})
 	}
 }
 

@@ -34,6 +34,14 @@ func (w *window) at(off int64, n int) ([]byte, error) {
 	return w.buf[start : start+int64(n) : start+int64(n)], nil
 }
 
+// ahead returns what the buffer holds from off on, which may be nothing.
+func (w *window) ahead(off int64) []byte {
+	if start := off - w.off; start >= 0 && start < int64(len(w.buf)) {
+		return w.buf[start:]
+	}
+	return nil
+}
+
 func (w *window) fill(off int64, n int) error {
 	want := int(min(int64(max(n, readSize)), w.size-off))
 	if want < n {

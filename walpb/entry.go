@@ -107,24 +107,33 @@ const (
 // spend their time here, so the fields as they always come have a way of their
 // own; whatever else there is, an error too, is for parseAnyEntry.
 func parseEntry(data []byte) (m Entry, err error) {
-	var v uint64
-	for rest := data; len(rest) > 0; {
-		n := 0
-		switch rest[0] {
-		case tagEntryType:
-			v, n = protowire.ConsumeVarint(rest[1:])
-			m.Type = EntryType(v)
-		case tagEntryTerm:
-			m.Term, n = protowire.ConsumeVarint(rest[1:])
-		case tagEntryIndex:
-			m.Index, n = protowire.ConsumeVarint(rest[1:])
-		case tagEntryData:
-			m.Data, n = protowire.ConsumeBytes(rest[1:])
-		}
-		if n <= 0 {
-			return parseAnyEntry(data)
+	rest := data
+	for len(rest) > 1 {
+		tag, v, n := rest[0], uint64(rest[1]), 1
+		if v >= 0x80 {
+			if v, n = protowire.ConsumeVarint(rest[1:]); n < 0 {
+				break
+			}
 		}
 		rest = rest[1+n:]
+		switch tag {
+		case tagEntryType:
+			m.Type = EntryType(v)
+		case tagEntryTerm:
+			m.Term = v
+		case tagEntryIndex:
+			m.Index = v
+		case tagEntryData:
+			if v > uint64(len(rest)) {
+				return parseAnyEntry(data)
+			}
+			m.Data, rest = rest[:v:v], rest[v:]
+		default:
+			return parseAnyEntry(data)
+		}
+	}
+	if len(rest) > 0 {
+		return parseAnyEntry(data)
 	}
 	return m, nil
 }

@@ -118,14 +118,28 @@ func ParseRecord(b []byte) (r Record, header int, err error) {
 }
 
 // consumeRecordVarint consumes a field's tag and a varint of minimal length. n
-// is the size of both, negative if they are not what b starts with.
+// is the size of both, negative if they are not what b starts with. Every record that is
+// read passes here three times.
 func consumeRecordVarint(b []byte, tag byte) (v uint64, n int) {
 	if len(b) < 2 || b[0] != tag {
 		return 0, -1
 	}
-	v, n = protowire.ConsumeVarint(b[1:])
-	// A varint is minimal unless its last byte adds nothing.
-	if n < 0 || n > 1 && b[n] == 0 {
+	if b[1] < 0x80 {
+		return uint64(b[1]), 2
+	}
+	v = uint64(b[1] & 0x7f)
+	for i, shift := 2, 7; i < len(b) && shift < 63; i, shift = i+1, shift+7 {
+		c := b[i]
+		v |= uint64(c&0x7f) << shift
+		if c < 0x80 {
+			if c == 0 {
+				return 0, -1 // the last byte adds nothing
+			}
+			return v, i + 1
+		}
+	}
+	v, n = protowire.ConsumeVarint(b[1:]) // one of ten bytes, or none
+	if n < 0 || b[n] == 0 {
 		return 0, -1
 	}
 	return v, 1 + n
