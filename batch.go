@@ -195,6 +195,7 @@ func mayWait(s *save, h head, reg *log.Registry) (bool, error) {
 func (v *view) publish(b *batch, n segmentName) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	visible := v.last
 	for i := range b.notes {
 		switch x := &b.notes[i]; x.typ {
 		case log.EntryType:
@@ -209,4 +210,5 @@ func (v *view) publish(b *batch, n segmentName) {
 			}
 		}
 	}
+	v.published(visible, place{n.seq, b.enc.end()})
 }
