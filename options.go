@@ -53,6 +53,7 @@ type options struct {
 	listener      Listener
 	slowSync      time.Duration
 	maxOpenFiles  int
+	tolerant      bool
 }
 
 // WithSegmentSize sets the size at which a segment is full, in bytes. A save
@@ -120,6 +121,11 @@ func WithMaxOpenFiles(n int) Option {
 // cut is kept in .broken files. Only Repair knows it. Default off.
 func WithCutCorruption() Option {
 	return func(o *options) { o.cutCorruption = true }
+}
+
+// WithTolerant has Records report damage and go on behind it. Only Records knows it. Default off.
+func WithTolerant() Option {
+	return func(o *options) { o.tolerant = true }
 }
 
 func newOptions(opts []Option) (options, error) {
