@@ -2,6 +2,7 @@ package wal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -15,14 +16,16 @@ import (
 // Only what is durable is yielded. from is at most LastIndex+1, else the error is
 // [ErrNotFound].
 //
-// It ends when the loop over it ends, or with one error:
+// When an entry below the next one is replaced or dropped, it yields an
+// [*OverwrittenError], which is an [ErrOverwritten]: what was yielded from its Index on is void. A loop
+// that goes on then gets the entries from Index on, and has missed nothing. What is replaced before it was
+// yielded is no error.
+//
+// It ends with any other error:
 //   - ctx.Err() when ctx is done.
 //   - [ErrClosed] or [ErrFailed] when the log is closed or fails, after all that is durable was yielded.
 //   - [ErrCompacted] when the next entry is below FirstIndex: from was, or the
 //     follower has fallen behind Release, or a snapshot has made the log jump.
-//   - An [*OverwrittenError], which is an [ErrOverwritten], when an entry below the
-//     next one was replaced or dropped. What was yielded from its Index on is void;
-//     follow again from there. What is replaced before it was yielded is no error.
 //   - What went wrong in reading.
 //
 // Followers are woken by each batch of saves, and do not poll. One that has fallen behind keeps the
@@ -31,9 +34,18 @@ func (w *WAL) Follow(ctx context.Context, from uint64) iter.Seq2[log.LogEntry, e
 	return func(yield func(log.LogEntry, error) bool) {
 		c := w.cursor(nil, place{}, from)
 		defer w.end(c)
-		for next := from; ; next++ {
+		for next := from; ; {
 			ent, err := w.follow(ctx, c, next)
-			if !yield(ent, err) || err != nil {
+			if !yield(ent, err) {
+				return
+			}
+			var over *OverwrittenError
+			switch {
+			case err == nil:
+				next++
+			case errors.As(err, &over):
+				next = over.Index
+			default:
 				return
 			}
 		}
@@ -86,6 +98,7 @@ func (v *view) extend(c *cursor, next uint64) (changed <-chan struct{}, err erro
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if r := c.replaced.Load(); r != 0 && r < next {
+		c.set(v, nil, place{}, r)
 		return nil, &OverwrittenError{Index: r}
 	}
 	var found []extent

@@ -13,17 +13,18 @@ import (
 //
 //	for put, err := range wal.As[*Put](w.Entries(lo, hi)) {
 //
-// It ends with the first error. An entry of another type, which is one that the
-// log's registry does not have for entries, is an [ErrInvalidArgument].
+// Errors are passed on. An entry of another type, which is one that the log's
+// registry does not have for entries, is an [ErrInvalidArgument], and ends it.
 func As[E log.LogEntry](seq iter.Seq2[log.LogEntry, error]) iter.Seq2[E, error] {
 	return func(yield func(E, error) bool) {
 		for ent, err := range seq {
 			e, ok := ent.(E)
-			if err == nil && !ok {
+			wrong := err == nil && !ok
+			if wrong {
 				err = fmt.Errorf("%w: entry %d is a %T, not a %v; the log's registry says which type its entries have",
 					ErrInvalidArgument, ent.GetIndex(), ent, reflect.TypeFor[E]())
 			}
-			if !yield(e, err) || err != nil {
+			if !yield(e, err) || wrong {
 				return
 			}
 		}
