@@ -19,6 +19,7 @@ type contents struct {
 	anchored bool           // last is certain; only an etcd segment's name can be too low
 	marks    []snapshotMark // every snapshot in the segments read
 	index    index
+	replaced uint64 // the lowest entry replaced or dropped since this was last looked at; 0: none
 }
 
 // snapshotMark notes that a snapshot at an index is recorded in a segment.
@@ -34,6 +35,7 @@ func overwrite(to, data []byte) []byte {
 func (c *contents) apply(x *note, n segmentName) {
 	switch x.typ {
 	case log.EntryType:
+		c.replace(x.index)
 		c.index.add(x.index, x.next, n, x.off, x.crc)
 		c.last, c.anchored = x.next-1, true
 	case log.StateType:
@@ -62,17 +64,25 @@ func (c *contents) addSnapshot(i, seq uint64, data []byte) {
 // truncate drops the entries above i.
 func (c *contents) truncate(i uint64) {
 	if i < c.last {
+		c.replace(i + 1)
 		c.index.truncate(i + 1)
 		c.last = i
 	}
 }
 
+// replace notes that the entries from i on are replaced, if there are any.
+func (c *contents) replace(i uint64) {
+	if i <= c.last && (c.replaced == 0 || i < c.replaced) {
+		c.replaced = i
+	}
+}
+
 // first is the lowest index that can be read; last+1 if there is no entry.
 func (c *contents) first() uint64 {
-	if len(c.index.extents) == 0 {
-		return c.last + 1
+	if i, ok := c.index.first(); ok {
+		return i
 	}
-	return c.index.extents[0].first
+	return c.last + 1
 }
 
 // dropBefore forgets the entries and snapshots in segments before seq.

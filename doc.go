@@ -47,7 +47,7 @@
 //
 // What a caller can decide on is a sentinel, to be tested with errors.Is:
 // [ErrClosed], [ErrFailed], [ErrLocked], [ErrReadOnly], [ErrNotFound],
-// [ErrCompacted], [ErrIndexGap], [ErrInvalidArgument], [ErrSnapshotNotFound],
+// [ErrCompacted], [ErrOverwritten], [ErrIndexGap], [ErrInvalidArgument], [ErrSnapshotNotFound],
 // [ErrSnapshotMismatch], [ErrMetadataConflict], [ErrCorrupt], [ErrEncode] and
 // [ErrDecode]; fs.ErrExist and fs.ErrNotExist for a log that is, or is not,
 // there. The details of an ErrCorrupt are in a [*CorruptionError].

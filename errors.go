@@ -29,6 +29,9 @@ var (
 	// ErrCompacted is returned for an entry below the first index: it was
 	// released, purged, or lies before the jump that a snapshot made.
 	ErrCompacted = errors.New("wal: entry is no longer in the log")
+	// ErrOverwritten tells an iteration that what it would yield next, or a follower that what it has
+	// yielded, was replaced or dropped since. The error is an *OverwrittenError.
+	ErrOverwritten = errors.New("wal: entries were replaced while they were read")
 	// ErrIndexGap is returned by a save whose entries would leave a gap behind
 	// the last index, and by an open at a snapshot that a gap follows.
 	ErrIndexGap = errors.New("wal: gap in the entry indexes")
@@ -88,3 +91,16 @@ func (e *CorruptionError) Is(target error) bool { return target == ErrCorrupt }
 
 // Unwrap returns Err.
 func (e *CorruptionError) Unwrap() error { return e.Err }
+
+// OverwrittenError says from where on the log is another one than the one that an
+// iteration has begun to yield. It satisfies errors.Is with [ErrOverwritten].
+type OverwrittenError struct {
+	Index uint64 // the lowest index replaced or dropped since the iteration began
+}
+
+func (e *OverwrittenError) Error() string {
+	return fmt.Sprintf("wal: entries from %d on were replaced or dropped while they were read; read on from there", e.Index)
+}
+
+// Is makes every OverwrittenError an [ErrOverwritten].
+func (e *OverwrittenError) Is(target error) bool { return target == ErrOverwritten }

@@ -37,5 +37,5 @@ func (ns *notes) join(save notes) {
 // reaches tells whether entry i, which stands at off, is to be in the run of entries x. The
 // first and the last possible index never are: each has to be looked at by itself.
 func (x *note) reaches(i uint64, off int64) bool {
-	return x.typ == log.EntryType && x.next == i && i > 0 && i+1 > 0 && off-x.off < extentBytes
+	return x.typ == log.EntryType && x.next == i && i > 0 && i+1 > 0 && off-x.off < pointSpacing
 }

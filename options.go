@@ -15,6 +15,8 @@ const (
 	DefaultSegmentSize int64 = 64 << 20
 	// MinSegmentSize is the smallest size that WithSegmentSize takes.
 	MinSegmentSize int64 = 512
+	// DefaultMaxOpenFiles is how many files are open for reading at most when WithMaxOpenFiles is not given.
+	DefaultMaxOpenFiles = 64
 	// DefaultSlowSyncThreshold is how long a sync may take without a warning.
 	DefaultSlowSyncThreshold = time.Second
 )
@@ -50,6 +52,8 @@ type options struct {
 	cutCorruption bool
 	listener      Listener
 	slowSync      time.Duration
+	maxOpenFiles  int
+	tolerant      bool
 }
 
 // WithSegmentSize sets the size at which a segment is full, in bytes. A save
@@ -101,6 +105,17 @@ func WithSlowSyncThreshold(d time.Duration) Option {
 	return func(o *options) { o.slowSync = d }
 }
 
+// WithMaxOpenFiles sets how many files a log has open for reading at most,
+// however many segments and readers there are. It holds strictly: when n files are being
+// read, a further read waits for one of them to end, and no file is held between two
+// reads, nor while a caller's code runs. A limit below the number of segments that are
+// read in turns costs opening them again. Not counted are the segments that a WAL
+// keeps open because it has them locked, until Release. Default [DefaultMaxOpenFiles] (64),
+// minimum 1.
+func WithMaxOpenFiles(n int) Option {
+	return func(o *options) { o.maxOpenFiles = n }
+}
+
 // WithCutCorruption lets Repair cut the log before a corruption, which gives up
 // acknowledged saves. The Report says which, and nothing is deleted: what is
 // cut is kept in .broken files. Only Repair knows it. Default off.
@@ -108,11 +123,17 @@ func WithCutCorruption() Option {
 	return func(o *options) { o.cutCorruption = true }
 }
 
+// WithTolerant has Records report damage and go on behind it. Only Records knows it. Default off.
+func WithTolerant() Option {
+	return func(o *options) { o.tolerant = true }
+}
+
 func newOptions(opts []Option) (options, error) {
 	o := options{
-		fs:          vfs.OS{},
-		segmentSize: DefaultSegmentSize,
-		slowSync:    DefaultSlowSyncThreshold,
+		fs:           vfs.OS{},
+		segmentSize:  DefaultSegmentSize,
+		slowSync:     DefaultSlowSyncThreshold,
+		maxOpenFiles: DefaultMaxOpenFiles,
 	}
 	for _, opt := range opts {
 		if opt != nil {
@@ -124,6 +145,9 @@ func newOptions(opts []Option) (options, error) {
 	}
 	if o.preallocation < PreallocateZero || o.preallocation > PreallocateNone {
 		return o, fmt.Errorf("%w: unknown preallocation %d", ErrInvalidArgument, o.preallocation)
+	}
+	if o.maxOpenFiles < 1 {
+		return o, fmt.Errorf("%w: at most %d open files, the minimum is 1", ErrInvalidArgument, o.maxOpenFiles)
 	}
 	if o.registry == nil {
 		o.registry = log.DefaultRegistry()

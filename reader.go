@@ -2,12 +2,9 @@ package wal
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"iter"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 
@@ -18,10 +15,13 @@ import (
 )
 
 // A Reader reads a log without locking or changing it; a writer may be using
-// the log meanwhile. It shows the log as it was when OpenForRead returned: what
-// is saved later is not seen. What it shows of a log that a writer has open may
-// not be durable yet. When the writer purges segments, their entries are
-// [ErrCompacted] here too.
+// the log meanwhile, in this process or another one. It shows the log as it was when
+// OpenForRead returned: what is saved, replaced or dropped later is not seen, because a
+// writer changes no byte that the log has. Two things can be noticed of a writer:
+//   - When it purges segments, a read of their entries is [ErrCompacted], unless the Reader has the
+//     file still open. A Reader keeps nothing from being purged, and is never told of an overwrite.
+//   - What it has written but not synced may be seen. If it dies then, and
+//     the log is opened and healed, a read of what was never acknowledged can be an [ErrCorrupt].
 //
 // All methods are safe for concurrent use.
 type Reader struct{ view }
@@ -60,6 +60,7 @@ func OpenForRead(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) 
 // Close ends the use of the reader; iterators in flight end with [ErrClosed]. It always returns nil.
 func (r *Reader) Close() error {
 	r.life.end(ErrClosed)
+	r.handles.shut()
 	return nil
 }
 
@@ -72,26 +73,45 @@ type view struct {
 	life     life
 	lastName segmentName // the last segment when the log was opened
 	flips    []int64     // bits missing in it: a Reader does not heal, and has to put them back again
+	handles  handles
+	cursors  sync.Pool // of *cursor
 
 	mu sync.RWMutex // guards what follows; never held during I/O
 	contents
+	tail    place                // where the contents end
+	live    map[*cursor]struct{} // readings under way
+	changed chan struct{}        // closed by the next change; nil: nobody waits for one
 }
 
 func (v *view) init(o options, dir string, ld *loaded, s *start) {
 	v.fs, v.dir, v.registry = o.fs, dir, o.registry
 	v.contents = ld.contents
+	v.replaced = 0
 	v.from = s.index()
 	v.flips = ld.end.flips
+	v.handles.init(o, dir)
+	v.live = make(map[*cursor]struct{})
+	v.life.done = make(chan struct{})
 	if len(ld.names) > 0 {
 		v.lastName = ld.names[len(ld.names)-1]
+		v.tail = place{v.lastName.seq, ld.end.off}
 	}
 }
 
 // life says whether a log may be used, and if not, why not.
-type life struct{ over atomic.Pointer[error] }
+type life struct {
+	over atomic.Pointer[error]
+	done chan struct{} // closed when it is over
+}
 
 // end ends it, the first time; it tells whether this was the first time.
-func (l *life) end(err error) bool { return l.over.CompareAndSwap(nil, &err) }
+func (l *life) end(err error) bool {
+	first := l.over.CompareAndSwap(nil, &err)
+	if first {
+		close(l.done)
+	}
+	return first
+}
 
 func (l *life) err() error {
 	if p := l.over.Load(); p != nil {
@@ -101,31 +121,133 @@ func (l *life) err() error {
 }
 
 // Entries returns the entries with indexes in [lo, hi), in order, reading as it
-// goes. It shows the log as of the start of the iteration. An iteration ends
-// with the first error: [ErrCompacted] if lo is below FirstIndex, [ErrNotFound]
-// if hi is above LastIndex+1, or what went wrong in reading. Every record is
-// verified again.
+// goes, in bounded memory. Every record is verified again. An iteration ends with
+// the first error: [ErrCompacted] if lo is below FirstIndex, [ErrNotFound] if hi is above
+// LastIndex+1, or what went wrong in reading.
+//
+// It shows the log as of the start of the iteration, or ends. When entries that it
+// has yet to yield are replaced or dropped meanwhile, it goes on to the first of them and
+// ends there with an [*OverwrittenError], which is an [ErrOverwritten]. What
+// Release lets go of meanwhile it still yields; Purge leaves it the segments that it needs.
 func (v *view) Entries(lo, hi uint64) iter.Seq2[log.LogEntry, error] {
 	return func(yield func(log.LogEntry, error) bool) {
-		found, err := v.locate(lo, hi)
+		if err := v.life.err(); err != nil {
+			yield(nil, err)
+			return
+		}
+		c, err := v.begin(lo, hi)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		v.read(found, lo)(yield)
+		defer v.end(c)
+		v.each(c, yield)
+	}
+}
+
+// each yields the entries of a cursor, up to the first error.
+func (v *view) each(c *cursor, yield func(log.LogEntry, error) bool) {
+	for {
+		i, data, err := c.next()
+		if err == io.EOF {
+			return
+		}
+		var ent log.LogEntry
+		if err == nil {
+			ent, err = c.decode(i, data)
+		}
+		// Looked at after reading: whatever was read then is still in the log.
+		if r := c.replaced.Load(); r != 0 && r <= i {
+			ent, err = nil, &OverwrittenError{Index: r}
+		}
+		if over := v.life.err(); over != nil {
+			ent, err = nil, over
+		}
+		if !yield(ent, err) || err != nil {
+			return
+		}
+	}
+}
+
+// read yields the entries of extents from index lo on, whatever becomes of the
+// log meanwhile. A segment that was purged is ErrCompacted.
+func (v *view) read(extents []extent, lo uint64) iter.Seq2[log.LogEntry, error] {
+	return func(yield func(log.LogEntry, error) bool) {
+		c := v.cursor(extents, place{}, lo)
+		defer v.done(c)
+		v.each(c, yield)
+	}
+}
+
+// EntriesLimit returns the entries with indexes in [lo, hi), in order, as many
+// as together have at most maxBytes bytes of encoded data, but always the first one:
+// what the Storage of a Raft library wants. They are the log as of the call. The errors
+// are those of [WAL.Entries]; with an error there are no entries.
+func (v *view) EntriesLimit(lo, hi, maxBytes uint64) ([]log.LogEntry, error) {
+	if err := v.life.err(); err != nil {
+		return nil, err
+	}
+	c, err := v.begin(lo, hi)
+	if err != nil {
+		return nil, err
+	}
+	defer v.end(c)
+	var ents []log.LogEntry
+	for left := maxBytes; ; {
+		i, data, err := c.next()
+		if err == io.EOF {
+			return ents, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		size := uint64(len(data))
+		if size > left && len(ents) > 0 {
+			return ents, nil
+		}
+		left -= min(size, left)
+		ent, err := c.decode(i, data)
+		if err != nil {
+			return nil, err
+		}
+		ents = append(ents, ent)
 	}
 }
 
 // Entry returns the entry with the given index: [ErrCompacted] below
-// FirstIndex, [ErrNotFound] above LastIndex. The record is verified again.
+// FirstIndex, [ErrNotFound] above LastIndex. It reads a few KiB around it, with one
+// read of the file, and verifies every record that it passes.
 func (v *view) Entry(index uint64) (log.LogEntry, error) {
-	if index+1 == 0 {
-		return nil, fmt.Errorf("%w: entry %d", ErrNotFound, index)
+	if err := v.life.err(); err != nil {
+		return nil, err
 	}
-	for ent, err := range v.Entries(index, index+1) {
-		return ent, err
+	c, err := v.spot(index)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("%w: entry %d", ErrNotFound, index)
+	defer v.done(c)
+	i, data, err := c.next()
+	if err != nil {
+		return nil, err
+	}
+	return c.decode(i, data)
+}
+
+// spot returns a cursor on one entry. It is not registered: what it reads is the log as of now.
+func (v *view) spot(i uint64) (*cursor, error) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if i+1 == 0 {
+		return nil, fmt.Errorf("%w: entry %d", ErrNotFound, i)
+	}
+	if err := v.checkRange(i, i+1); err != nil {
+		return nil, err
+	}
+	x, off := v.index.at(i)
+	c := v.cursor(nil, v.endOf(x, off), i)
+	c.one[0] = x
+	c.extents = c.one[:]
+	return c, nil
 }
 
 // FirstIndex returns the lowest index that can be read, or LastIndex+1 if there is no entry.
@@ -168,117 +290,4 @@ func (v *view) Snapshot() log.Snapshot {
 		return v.registry.NewSnapshot()
 	}
 	return snap
-}
-
-// locate returns the extents of the entries [lo, hi).
-func (v *view) locate(lo, hi uint64) ([]extent, error) {
-	if err := v.life.err(); err != nil {
-		return nil, err
-	}
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	first, last := v.first(), v.last
-	switch {
-	case lo > hi:
-		return nil, fmt.Errorf("%w: entries from %d to %d", ErrInvalidArgument, lo, hi)
-	case lo == hi:
-		return nil, nil
-	case lo < first:
-		return nil, fmt.Errorf("%w: entry %d, the first one is %d", ErrCompacted, lo, first)
-	case hi-1 > last:
-		return nil, fmt.Errorf("%w: entry %d, the last one is %d", ErrNotFound, hi-1, last)
-	}
-	return v.index.find(lo, hi), nil
-}
-
-// read yields the entries of the extents from index lo on. All of it is
-// durable and is never written again, so it needs no lock; a segment that
-// was purged meanwhile is ErrCompacted.
-func (v *view) read(extents []extent, lo uint64) iter.Seq2[log.LogEntry, error] {
-	return func(yield func(log.LogEntry, error) bool) {
-		var dec decoder
-		var file vfs.File
-		defer func() {
-			if file != nil {
-				file.Close()
-			}
-		}()
-		for _, x := range extents {
-			if file == nil || dec.seq != x.name.seq {
-				if file != nil {
-					file.Close()
-				}
-				var err error
-				if file, err = v.openSegment(x, &dec); err != nil {
-					yield(nil, err)
-					return
-				}
-			}
-			dec.seek(x.off, x.crc)
-			for i := x.first; i < x.next; {
-				ent, err := v.nextEntry(&dec, i)
-				if err == nil && i < lo {
-					i++
-					continue
-				}
-				if !yield(ent, err) || err != nil {
-					return
-				}
-				i++
-			}
-		}
-	}
-}
-
-// openSegment opens the segment of an extent and sets the decoder on it.
-func (v *view) openSegment(x extent, dec *decoder) (vfs.File, error) {
-	name := x.name.String()
-	f, err := v.fs.OpenRead(filepath.Join(v.dir, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: entry %d, segment %s was purged", ErrCompacted, x.first, name)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("wal: read entry %d: %w", x.first, err)
-	}
-	size, err := f.Size()
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("wal: read entry %d: %w", x.first, err)
-	}
-	*dec = decoder{win: window{f: f, name: name, size: size, buf: dec.win.buf[:0]}, seq: x.name.seq, exact: true, check: dec.check}
-	if x.name == v.lastName {
-		dec.win.flips = v.flips
-	}
-	return f, nil
-}
-
-// nextEntry returns the next entry in the segment, which must be entry i.
-func (v *view) nextEntry(dec *decoder, i uint64) (log.LogEntry, error) {
-	if err := v.life.err(); err != nil {
-		return nil, err
-	}
-	for {
-		off := dec.off
-		f, err := dec.next()
-		if bad, ok := asBadFrame(err); ok {
-			return nil, &CorruptionError{Segment: dec.win.name, Offset: off, Reason: bad.cause.Error(), FirstIndex: i, LastIndex: i}
-		}
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
-		if err != nil {
-			return nil, fmt.Errorf("wal: read entry %d: %w", i, err)
-		}
-		if f.typ != log.EntryType {
-			continue
-		}
-		ent, got, err := decodeEntry(v.registry, f.data)
-		if err != nil {
-			return nil, fmt.Errorf("wal: segment %s at offset %d: %w", dec.win.name, off, err)
-		}
-		if got != i {
-			return nil, &CorruptionError{Segment: dec.win.name, Offset: off, Reason: fmt.Sprintf("entry %d in place of entry %d", got, i), FirstIndex: i, LastIndex: i}
-		}
-		return ent, nil
-	}
 }

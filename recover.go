@@ -32,22 +32,16 @@ type logEnd struct {
 // further record: behind the last save that is whole, unless what follows is damage
 // to something acknowledged, which is a *CorruptionError. More is to be read if a bit was put back.
 func (s *scan) stopAtEnd(cause error) (more bool, err error) {
-	// The header was on stable storage before the segment got its name, so damage to it is never a torn write.
-	inHeader := s.end.off == 0 || s.seen < headerRecords
-	if cause == io.EOF && inHeader {
+	if cause == io.EOF && s.end.inHeader(s.seen) {
 		cause = s.dec.bad(errPastEnd)
 	}
-	bad, isBad := asBadFrame(cause)
-	switch {
-	case isBad && inHeader:
-		return false, &CorruptionError{Segment: s.name.String(), Offset: bad.off, Reason: "in the segment's header: " + bad.cause.Error()}
-	case isBad:
-		if more, err = s.judge(bad); more || err != nil {
+	if bad, ok := asBadFrame(cause); ok {
+		if more, err = s.end.judge(&s.dec, s.name, bad, s.seen); more || err != nil {
 			return more, err
 		}
-	case cause == io.EOF:
+	} else if cause == io.EOF {
 		s.end.dirty = s.dec.win.size
-	default:
+	} else {
 		return false, fmt.Errorf("wal: %w", cause)
 	}
 	if end := &s.end; end.torn == nil && end.dirty > end.off {
@@ -56,26 +50,32 @@ func (s *scan) stopAtEnd(cause error) (more bool, err error) {
 	return false, nil
 }
 
-// judge decides what a place without a valid record behind the header means, and
-// notes it. It returns true if a bit was put back and the place should be read again.
-func (s *scan) judge(bad *badFrame) (again bool, err error) {
-	d, end := &s.dec, &s.end
+// inHeader tells whether the segment's header is not complete after some records.
+func (end *logEnd) inHeader(records int) bool { return end.off == 0 || records < headerRecords }
+
+// judge decides what a place without a valid record, behind some records, means, and notes it. It
+// returns true if a bit was put back and the place should be read again.
+func (end *logEnd) judge(d *decoder, n segmentName, bad *badFrame, records int) (again bool, err error) {
+	// The header was on stable storage before the segment got its name, so damage to it is never a torn write.
+	if end.inHeader(records) {
+		return false, &CorruptionError{Segment: n.String(), Offset: bad.off, Reason: "in the segment's header: " + bad.cause.Error()}
+	}
 	data, err := d.win.nonZero(bad.off)
 	if err != nil {
 		return false, fmt.Errorf("wal: %w", err)
 	}
-	t := newTail(place{s.name.seq, bad.off}, data, d.win.size-bad.off, d.crc, d.sealed)
+	t := newTail(place{n.seq, bad.off}, data, d.win.size-bad.off, d.crc, d.sealed)
 	found := t.judge()
 	switch found.verdict {
 	case mended:
 		d.win.flip(found.bit)
 		return true, nil
 	case corrupt:
-		return false, s.corrupt(bad.off, found.reason)
+		return false, &CorruptionError{Segment: n.String(), Offset: bad.off, Reason: found.reason, cut: place{n.seq, end.off}}
 	}
 	end.dirty = bad.off + int64(len(data))
 	if found.verdict == torn {
-		end.torn = &TornTail{Segment: s.name.String(), Offset: end.off, Bytes: end.dirty - end.off, Reason: found.reason}
+		end.torn = &TornTail{Segment: n.String(), Offset: end.off, Bytes: end.dirty - end.off, Reason: found.reason}
 	}
 	return false, nil
 }

@@ -26,6 +26,7 @@ func (w *WAL) Close() error {
 		err = w.markClosed()
 	}
 	w.life.end(ErrClosed)
+	w.handles.shut()
 	w.pipeline.close()
 	for _, s := range w.segments {
 		if cerr := s.file.Close(); cerr != nil && err == nil {
@@ -66,7 +67,8 @@ func (w *WAL) markClosed() error {
 // Release releases the locks of segments that hold only entries older than
 // snap, so that Purge can delete them. The segment that holds the snapshot's
 // index is kept, and so is the one that records the snapshot: the log can still be
-// opened at it. Entries in released segments can no longer be read.
+// opened at it. Entries in released segments can no longer be read, but by
+// iterations that began before.
 func (w *WAL) Release(snap log.Snapshot) error {
 	if isNil(snap) {
 		return fmt.Errorf("%w: a nil snapshot", ErrInvalidArgument)
@@ -111,7 +113,7 @@ func (w *WAL) snapshotPosition(index uint64) int {
 
 // Purge deletes the segments that are released, oldest first, and returns how
 // many it deleted. Segments before the one that the log was opened at count
-// as released.
+// as released. What an iteration under way still needs is left, with all behind it, for a later Purge.
 func (w *WAL) Purge() (removed int, err error) {
 	w.purging.Lock()
 	defer w.purging.Unlock()
@@ -122,6 +124,9 @@ func (w *WAL) Purge() (removed int, err error) {
 	}
 	first := w.segments[0].seq
 	w.writer.Unlock()
+	// What is released is not in the index, so no reading begins in it any more.
+	first = w.needed(first)
+	w.handles.dropBefore(first)
 	names, err := listSegments(w.fs, w.dir)
 	if err != nil {
 		return 0, err

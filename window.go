@@ -3,17 +3,21 @@ package wal
 import (
 	"fmt"
 	"io"
-
-	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
 // readSize is how much a window reads at a time, in bytes.
 const readSize = 256 << 10
 
+// source is what a window needs of a file.
+type source interface {
+	io.ReaderAt
+	Data(off int64) (start, end int64, err error) // as that of vfs.File
+}
+
 // window gives the bytes of a file in order through one buffer, with the bits
 // put back that recovery found flipped (docs/FORMAT.md 7, row 3).
 type window struct {
-	f     vfs.File
+	f     source
 	name  string
 	size  int64 // bytes that may be read
 	buf   []byte

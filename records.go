@@ -1,0 +1,291 @@
+package wal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+
+	"github.com/seed449c39bc/wal/log"
+)
+
+// Control is what a crc record tells besides the checksum.
+type Control int
+
+const (
+	ControlNone     Control = iota // nothing, or it is another record
+	ControlClosed                  // the log was closed here
+	ControlTruncate                // the entries above Record.TruncatedTo are dropped
+)
+
+// Record is one record as it stands in a segment. docs/FORMAT.md has the meaning of all.
+type Record struct {
+	Segment string // file name, without its directory
+	Offset  int64  // of its frame in the segment, in bytes
+	Size    int64  // of its frame, in bytes: length word, record and padding
+
+	Type   log.RecordType
+	Sealed bool   // it has a trailer; etcd's have none, and then the next three say nothing
+	Synced bool   // all before it was on stable storage before it was written
+	Commit bool   // a save ends with it
+	Check  uint32 // CRC-32C over its header and place
+	Crc    uint32 // the chain: running CRC-32C over the data of all records, this one's included
+
+	Control     Control
+	TruncatedTo uint64 // with ControlTruncate
+
+	// Data is what the type's Marshal returned; nil if that was nil. It is valid until the next step of the iteration.
+	Data []byte
+	// Unverified says that the data's checksum could not be checked, because the record before is
+	// damaged. That happens only with WithTolerant.
+	Unverified bool
+}
+
+// Records yields every record in the log in dir, those of segment headers and those that entries
+// or truncations have replaced included, as they stand in the files: for tools. The
+// types of the records are of no concern. It takes no lock and changes nothing. A writer may be
+// using the log: its last save may then show in part.
+//
+// It ends at the end of the log, with a nil error also when the tail is torn; or with
+// the first error, which is a [*CorruptionError] at damage. With WithTolerant damage and
+// a torn tail are reported, as such an error that names the place, and it goes on at the next place
+// where a record stands: behind damage in a sealed segment that is the next intact one; in
+// a plain segment, which has no checks, the next one that the one behind it bears out.
+func Records(dir string, opts ...Option) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		o, err := newOptions(opts)
+		if err != nil {
+			yield(Record{}, err)
+			return
+		}
+		names, err := listSegments(o.fs, dir)
+		if err != nil {
+			yield(Record{}, err)
+			return
+		}
+		r := recordReader{yield: yield, tolerant: o.tolerant}
+		r.handles.init(o, dir)
+		defer r.handles.shut()
+		for i, n := range names {
+			if i > 0 && n.seq != names[i-1].seq+1 {
+				_, gap := splitConsecutive(names[i-1 : i+1])
+				if !r.report(gap) {
+					return
+				}
+				r.dec.chained = false
+			}
+			if !r.segment(n, i == len(names)-1) {
+				return
+			}
+		}
+	}
+}
+
+// recordReader walks over the frames of segments.
+type recordReader struct {
+	yield    func(Record, error) bool
+	tolerant bool
+	handles  handles
+	name     segmentName
+	dec      decoder
+	last     bool   // the last segment, which may have a torn tail
+	end      logEnd // what judging the tail needs
+	records  int    // in this segment
+	damaged  bool   // damage was reported in this segment
+}
+
+// report yields damage, and tells whether to go on.
+func (r *recordReader) report(damage error) bool { return r.yield(Record{}, damage) && r.tolerant }
+
+// segment yields the records of one segment, and tells whether to go on.
+func (r *recordReader) segment(n segmentName, last bool) bool {
+	file := segmentFile{&r.handles, n}
+	size, err := file.Size()
+	if err != nil {
+		r.yield(Record{}, fmt.Errorf("wal: size of segment %s: %w", n, err))
+		return false
+	}
+	r.dec = decoder{win: window{f: &file, name: n.String(), size: size, buf: r.dec.win.buf[:0]},
+		seq: n.seq, crc: r.dec.crc, chained: r.dec.chained, exact: last, check: r.dec.check}
+	r.name, r.last, r.end, r.records, r.damaged = n, last, logEnd{}, 0, false
+	for {
+		off := r.dec.off
+		f, err := r.dec.next()
+		switch bad, isBad := asBadFrame(err); {
+		case err == io.EOF:
+			return true
+		case isBad:
+			goOn, found := r.damage(bad)
+			if !found {
+				return goOn
+			}
+		case err != nil:
+			r.yield(Record{}, fmt.Errorf("wal: %w", err))
+			return false
+		case !r.record(f, off, false):
+			return false
+		}
+	}
+}
+
+// record yields a record that stands at an offset, before which the decoder has stepped over it.
+func (r *recordReader) record(f *frame, off int64, unverified bool) bool {
+	r.records++
+	if f.commits() {
+		r.end = logEnd{off: off + f.size}
+	}
+	rec := Record{
+		Segment: r.dec.win.name, Offset: off, Size: f.size, Type: f.typ, Crc: f.crc, Data: f.data, Unverified: unverified,
+		Sealed: f.sealed, Synced: f.flags&flagSynced != 0, Commit: f.flags&flagCommit != 0,
+	}
+	if f.sealed {
+		b, err := r.dec.win.at(off, int(f.size)) // in the buffer still
+		if err != nil {
+			r.yield(Record{}, fmt.Errorf("wal: %w", err))
+			return false
+		}
+		trailer := b[binary.LittleEndian.Uint64(b)&wordLenMask:] // the last 8 of as many bytes behind the length word
+		rec.Check = binary.LittleEndian.Uint32(trailer)
+	}
+	if data := f.control(); len(data) > 0 {
+		switch i, ok := parseTruncate(data); {
+		case ok:
+			rec.Control, rec.TruncatedTo = ControlTruncate, i
+		case data[0] == controlClosed:
+			rec.Control = ControlClosed
+		}
+	}
+	return r.yield(rec, nil)
+}
+
+// damage deals with a place without a valid record: the end of the log, a torn
+// tail, or damage. If found, the decoder stands at a record behind it; else the segment
+// is done, and goOn tells whether the next one comes.
+func (r *recordReader) damage(bad *badFrame) (goOn, found bool) {
+	behind, err := r.firstNonZero(bad.off)
+	if err != nil {
+		r.yield(Record{}, fmt.Errorf("wal: %w", err))
+		return false, false
+	}
+	header := r.records < headerRecords
+	if behind < 0 && (r.last && !header) {
+		return true, false // prepared space
+	}
+	damage := &CorruptionError{Segment: r.dec.win.name, Offset: bad.off, Reason: bad.cause.Error()}
+	if r.last && !r.damaged {
+		again, verdict := r.end.judge(&r.dec, r.name, bad, r.records)
+		switch {
+		case again:
+			return true, true
+		case verdict != nil && !errors.As(verdict, &damage):
+			r.yield(Record{}, verdict)
+			return false, false
+		case verdict != nil:
+		case !r.tolerant:
+			return true, false // torn
+		default:
+			damage.Reason = "torn tail: " + r.end.torn.Reason
+		}
+	}
+	r.damaged = true
+	if !r.report(damage) {
+		return false, false
+	}
+	return r.resync(bad, behind)
+}
+
+// firstNonZero returns the offset of the first byte that is not zero, from off on, and -1 if there is none.
+func (r *recordReader) firstNonZero(off int64) (int64, error) {
+	for off < r.dec.win.size {
+		n := int(min(readSize, r.dec.win.size-off))
+		b, err := r.dec.win.at(off, n)
+		if err != nil {
+			return 0, err
+		}
+		for i, c := range b {
+			if c != 0 {
+				return off + int64(i), nil
+			}
+		}
+		off += int64(n)
+	}
+	return -1, nil
+}
+
+// resync looks for a record behind damage, of which the first byte that is not
+// zero is known.
+func (r *recordReader) resync(bad *badFrame, behind int64) (goOn, found bool) {
+	d := &r.dec
+	if f := &d.frame; bad.cause == errChain {
+		// Only the data is damaged: the next record can be verified with the chain as it was to be.
+		d.seek(bad.off+f.size, f.crc)
+		d.started, d.sealed = true, f.sealed
+		return true, true
+	}
+	if behind < 0 {
+		d.chained = false
+		return true, false
+	}
+	for off := max(bad.off+wordSize, behind/wordSize*wordSize); off+wordSize <= d.win.size; off += wordSize {
+		f, err := r.candidate(off)
+		if err != nil {
+			r.yield(Record{}, fmt.Errorf("wal: %w", err))
+			return false, false
+		}
+		if f == nil {
+			continue
+		}
+		d.seek(off+f.size, f.crc)
+		d.started, d.sealed = true, f.sealed
+		found = r.record(f, off, f.typ != log.CrcType) // a crc record's data is not in the chain
+		return found, found
+	}
+	d.chained = false
+	return true, false
+}
+
+// candidate returns the record that stands at an offset, nil if there is none. A sealed one
+// vouches for itself with its check, which covers its place; a plain one counts if the checksum
+// leads from it to the next one.
+func (r *recordReader) candidate(off int64) (*frame, error) {
+	f, err := r.parse(off)
+	if f == nil || f.sealed || r.dec.started && r.dec.sealed {
+		if f != nil && !f.sealed {
+			return nil, err
+		}
+		return f, err
+	}
+	next, err := r.parse(off + f.size)
+	if next == nil || next.sealed || next.chain(f.crc) != next.crc {
+		return nil, err
+	}
+	return r.parse(off) // its data may have been moved
+}
+
+// recordTag is the first byte of every record.
+const recordTag = 1 << 3
+
+// parse returns the frame at an offset if all but its chain is right.
+func (r *recordReader) parse(off int64) (*frame, error) {
+	left := r.dec.win.size - off
+	if left < 2*wordSize { // no frame is smaller
+		return nil, nil
+	}
+	b, err := r.dec.win.at(off, wordSize+1)
+	if err != nil {
+		return nil, err
+	}
+	w := binary.LittleEndian.Uint64(b)
+	if !wordOK(w) || frameSize(w) > left || b[wordSize] != recordTag {
+		return nil, nil
+	}
+	if b, err = r.dec.win.at(off, int(frameSize(w))); err != nil {
+		return nil, err
+	}
+	f := new(frame)
+	if r.dec.check.parse(f, b, place{r.dec.seq, off}) != nil {
+		return nil, nil
+	}
+	return f, nil
+}
