@@ -158,6 +158,15 @@ func decodeEntry(reg *log.Registry, data []byte) (ent log.LogEntry, i uint64, er
 	return ent, ent.GetIndex(), nil
 }
 
+// decodeShared has an entry take over data, which is intact and stays as it is, and returns its index.
+func decodeShared(ent log.LogEntry, data []byte) (i uint64, err error) {
+	defer caught(&err, ent, log.EntryType, data)
+	if err := ent.(log.SharedUnmarshaler).UnmarshalShared(data); err != nil {
+		return 0, decodeError(ent, log.EntryType, data, err)
+	}
+	return ent.GetIndex(), nil
+}
+
 // readIndex has a type read the index of an encoded entry, which is intact.
 func readIndex(rec log.IndexReader, data []byte) (i uint64, err error) {
 	defer caught(&err, rec, log.EntryType, data)

@@ -27,6 +27,7 @@ type cursor struct {
 	file    segmentFile
 	dec     decoder
 	off     int64 // of the frame read last
+	slab    slab
 
 	// Of a cursor that is registered with its view:
 	needs    atomic.Uint64 // the first segment that it still has to read
@@ -136,7 +137,7 @@ func (c *cursor) frame() ([]byte, error) {
 
 // decode returns the entry i, which next has just returned the encoding of.
 func (c *cursor) decode(i uint64, data []byte) (log.LogEntry, error) {
-	ent, got, err := decodeEntry(c.view.registry, data)
+	ent, got, err := c.slab.decode(c.view.registry, data)
 	if err != nil {
 		return nil, fmt.Errorf("wal: segment %s at offset %d: %w", c.file.name, c.off, err)
 	}

@@ -85,6 +85,14 @@ type IndexReader interface {
 	ReadIndex(data []byte) (uint64, error)
 }
 
+// SharedUnmarshaler is a LogEntry that can be decoded without copying its data.
+type SharedUnmarshaler interface {
+	// UnmarshalShared is Unmarshal, but may keep data, which nobody changes later. It
+	// must not change data itself: entries that are read one after the other may lie in one
+	// piece of memory. Whoever keeps one of them for long keeps that piece, 16 KiB at most.
+	UnmarshalShared(data []byte) error
+}
+
 // TermedSnapshot is a Snapshot that knows its term. When a log is opened at a
 // snapshot, its term is compared with that of the snapshot in the log.
 type TermedSnapshot interface {

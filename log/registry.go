@@ -114,6 +114,22 @@ func (r *Registry) NewEntry() LogEntry {
 	return (*create)()
 }
 
+// AppendEntries appends n new entries to decode into. Those of package walpb share one
+// piece of memory.
+func (r *Registry) AppendEntries(to []LogEntry, n int) []LogEntry {
+	if r.entry.Load() == nil {
+		made := make([]walpb.Entry, n)
+		for i := range made {
+			to = append(to, &made[i])
+		}
+		return to
+	}
+	for range n {
+		to = append(to, r.NewEntry())
+	}
+	return to
+}
+
 // NewState returns a new state to decode into.
 func (r *Registry) NewState() HardState {
 	create := r.state.Load()

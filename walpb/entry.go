@@ -88,6 +88,16 @@ func (e *Entry) Unmarshal(data []byte) error {
 	return nil
 }
 
+// UnmarshalShared is Unmarshal, but Data shares the memory of data.
+func (e *Entry) UnmarshalShared(data []byte) error {
+	m, err := parseEntry(data)
+	if err != nil {
+		return err
+	}
+	*e = m
+	return nil
+}
+
 // ReadIndex returns the index of the entry encoded in data, and does not change
 // e. It fails where Unmarshal does.
 func (e *Entry) ReadIndex(data []byte) (uint64, error) {
