@@ -130,7 +130,9 @@ func (e *encoder) finish(typ log.RecordType, start, head, dataLen int, flags byt
 			control = data
 		}
 		p := place{e.at.seq, e.at.off + int64(start)}
-		e.buf = walpb.AppendTrailer(e.buf, makeTrailer(e.check.sum(p, frameHead[start:], flags, control), flags))
+		thin := thinness(e.buf[start:], p.off)
+		check := e.check.sum(p, frameHead[start:], flags, thin, control)
+		e.buf = walpb.AppendTrailer(e.buf, makeTrailer(check, flags, thin))
 	}
 	for range padding(int64(n)) {
 		e.buf = append(e.buf, 0)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/crc32"
+	"math/bits"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -22,12 +23,39 @@ type plainFrame struct {
 	data   []byte // nil: the field is absent
 	sealed bool
 	flags  byte
+	thin   uint16
 	header int // bytes before the payload, the length word included
 	size   int
 }
 
 func crc32c(before uint32, data []byte) uint32 {
 	return crc32.Update(before, crc32.MakeTable(crc32.Castagnoli), data) // the standard library's is not under test
+}
+
+// written returns the bytes of the frame at an offset of segment seq as a log writes
+// them: with its thinness.
+func (f plainFrame) written(seq uint64, off int) []byte {
+	f.thin = 0
+	b := f.build(seq, off)
+	if f.sealed {
+		f.thin = thinOf(b, off)
+	}
+	return f.build(seq, off)
+}
+
+// thinOf adds up 2 for each piece of a frame without a bit set and 1 for each with one.
+func thinOf(frame []byte, off int) uint16 {
+	n := 0
+	for from := off; from < off+len(frame); {
+		to := min((from/512+1)*512, off+len(frame))
+		set := 0
+		for _, c := range frame[from-off : to-off] {
+			set += bits.OnesCount8(c)
+		}
+		n += max(2-set, 0)
+		from = to
+	}
+	return uint16(min(n, 65535))
 }
 
 // build returns the bytes of the frame at an offset of segment seq.
@@ -55,7 +83,7 @@ func (f plainFrame) build(seq uint64, off int) []byte {
 	if f.sealed {
 		sum := f.sum(seq, off, out[:8+head])
 		out = protowire.AppendTag(out, 4, protowire.Fixed64Type)
-		out = protowire.AppendFixed64(out, uint64(sum)|uint64(f.flags)<<32|0xA5<<56)
+		out = protowire.AppendFixed64(out, uint64(sum)|uint64(f.flags)<<32|uint64(f.thin)<<40|0xA5<<56)
 	}
 	return append(out, make([]byte, pad)...)
 }
@@ -65,6 +93,9 @@ func (f plainFrame) sum(seq uint64, off int, head []byte) uint32 {
 	covered := binary.LittleEndian.AppendUint64(nil, seq)
 	covered = binary.LittleEndian.AppendUint64(covered, uint64(off))
 	covered = append(append(covered, head...), f.flags)
+	if f.thin > 0 {
+		covered = append(covered, byte(f.thin), byte(f.thin>>8))
+	}
 	if f.typ == int64(log.CrcType) {
 		covered = append(covered, f.data...)
 	}
@@ -116,7 +147,7 @@ func readFrame(seg []byte, seq uint64, off int) (f plainFrame, ok bool) {
 			if k < 0 {
 				return plainFrame{}, false
 			}
-			f.sealed, f.flags = true, byte(v>>32)
+			f.sealed, f.flags, f.thin = true, byte(v>>32), uint16(v>>40)
 		}
 		last, rest = num, rest[m:]
 	}
@@ -212,6 +243,9 @@ func (s *scene) flipThatExplains() (bit, size int, ok bool) {
 				data[i-f.header] ^= 1 << b
 				is := f.sealed == s.sealed && crc32c(s.crc, data) == f.crc
 				data[i-f.header] ^= 1 << b
+				s.seg[s.p+i] ^= 1 << b
+				is = is && s.agrees(f)
+				s.seg[s.p+i] ^= 1 << b
 				if is {
 					return (s.p+i)*8 + b, f.size, true
 				}
@@ -219,6 +253,7 @@ func (s *scene) flipThatExplains() (bit, size int, ok bool) {
 			}
 			s.seg[s.p+i] ^= 1 << b
 			g, is := s.validAt()
+			is = is && s.agrees(g)
 			s.seg[s.p+i] ^= 1 << b
 			if is {
 				return (s.p+i)*8 + b, g.size, true
@@ -226,6 +261,11 @@ func (s *scene) flipThatExplains() (bit, size int, ok bool) {
 		}
 	}
 	return 0, 0, false
+}
+
+// agrees tells whether the frame at p is as thin as it says.
+func (s *scene) agrees(f plainFrame) bool {
+	return !f.sealed || thinOf(s.seg[s.p:s.p+f.size], s.p) == f.thin
 }
 
 // piece is the part of a frame of the given size at p that lies in the sector of offset at.

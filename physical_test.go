@@ -77,7 +77,7 @@ func TestRecordsShowsEveryRecordAsItStands(t *testing.T) {
 						Check: rec.Check, Control: rec.Control, TruncatedTo: rec.TruncatedTo,
 					}, rec)
 					if f.sealed { // its trailer, rebuilt from what is shown, is the one in the file
-						want := makeTrailer(rec.Check, f.flags)
+						want := makeTrailer(rec.Check, f.flags, f.thin)
 						data := before[filepath.Base(path)][f.off : f.off+f.size]
 						require.Contains(t, data, string(walpb.AppendTrailer(nil, want)))
 					}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"math"
+	"math/bits"
 
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
@@ -59,6 +61,7 @@ type frame struct {
 	crc    uint32
 	data   []byte
 	flags  byte
+	thin   uint16 // its thinness when it was written
 	sealed bool
 	size   int64 // length word, record and padding
 }
@@ -106,17 +109,55 @@ func frameSize(w uint64) int64 {
 type checker struct{ buf []byte }
 
 // sum is the check over a frame's place, its length word and the record's
-// header (together head), its flags and, in a crc record, its data.
-func (c *checker) sum(p place, head []byte, flags byte, control []byte) uint32 {
+// header (together head), its flags, its thinness unless that is 0, and, in a crc record, its data.
+func (c *checker) sum(p place, head []byte, flags byte, thin uint16, control []byte) uint32 {
 	b := binary.LittleEndian.AppendUint64(c.buf[:0], p.seq)
 	b = binary.LittleEndian.AppendUint64(b, uint64(p.off))
-	b = append(append(append(b, head...), flags), control...)
+	b = append(append(b, head...), flags)
+	if thin > 0 {
+		b = binary.LittleEndian.AppendUint16(b, thin)
+	}
+	b = append(b, control...)
 	c.buf = b
 	return crc32.Checksum(b, castagnoli)
 }
 
-func makeTrailer(check uint32, flags byte) uint64 {
-	return uint64(check) | uint64(flags)<<32 | trailerMark<<56
+func makeTrailer(check uint32, flags byte, thin uint16) uint64 {
+	return uint64(check) | uint64(flags)<<32 | uint64(thin)<<40 | trailerMark<<56
+}
+
+// thinness is the sum over the pieces of a frame, cut at the borders of sectors, of 2 for
+// one that is all zeros and 1 for one with a single bit set; no more than the trailer
+// can hold. b is the frame without its trailer, whose pieces add nothing, and off its offset.
+//
+// It tells a lost sector from a flipped bit. A torn record that lost a sector of its
+// data can look, by chance, as if one bit of it were flipped. But the lost sector reads as
+// zeros, which adds 2 to the thinness, and one bit put back, wherever it is, takes at most
+// 1 away: so the record still does not agree with its trailer. If the sector had one bit only, the record
+// with another bit put back would differ from the true one in two, which a CRC tells apart.
+func thinness(b []byte, off int64) uint16 {
+	sum := 0
+	for len(b) > 0 {
+		piece := b[:min(int64(len(b)), sectorSize-off%sectorSize)]
+		// The piece that the trailer begins in is not thin, whatever is before.
+		if len(piece) < len(b) || (off+int64(len(piece)))%sectorSize == 0 {
+			sum += 2 - bitsUpTo2(piece)
+		}
+		b, off = b[len(piece):], off+int64(len(piece))
+	}
+	return uint16(min(sum, math.MaxUint16))
+}
+
+// bitsUpTo2 counts the bits that are set in b, but no further than 2.
+func bitsUpTo2(b []byte) int {
+	set := 0
+	for ; len(b) >= wordSize && set < 2; b = b[wordSize:] {
+		set += bits.OnesCount64(binary.LittleEndian.Uint64(b))
+	}
+	for i := 0; i < len(b) && set < 2; i++ {
+		set += bits.OnesCount8(b[i])
+	}
+	return min(set, 2)
 }
 
 // parse takes apart the frame in b, which begins at p and has at least the
@@ -141,18 +182,18 @@ func (c *checker) parse(f *frame, b []byte, p place) error {
 		return errRecord
 	}
 	f.typ, f.crc, f.data = log.RecordType(r.Type), r.Crc, r.Data
-	f.sealed, f.flags = r.Trailer != 0, byte(r.Trailer>>32)
+	f.sealed, f.flags, f.thin = r.Trailer != 0, byte(r.Trailer>>32), uint16(r.Trailer>>40)
 	if !f.sealed {
 		return nil
 	}
-	if f.flags&^flagMask != 0 || r.Trailer != makeTrailer(uint32(r.Trailer), f.flags) {
+	if f.flags&^flagMask != 0 || r.Trailer != makeTrailer(uint32(r.Trailer), f.flags, f.thin) {
 		return errTrailer
 	}
 	var control []byte
 	if f.typ == log.CrcType {
 		control = f.data
 	}
-	if c.sum(p, b[:wordSize+header], f.flags, control) != uint32(r.Trailer) {
+	if c.sum(p, b[:wordSize+header], f.flags, f.thin, control) != uint32(r.Trailer) {
 		return errCheck
 	}
 	return nil

@@ -229,22 +229,22 @@ func TestMalformedFramesAreRefused(t *testing.T) {
 		do   func(b []byte) []byte
 		want error
 	}{
-		"zero length word":     {func(b []byte) []byte { clear(b[:8]); return b }, errZeroWord},
-		"pad of 0, bit set":    {func(b []byte) []byte { b[7] = 0x80; return b }, errWord},
-		"pad without bit":      {func(b []byte) []byte { b[7] &^= 0x80; return b }, errWord},
-		"wrong pad":            {func(b []byte) []byte { b[7] ^= 1; return b }, errWord},
-		"reserved word bit":    {func(b []byte) []byte { b[7] |= 0x40; return b }, errWord},
-		"padding not zero":     {func(b []byte) []byte { b[len(b)-1] = 1; return b }, errPadding},
-		"short":                {func(b []byte) []byte { return b[:len(b)-8] }, errPastEnd},
-		"shorter than a word":  {func(b []byte) []byte { return b[:7] }, errPastEnd},
-		"nothing":              {func([]byte) []byte { return nil }, errPastEnd},
-		"unknown flag":         {func(b []byte) []byte { b[trailer+4] |= 4; return b }, errTrailer},
-		"reserved trailer bit": {func(b []byte) []byte { b[trailer+6] = 1; return b }, errTrailer},
-		"no mark":              {func(b []byte) []byte { b[trailer+7] = 0; return b }, errTrailer},
-		"other mark":           {func(b []byte) []byte { b[trailer+7] = 0x5A; return b }, errTrailer},
-		"other flags":          {func(b []byte) []byte { b[trailer+4] = 1; return b }, errCheck},
-		"other tag":            {func(b []byte) []byte { b[8] = 0x28; return b }, errRecord},
-		"no fields":            {func(b []byte) []byte { clear(b[8:]); return b }, errRecord},
+		"zero length word":    {func(b []byte) []byte { clear(b[:8]); return b }, errZeroWord},
+		"pad of 0, bit set":   {func(b []byte) []byte { b[7] = 0x80; return b }, errWord},
+		"pad without bit":     {func(b []byte) []byte { b[7] &^= 0x80; return b }, errWord},
+		"wrong pad":           {func(b []byte) []byte { b[7] ^= 1; return b }, errWord},
+		"reserved word bit":   {func(b []byte) []byte { b[7] |= 0x40; return b }, errWord},
+		"padding not zero":    {func(b []byte) []byte { b[len(b)-1] = 1; return b }, errPadding},
+		"short":               {func(b []byte) []byte { return b[:len(b)-8] }, errPastEnd},
+		"shorter than a word": {func(b []byte) []byte { return b[:7] }, errPastEnd},
+		"nothing":             {func([]byte) []byte { return nil }, errPastEnd},
+		"unknown flag":        {func(b []byte) []byte { b[trailer+4] |= 4; return b }, errTrailer},
+		"other thinness":      {func(b []byte) []byte { b[trailer+6] = 1; return b }, errCheck},
+		"no mark":             {func(b []byte) []byte { b[trailer+7] = 0; return b }, errTrailer},
+		"other mark":          {func(b []byte) []byte { b[trailer+7] = 0x5A; return b }, errTrailer},
+		"other flags":         {func(b []byte) []byte { b[trailer+4] = 1; return b }, errCheck},
+		"other tag":           {func(b []byte) []byte { b[8] = 0x28; return b }, errRecord},
+		"no fields":           {func(b []byte) []byte { clear(b[8:]); return b }, errRecord},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -310,21 +310,28 @@ func TestWrongGuessesOfTheHeadCostNothing(t *testing.T) {
 }
 
 // dataWithSum returns n bytes, or fewer than 4, whose running checksum behind 9
-// is crc: the last four bytes are searched bit by bit, because the checksum is linear in them.
+// is crc.
 func dataWithSum(crc uint32, n int) []byte {
 	data := bytes.Repeat([]byte{0x35}, n)
 	if n < 4 {
 		return data
 	}
-	tail := data[n-4:]
+	forge(data, n-4, 9, crc)
+	return data
+}
+
+// forge sets the four bytes at an offset of data so that its CRC-32C behind another is the
+// wanted one: they are searched bit by bit, because the checksum is linear in them.
+func forge(data []byte, at int, before, crc uint32) {
+	tail := data[at : at+4]
 	clear(tail)
-	want := crc32c(9, data) ^ crc
+	want := crc32c(before, data) ^ crc
 	// Gauss over the 32 bits of the tail: what each one changes, and with which bits.
 	var basis, made [32]uint32
-	base := crc32c(9, data)
+	base := crc32c(before, data)
 	for bit := range 32 {
 		binary.LittleEndian.PutUint32(tail, 1<<bit)
-		change, bits := crc32c(9, data)^base, uint32(1)<<bit
+		change, bits := crc32c(before, data)^base, uint32(1)<<bit
 		for b := 31; b >= 0 && change != 0; b-- {
 			if change>>b&1 == 0 {
 				continue
@@ -343,5 +350,4 @@ func dataWithSum(crc uint32, n int) []byte {
 		}
 	}
 	binary.LittleEndian.PutUint32(tail, bits)
-	return data
 }

@@ -157,7 +157,8 @@ func (t *tail) explain() (bit int64, ok bool) {
 	if err == errChain {
 		if bit, ok := flippedBit(f.chain(t.crc)^f.crc, len(f.data)); ok {
 			start := wordSize + walpb.RecordHeaderSize(int64(f.typ), f.crc, len(f.data))
-			return int64(start)*8 + bit, true
+			bit += int64(start) * 8
+			return bit, t.with(bit, func() bool { return t.agrees(&f) })
 		}
 		if t.sealed {
 			return 0, false // the check has vouched for everything but the data
@@ -166,32 +167,42 @@ func (t *tail) explain() (bit int64, ok bool) {
 	size := min(frameSize(t.word()), int64(len(t.data)))
 	head := min(headReach, int64(len(t.data)))
 	for bit = 0; bit < head*8; bit++ {
-		if t.validWith(bit) {
+		if t.with(bit, t.explained) {
 			return bit, true
 		}
 	}
 	for bit = max(size-tailReach, head) * 8; bit < size*8; bit++ {
-		if t.validWith(bit) {
+		if t.with(bit, t.explained) {
 			return bit, true
 		}
 	}
 	return 0, false
 }
 
-// validWith tells whether there is a valid record at p once a bit is put back.
-func (t *tail) validWith(bit int64) bool {
+// with returns what a question has for an answer while a bit is put back.
+func (t *tail) with(bit int64, question func() bool) bool {
 	t.data[bit/8] ^= 1 << (bit % 8)
-	_, err := t.valid()
-	t.data[bit/8] ^= 1 << (bit % 8)
-	return err == nil
+	defer func() { t.data[bit/8] ^= 1 << (bit % 8) }()
+	return question()
+}
+
+// explained tells whether there is now a valid record at p, of which no sector is lost.
+func (t *tail) explained() bool {
+	f, err := t.valid()
+	return err == nil && t.agrees(&f)
+}
+
+// agrees tells whether the frame at p is as thin as it says: no sector of it is lost. One
+// without a trailer does not say.
+func (t *tail) agrees(f *frame) bool {
+	return !f.sealed || thinness(t.data[:f.size], t.p.off) == f.thin
 }
 
 // lostWith tells whether the bit lies in a piece of the frame that reads as
 // zeros, so that a lost sector would have left these very bytes.
 func (t *tail) lostWith(bit int64) bool {
-	t.data[bit/8] ^= 1 << (bit % 8)
-	size := frameSize(t.word())
-	t.data[bit/8] ^= 1 << (bit % 8)
+	var size int64
+	t.with(bit, func() bool { size = frameSize(t.word()); return true })
 	sector := (t.p.off + bit/8) / sectorSize * sectorSize
 	return t.zeros(max(sector-t.p.off, 0), min(sector+sectorSize-t.p.off, size))
 }

@@ -40,7 +40,7 @@ func shapes() []shape {
 	oneBit[550] = 4
 	bits := make([]byte, 1100) // one bit in whatever sectors it comes to lie in
 	bits[40], bits[550], bits[1060] = 1, 128, 16
-	stale := plainFrame{typ: entry, crc: 5, data: []byte("stale"), sealed: true, flags: 3}.build(sceneSeq, 64)
+	stale := plainFrame{typ: entry, crc: 5, data: []byte("stale"), sealed: true, flags: 3}.written(sceneSeq, 64)
 	return []shape{
 		{name: "small", frame: plainFrame{typ: entry, data: noise[:21]}},
 		{name: "padded by 7", frame: plainFrame{typ: entry, data: noise[:5], flags: 2}},
@@ -67,16 +67,16 @@ var behind = []struct {
 }{
 	{"nothing", false, func(int, uint32, bool) []byte { return nil }},
 	{"the rest of its batch", false, func(off int, crc uint32, sealed bool) []byte {
-		return chained(plainFrame{typ: 2, data: []byte("more"), sealed: sealed, flags: 2}, crc).build(sceneSeq, off)
+		return chained(plainFrame{typ: 2, data: []byte("more"), sealed: sealed, flags: 2}, crc).written(sceneSeq, off)
 	}},
 	{"a later batch", true, func(off int, crc uint32, sealed bool) []byte {
-		return chained(plainFrame{typ: 2, data: []byte("later"), sealed: sealed, flags: 3}, crc).build(sceneSeq, off)
+		return chained(plainFrame{typ: 2, data: []byte("later"), sealed: sealed, flags: 3}, crc).written(sceneSeq, off)
 	}},
 	{"a later batch of another place", false, func(off int, crc uint32, sealed bool) []byte {
-		return chained(plainFrame{typ: 2, data: []byte("later"), sealed: sealed, flags: 3}, crc).build(sceneSeq, off+8)
+		return chained(plainFrame{typ: 2, data: []byte("later"), sealed: sealed, flags: 3}, crc).written(sceneSeq, off+8)
 	}},
 	{"a later batch of another segment", false, func(off int, crc uint32, sealed bool) []byte {
-		return chained(plainFrame{typ: 2, data: []byte("later"), sealed: sealed, flags: 3}, crc).build(sceneSeq+1, off)
+		return chained(plainFrame{typ: 2, data: []byte("later"), sealed: sealed, flags: 3}, crc).written(sceneSeq+1, off)
 	}},
 }
 
@@ -91,7 +91,7 @@ func chained(f plainFrame, before uint32) plainFrame {
 func stage(f plainFrame, p int, sealed bool, next func(int, uint32, bool) []byte) (s *scene, size int) {
 	f.sealed = sealed
 	f = chained(f, sceneCRC)
-	b := f.build(sceneSeq, p)
+	b := f.written(sceneSeq, p)
 	seg := append(bytes.Repeat([]byte{0xEE}, p), b...)
 	seg = append(seg, next(p+len(b), f.crc, sealed)...)
 	return &scene{seg: append(seg, make([]byte, 600)...), seq: sceneSeq, p: p, crc: sceneCRC, sealed: sealed}, len(b)
@@ -158,15 +158,15 @@ func damages(s *scene, size int, sh shape, last bool) []damage {
 	add(func(s *scene) { copy(s.seg[p:], bytes.Repeat([]byte{0xff}, 8)) }, "length word of ones", "5", "6")
 	add(func(s *scene) { copy(s.seg[p:], bytes.Repeat([]byte{0xA5, 1}, size)[:size]) }, "garbage", "5", "8")
 	f, _ := readFrame(orig, sceneSeq, p)
-	add(func(s *scene) { copy(s.seg[p:], f.build(sceneSeq, p+512)) }, "a record of another place", "8", "6", "valid")
-	add(func(s *scene) { copy(s.seg[p:], f.build(sceneSeq+1, p)) }, "a record of another segment", "8", "6", "valid")
+	add(func(s *scene) { copy(s.seg[p:], f.written(sceneSeq, p+512)) }, "a record of another place", "8", "6", "valid")
+	add(func(s *scene) { copy(s.seg[p:], f.written(sceneSeq+1, p)) }, "a record of another segment", "8", "6", "valid")
 	g := f
 	g.crc ^= 0x00ff00ff
 	other := g
-	add(func(s *scene) { clear(s.seg[p : p+size]); copy(s.seg[p:], other.build(sceneSeq, p)) }, "another chain", "8", "6")
+	add(func(s *scene) { clear(s.seg[p : p+size]); copy(s.seg[p:], other.written(sceneSeq, p)) }, "another chain", "8", "6")
 	g = f
 	g.sealed = !g.sealed
-	add(func(s *scene) { clear(s.seg[p : p+size]); copy(s.seg[p:], g.build(sceneSeq, p)) }, "the other kind of segment", foreign, "8", "6")
+	add(func(s *scene) { clear(s.seg[p : p+size]); copy(s.seg[p:], g.written(sceneSeq, p)) }, "the other kind of segment", foreign, "8", "6")
 	return list
 }
 
@@ -339,5 +339,53 @@ func TestVerdictOnHugeLengths(t *testing.T) {
 			got := newTail(place{seq: sceneSeq}, bytes.Clone(data), int64(len(data)), sceneCRC, sealed).judge()
 			require.Equal(t, verdictOf(row), got.verdict, "length word 1<<%d: row %s, got %+v", shift, row, got)
 		}
+	}
+}
+
+// A torn record that lost a sector can look, by chance, as if one bit of its data were
+// flipped, be it elsewhere or in that very sector. Here the chance is made. Its thinness
+// shows it for what it is: torn, in whatever sector, and whatever else in it is thin.
+func TestALostSectorIsNotTakenForAFlippedBit(t *testing.T) {
+	const (
+		p    = 512    // the frame begins at a sector
+		at   = p + 19 // and its data here, with a checksum of five bytes
+		size = 2048
+		lost = 1024 - at // the sector that is lost begins here in the data
+		poor = 2048 - at // this one may be thin
+	)
+	for name, c := range map[string]struct{ bit, poor int }{ // poor: -1 for a sector like the others
+		"bit elsewhere":                               {bit: 1300, poor: -1},
+		"bit in the lost sector":                      {bit: lost + 200, poor: -1},
+		"bit elsewhere, another sector zero":          {bit: 1300, poor: 0},
+		"bit elsewhere, another sector thin":          {bit: 1300, poor: 4},
+		"bit in the lost sector, another sector zero": {bit: lost + 200, poor: 0},
+		"bit in the lost sector, another sector thin": {bit: lost + 200, poor: 128},
+		"bit in a thin sector":                        {bit: poor + 100, poor: 128},
+	} {
+		t.Run(name, func(t *testing.T) {
+			data, rnd := make([]byte, size), rand.New(rand.NewPCG(5, 6))
+			for i := range data {
+				data[i] = byte(rnd.Uint32())
+			}
+			if c.poor >= 0 {
+				clear(data[poor : poor+sectorSize])
+				data[poor+100] = byte(c.poor)
+			}
+			seen := bytes.Clone(data)
+			clear(seen[lost : lost+sectorSize])
+			asIfFlipped := bytes.Clone(seen)
+			asIfFlipped[c.bit] ^= 8
+			forge(data, lost+100, sceneCRC, crc32c(sceneCRC, asIfFlipped))
+
+			s, _ := stage(plainFrame{typ: int64(log.EntryType), data: data, flags: 2}, p, true, behind[0].make)
+			require.Equal(t, data, s.seg[at:at+size])
+			copy(s.seg[at:], seen)
+			bit, ok := flippedBit(crc32c(sceneCRC, seen)^crc32c(sceneCRC, data), size)
+			require.True(t, ok && bit == int64(c.bit)*8+3, "the chance was not made")
+			row, _ := s.row()
+			require.Equal(t, "6", row)
+			end := newTail(place{sceneSeq, p}, bytes.Clone(s.seg[p:]), int64(len(s.seg)-p), sceneCRC, true)
+			require.Equal(t, torn, end.judge().verdict)
+		})
 	}
 }
