@@ -85,7 +85,7 @@ func (w *WAL) add(s *save) (done bool, err error) {
 
 // accept counts a save that was encoded into the open batch, and moves the head behind it.
 func (w *WAL) accept(s *save, last uint64) {
-	b := &w.open
+	b := w.open
 	w.head.last = last
 	if s.st != nil {
 		w.head.state = overwrite(w.head.state, b.enc.data)

@@ -39,7 +39,7 @@ func Create(lg *zap.Logger, dir string, metadata []byte, opts ...Option) (*WAL, 
 	if err := makeDir(o.fs, dir); err != nil {
 		return nil, fmt.Errorf("wal: create log: %w", asReadOnly(err))
 	}
-	w := &WAL{lg: orNop(lg), opts: o}
+	w := newWAL(lg, o)
 	if err := w.createFirst(dir, h); err != nil {
 		return nil, fmt.Errorf("wal: create log in %s: %w", dir, asReadOnly(err))
 	}

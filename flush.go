@@ -12,7 +12,8 @@ import (
 
 // flight is a batch on its way to the disk.
 type flight struct {
-	batch
+	*batch
+	saves int // in it; known also when the batch is used again
 	file  vfs.File
 	name  segmentName
 	sync  bool
@@ -46,10 +47,10 @@ func (w *WAL) flush(began time.Time) error {
 func (w *WAL) take() *flight {
 	f := &w.flying
 	tail := w.tailSegment()
-	*f = flight{batch: w.open, file: tail.file, name: tail.segmentName, began: w.now()}
+	*f = flight{batch: w.open, saves: w.open.saves, file: tail.file, name: tail.segmentName, began: w.now()}
 	f.sync = f.batch.sync && (w.unsynced || len(f.enc.buf) > 0)
 	w.unsynced = !f.sync && (w.unsynced || len(f.enc.buf) > 0)
-	w.open, w.spare = w.spare, batch{}
+	w.open, w.spare = w.spare, nil
 	w.open.enc.start(place{tail.seq, f.enc.end()}, f.enc.crc, f.enc.sealed, !w.unsynced)
 	w.idle.Broadcast() // there is room in the open batch
 	return f
@@ -76,7 +77,7 @@ func (w *WAL) perform(f *flight) error {
 
 // finished shows a batch that is as durable as it has to be to readers, counts it, and lets its callers go.
 func (w *WAL) finished(f *flight) error {
-	w.publish(&f.batch, f.name)
+	w.publish(f.batch, f.name)
 	w.count(f)
 	return f.answer(nil)
 }

@@ -51,7 +51,8 @@ func Open(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) (*WAL, 
 		closeAll(held)
 		return nil, asReadOnly(err)
 	}
-	w := &WAL{lg: orNop(lg), opts: o, segments: held}
+	w := newWAL(lg, o)
+	w.segments = held
 	w.begin(dir, ld, start, tailEnd{ld.end.off, ld.end.crc, ld.end.sealed})
 	if err := w.recover(ld); err != nil {
 		closeAll(held)

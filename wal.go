@@ -27,14 +27,14 @@ type WAL struct {
 	segments   []segment  // whose locks are held, by number; the last one is appended to
 	headerEnd  int64      // end of the header of the last segment; 0 if it was there at Open
 	head       head
-	open       batch  // saves that are encoded, and not yet on their way
+	open       *batch // saves that are encoded, and not yet on their way
 	flying     flight // the batch that the leader writes
 	runway     runway
-	spare      batch // memory for the next one
-	leading    bool  // somebody writes a batch, and has the last segment's file to himself
-	wanted     int   // how many wait for nobody to lead
-	unsynced   bool  // there are bytes before the open batch that no sync covers
-	closedMark bool  // the log ends with a CLOSED record
+	spare      *batch // the next open one; nil while the leader writes
+	leading    bool   // somebody writes a batch, and has the last segment's file to himself
+	wanted     int    // how many wait for nobody to lead
+	unsynced   bool   // there are bytes before the open batch that no sync covers
+	closedMark bool   // the log ends with a CLOSED record
 	closed     bool
 	pipeline   filePipeline
 
@@ -42,6 +42,10 @@ type WAL struct {
 	stats    Stats
 
 	purging sync.Mutex // one Purge at a time; taken without writer
+}
+
+func newWAL(lg *zap.Logger, o options) *WAL {
+	return &WAL{lg: orNop(lg), opts: o, open: new(batch), spare: new(batch)}
 }
 
 func (w *WAL) tailSegment() segment { return w.segments[len(w.segments)-1] }
