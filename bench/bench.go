@@ -12,13 +12,19 @@ import (
 
 // A bench runs workloads. It works in a directory of its own.
 type bench struct {
-	dir       string
-	budget    budget
-	rounds    int
-	progress  io.Writer
-	all       []contender
-	runs      int
-	replaying map[string]string // by contender: the log that is replayed
+	dir      string
+	budget   budget
+	rounds   int
+	progress io.Writer
+	all      []contender
+	runs     int
+	logs     map[logKey]string // the directories of logs that are written once, and read by every round
+}
+
+// logKey names a log that is written once: workloads that want the same one share it.
+type logKey struct {
+	contender string
+	config    config
 }
 
 // newBench makes a directory in dir for its runs, which close removes.
@@ -27,7 +33,7 @@ func newBench(dir string, rounds int, b budget, progress io.Writer) (*bench, err
 	if err != nil {
 		return nil, err
 	}
-	return &bench{dir: own, budget: b, rounds: rounds, progress: progress, all: contenders(), replaying: map[string]string{}}, nil
+	return &bench{dir: own, budget: b, rounds: rounds, progress: progress, all: contenders(), logs: map[logKey]string{}}, nil
 }
 
 func (b *bench) close() error { return os.RemoveAll(b.dir) }

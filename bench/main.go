@@ -4,7 +4,8 @@
 //	go run . -dir /path/on/the/disk -rounds 5 -scale 1 -out ../docs/benchmarks
 //
 // The directory should be on the disk that matters, and not on a file system
-// in memory. At scale 1 five rounds take about five minutes and need 3 GB of space.
+// in memory. At scale 1 five rounds take about XX minutes and need 20 GB of space,
+// and as much memory for the page cache, so that what is read is there.
 package main
 
 import (
@@ -21,7 +22,7 @@ import (
 )
 
 func main() {
-	isChild, err := replayChild()
+	isChild, err := asChild()
 	if !isChild {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 		defer stop()
