@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 )
 
@@ -21,10 +22,11 @@ type bench struct {
 	logs     map[logKey]string // the directories of logs that are written once, and read by every round
 }
 
-// logKey names a log that is written once: workloads that want the same one share it.
+// logKey names a log that is written once. Workloads that want the same one
+// share it, and so do contenders that are one module, read in several ways.
 type logKey struct {
-	contender string
-	config    config
+	module string // "" is the floor for reading
+	config config
 }
 
 // newBench makes a directory in dir for its runs, which close removes.
@@ -84,6 +86,7 @@ func (b *bench) into(r *row, w workload) error {
 	if err != nil {
 		return err
 	}
+	runtime.GC() // what the run before it leaves behind would put off its own collections
 	s, err := w.run(b, w, c)
 	if errors.Is(err, errUnsupported) {
 		r.Absent = err.Error()
@@ -107,6 +110,20 @@ func (b *bench) fresh(f func(dir string) error) error {
 		return err
 	}
 	return errors.Join(f(filepath.Join(parent, "log")), os.RemoveAll(parent))
+}
+
+// forget removes the logs that none of the workloads to come will read.
+func (b *bench) forget(toCome []workload) error {
+	for key, dir := range b.logs {
+		if slices.ContainsFunc(toCome, func(w workload) bool { return w.config == key.config }) {
+			continue
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+		delete(b.logs, key)
+	}
+	return nil
 }
 
 // configOf fills in what the workload leaves to the bench.

@@ -102,6 +102,26 @@ func TestAnOpenThatFindsLessFails(t *testing.T) {
 	require.ErrorContains(t, err, "1999 entries where 2000 were written")
 }
 
+func TestLogsThatAreReadLaterAreKept(t *testing.T) {
+	b, err := newBench(t.TempDir(), 1, smoke, io.Discard)
+	require.NoError(t, err)
+	c, err := b.contender(nameBareRead)
+	require.NoError(t, err)
+	one := workload{config: config{size: 100, batch: 10, writers: 1}}
+	other := workload{config: config{size: 200, batch: 10, writers: 1}}
+	oneDir, err := b.written(one, c)
+	require.NoError(t, err)
+	otherDir, err := b.written(other, c)
+	require.NoError(t, err)
+	require.NoError(t, b.forget([]workload{other}))
+	require.NoDirExists(t, oneDir)
+	require.DirExists(t, otherDir)
+	again, err := b.written(one, c)
+	require.NoError(t, err)
+	require.DirExists(t, again)
+	require.NotEqual(t, otherDir, again)
+}
+
 func TestReadersReadOverAndOverUntilTheWriterIsDone(t *testing.T) {
 	var passes, entries atomic.Int64
 	var over atomic.Bool

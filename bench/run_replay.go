@@ -103,7 +103,7 @@ func (b *bench) entries(w workload) int { return b.budget.entries / w.config.bat
 // dataBytes is how much data such a log has.
 func (b *bench) dataBytes(w workload) int64 { return int64(b.entries(w)) * int64(w.config.size) }
 
-func (b *bench) keyOf(w workload, c contender) logKey { return logKey{c.name, w.config} }
+func (b *bench) keyOf(w workload, c contender) logKey { return logKey{c.module, w.config} }
 
 // written returns the directory of a contender's log that is written once, and
 // read by every round.
@@ -111,7 +111,8 @@ func (b *bench) written(w workload, c contender) (string, error) {
 	if dir, ok := b.logs[b.keyOf(w, c)]; ok {
 		return dir, nil
 	}
-	dir := filepath.Join(b.dir, fmt.Sprintf("log-%d", len(b.logs)))
+	b.runs++
+	dir := filepath.Join(b.dir, fmt.Sprintf("log-%d", b.runs))
 	st, err := c.open(dir, b.configOf(w))
 	if err != nil {
 		return "", err

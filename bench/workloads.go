@@ -97,7 +97,7 @@ func workloads() []workload {
 		},
 		workload{
 			name: "nosync", title: "No sync, 256 B per save",
-			about:  "What a save costs besides the disk: each returns once it is written, not once it is durable. One write(2) per save, except where noted. The floor is the bare write.",
+			about:  "What a save costs besides the disk: each returns once it is written, not once it is durable. One write(2) per save, except where noted. The floor is the bare write, into pages that the page cache has already, over and over; a log goes on to new ones.",
 			config: config{size: 256, batch: 1, writers: 1, noSync: true}, metrics: saves, run: (*bench).runSaves,
 			who: slices.Concat(logs, []string{nameFloor}),
 		},
