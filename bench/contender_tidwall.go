@@ -10,7 +10,7 @@ func tidwall() contender {
 	return contender{
 		name: nameTidwall,
 		about: "WriteBatch under the caller's lock; bytes only: it stores neither index nor term; no checksums; " +
-			"it reads from whole segments in memory, of which it keeps two, the default",
+			"it reads from whole segments in memory, of which it keeps two, the default; without copying an entry where all are read and none is kept",
 		module:     "github.com/tidwall/wal",
 		open:       openTidwall,
 		replay:     replayTidwall,

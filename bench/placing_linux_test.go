@@ -7,22 +7,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestWriterAndReadersAreApart(t *testing.T) {
+func TestTheWriterHasACoreOfItsOwn(t *testing.T) {
 	p, err := coresApart()
 	if err != nil {
 		require.ErrorIs(t, err, errUnsupported)
 		t.Skip(err)
 	}
-	var all, writer, readers unix.CPUSet
-	require.NoError(t, unix.SchedGetaffinity(0, &all))
-	done := make(chan error, 2)
-	go func() { done <- p.onWritersCore(func() error { return unix.SchedGetaffinity(0, &writer) }) }()
-	go func() { done <- p.onReadersCores(func() error { return unix.SchedGetaffinity(0, &readers) }) }()
-	require.NoError(t, <-done)
-	require.NoError(t, <-done)
-	require.Equal(t, 1, writer.Count())
-	require.Equal(t, all.Count()-1, readers.Count())
-	for core := range len(all) * 64 {
-		require.False(t, writer.IsSet(core) && readers.IsSet(core), "core %d", core)
+	var before, writer, others, after unix.CPUSet
+	in := func(place func(func() error) error, cores *unix.CPUSet) {
+		done := make(chan error)
+		go func() { done <- place(func() error { return unix.SchedGetaffinity(0, cores) }) }()
+		require.NoError(t, <-done)
 	}
+	anywhere := func(f func() error) error { return f() }
+	in(anywhere, &before)
+	back, err := p.clear()
+	require.NoError(t, err)
+	in(p.onWritersCore, &writer)
+	in(anywhere, &others)
+	require.NoError(t, back())
+	in(anywhere, &after)
+	require.Equal(t, 1, writer.Count())
+	require.Equal(t, before.Count()-1, others.Count())
+	for core := range len(before) * 64 {
+		require.False(t, writer.IsSet(core) && others.IsSet(core), "core %d", core)
+	}
+	require.Equal(t, before, after)
 }

@@ -11,6 +11,6 @@ func coresApart() (placing, error) {
 	return placing{}, fmt.Errorf("%w: placing threads on cores is Linux's", errUnsupported)
 }
 
-func (placing) apart() bool                         { return false }
-func (placing) onWritersCore(f func() error) error  { return f() }
-func (placing) onReadersCores(f func() error) error { return f() }
+func (placing) apart() bool                        { return false }
+func (placing) clear() (func() error, error)       { return func() error { return nil }, nil }
+func (placing) onWritersCore(f func() error) error { return f() }

@@ -13,7 +13,7 @@ const besideReaders = 2
 
 // runBeside measures saves alone, and beside goroutines that stream the whole log
 // over and over, in turns in one log: whatever slows the disk slows both.
-// First the writer has a core that no reader runs on, then all share all cores.
+// First the writer has a core that nothing else runs on, then all share all cores.
 func (b *bench) runBeside(w workload, c contender) (s sample, err error) {
 	apart, err := coresApart()
 	if err != nil {
@@ -69,8 +69,13 @@ func (s stretch) rate() float64 { return float64(s.saves) / s.took.Seconds() }
 // inTurns saves alone, beside readers, beside readers, alone: the log grows
 // meanwhile, which must not tell for one of the two.
 func (b *bench) inTurns(st *store, save func() error, at placing) (t turns, err error) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	back, err := at.clear()
+	defer func() { err = errors.Join(err, back()) }()
+	if err != nil {
+		return t, err
+	}
 	if at.apart() { // the cores are given out by placing, not by how many threads may run
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + besideReaders)
 	}
 	for _, readers := range []int{0, besideReaders, besideReaders, 0} {
@@ -96,7 +101,7 @@ func (b *bench) turn(st *store, save func() error, readers int, at placing) (s s
 	var running sync.WaitGroup
 	errs := make([]error, readers+1)
 	for i := range readers {
-		running.Go(func() { errs[i] = at.onReadersCores(func() error { return streamUntil(st, &over, &entries) }) })
+		running.Go(func() { errs[i] = streamUntil(st, &over, &entries) })
 	}
 	running.Go(func() {
 		defer over.Store(true)

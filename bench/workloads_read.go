@@ -27,10 +27,11 @@ func largeReads() []workload {
 			name: "save-beside-readers", title: "Saves beside two streaming readers",
 			about: "One writer, 1 KiB per save, durable, alone and beside two goroutines that read the whole log from its beginning, over and over. " +
 				"Both are measured in turns in the same log (alone, beside, beside, alone), and the main figure is the quotient of the two rates: 1.00 is a writer that does not notice the readers. " +
-				"The readers have the other cores' time: the writer's thread is bound to one core, the readers' threads to all others, and Go may run as many threads more as there are readers. " +
+				"The readers have the other cores' time: the writer's thread is bound to one core, every other thread of the program, so the readers and the garbage collector too, to all others, " +
+				"alone and beside, and Go may run as many threads more as there are readers. " +
 				"So the figure shows what they cost by locks, by the page cache and at the disk, not what it costs to have fewer cores than goroutines. " +
 				"“Cores shared” is the same with nobody bound and Go's scheduler as it is: with two cores the writer then waits for a core, often behind both readers. " +
-				"Garbage collection runs wherever the scheduler puts it. Entries read are those of both readers together, beside the bound writer: " +
+				"Entries read are those of both readers together, beside the bound writer: " +
 				"tidwall/wal keeps its lock during a save's sync, so its readers hardly read, and its quotient says little.",
 			config: config{size: 1 << 10, batch: 1, writers: 1}, run: (*bench).runBeside,
 			metrics: []metric{
