@@ -7,18 +7,26 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 )
 
 // A bench runs workloads. It works in a directory of its own.
 type bench struct {
-	dir       string
-	budget    budget
-	rounds    int
-	progress  io.Writer
-	all       []contender
-	runs      int
-	replaying map[string]string // by contender: the log that is replayed
+	dir      string
+	budget   budget
+	rounds   int
+	progress io.Writer
+	all      []contender
+	runs     int
+	logs     map[logKey]string // the directories of logs that are written once, and read by every round
+}
+
+// logKey names a log that is written once. Workloads that want the same one
+// share it, and so do contenders that are one module, read in several ways.
+type logKey struct {
+	module string // "" is the floor for reading
+	config config
 }
 
 // newBench makes a directory in dir for its runs, which close removes.
@@ -27,7 +35,7 @@ func newBench(dir string, rounds int, b budget, progress io.Writer) (*bench, err
 	if err != nil {
 		return nil, err
 	}
-	return &bench{dir: own, budget: b, rounds: rounds, progress: progress, all: contenders(), replaying: map[string]string{}}, nil
+	return &bench{dir: own, budget: b, rounds: rounds, progress: progress, all: contenders(), logs: map[logKey]string{}}, nil
 }
 
 func (b *bench) close() error { return os.RemoveAll(b.dir) }
@@ -78,6 +86,7 @@ func (b *bench) into(r *row, w workload) error {
 	if err != nil {
 		return err
 	}
+	runtime.GC() // what the run before it leaves behind would put off its own collections
 	s, err := w.run(b, w, c)
 	if errors.Is(err, errUnsupported) {
 		r.Absent = err.Error()
@@ -101,6 +110,20 @@ func (b *bench) fresh(f func(dir string) error) error {
 		return err
 	}
 	return errors.Join(f(filepath.Join(parent, "log")), os.RemoveAll(parent))
+}
+
+// forget removes the logs that none of the workloads to come will read.
+func (b *bench) forget(toCome []workload) error {
+	for key, dir := range b.logs {
+		if slices.ContainsFunc(toCome, func(w workload) bool { return w.config == key.config }) {
+			continue
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+		delete(b.logs, key)
+	}
+	return nil
 }
 
 // configOf fills in what the workload leaves to the bench.

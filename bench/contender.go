@@ -37,7 +37,16 @@ type store struct {
 	// goroutine; what it needs for that is allocated beforehand.
 	writer func() func() error
 	flush  func() error // waits for all that is in flight; nil: nothing ever is
+	// stream shows the data of every entry saved so far to visit, in order, until
+	// that returns false. It may be called beside the writers. nil: the log cannot do that.
+	stream func(visit func(data []byte) bool) error
 	close  func() error
+}
+
+// A reader is a log that is open for reading single entries.
+type reader struct {
+	read  func(index uint64) (data []byte, err error) // valid until the next call
+	close func() error
 }
 
 // A contender is one way of keeping a log.
@@ -53,6 +62,11 @@ type contender struct {
 	// replay opens the log in dir and reads every entry, keeping them all in
 	// memory or letting go of each.
 	replay func(dir string, keep bool) (tally, error)
+	// openReader opens the log in dir for reading by index; nil: it has no such thing.
+	openReader func(dir string) (*reader, error)
+	// reopen opens the log in dir as it is opened for use, tells how many entries it
+	// found, and closes it; nil: that is not compared.
+	reopen func(dir string) (entries int, err error)
 }
 
 // sequence hands out indexes, in order. Its lock is the caller's lock that logs

@@ -10,11 +10,12 @@ import (
 
 func bolt() contender {
 	return contender{
-		name:   "bbolt",
-		about:  "through raft-boltdb: StoreLogs under the caller's lock, one transaction per save; a tree of pages, so it has no segments",
-		module: "github.com/hashicorp/raft-boltdb/v2",
-		open:   openBolt,
-		replay: replayBolt,
+		name:       nameBolt,
+		about:      "through raft-boltdb: StoreLogs under the caller's lock, one transaction per save; a tree of pages, so it has no segments",
+		module:     "github.com/hashicorp/raft-boltdb/v2",
+		open:       openBolt,
+		replay:     replayBolt,
+		openReader: readBolt,
 	}
 }
 
@@ -30,14 +31,26 @@ func openBolt(dir string, c config) (*store, error) {
 }
 
 func replayBolt(dir string, keep bool) (tally, error) {
-	b, err := raftboltdb.New(raftboltdb.Options{
-		Path: boltFile(dir), BoltOptions: &bbolt.Options{ReadOnly: true}, MsgpackUseNewTimeFormat: true,
-	})
+	b, err := openBoltForReading(dir)
 	if err != nil {
 		return tally{}, err
 	}
 	t, err := replayRaftLog(b, keep)
 	return t, closing(err, b)
+}
+
+func readBolt(dir string) (*reader, error) {
+	b, err := openBoltForReading(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &reader{read: raftRead(b), close: b.Close}, nil
+}
+
+func openBoltForReading(dir string) (*raftboltdb.BoltStore, error) {
+	return raftboltdb.New(raftboltdb.Options{
+		Path: boltFile(dir), BoltOptions: &bbolt.Options{ReadOnly: true}, MsgpackUseNewTimeFormat: true,
+	})
 }
 
 func boltFile(dir string) string { return filepath.Join(dir, "raft.db") }

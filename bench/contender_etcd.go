@@ -16,6 +16,7 @@ func etcd() contender {
 		module: "go.etcd.io/etcd/server/v3",
 		open:   openEtcd,
 		replay: replayEtcd,
+		reopen: reopenEtcd,
 	}
 }
 
@@ -143,4 +144,10 @@ func replayEtcd(dir string, _ bool) (tally, error) {
 		t.count(len(e.GetData()))
 	}
 	return t, closing(err, w)
+}
+
+// reopenEtcd reads all too: only then can etcd's log be appended to.
+func reopenEtcd(dir string) (int, error) {
+	t, err := replayEtcd(dir, false)
+	return t.Entries, err
 }

@@ -12,11 +12,14 @@ const inFlightSaves = 16 << 10
 
 func ours() contender {
 	return contender{
-		name:   nameOurs,
-		about:  "Save; concurrent writers call Append under the caller's lock, which gives the index, and Wait outside it; the default entry type",
-		module: "github.com/seed449c39bc/wal",
-		open:   openOurs,
-		replay: replayOurs,
+		name: nameOurs,
+		about: "Save; concurrent writers call Append under the caller's lock, which gives the index, and Wait outside it; " +
+			"read with Entry and Entries, which verify every record again; the default entry type",
+		module:     "github.com/seed449c39bc/wal",
+		open:       openOurs,
+		replay:     replayOurs,
+		openReader: readOurs,
+		reopen:     reopenOurs,
 	}
 }
 
@@ -37,7 +40,7 @@ func openOurs(dir string, c config) (*store, error) {
 		return nil, err
 	}
 	l := &ourLog{config: c, w: w, payload: c.data()}
-	s := &store{writer: l.saver, close: w.Close}
+	s := &store{writer: l.saver, stream: l.stream, close: w.Close}
 	switch {
 	case c.inFlight:
 		s.writer, s.flush = l.appender, w.Sync
@@ -112,6 +115,15 @@ func (l *ourLog) appender() func() error {
 	}
 }
 
+func (l *ourLog) stream(visit func(data []byte) bool) error {
+	for e, err := range l.w.Entries(l.w.FirstIndex(), l.w.LastIndex()+1) {
+		if err != nil || !visit(e.(*walpb.Entry).Data) {
+			return err
+		}
+	}
+	return nil
+}
+
 func replayOurs(dir string, keep bool) (tally, error) {
 	if keep {
 		return readAllOurs(dir)
@@ -141,4 +153,27 @@ func readAllOurs(dir string) (tally, error) {
 		t.count(len(e.(*walpb.Entry).Data))
 	}
 	return t, closing(err, w)
+}
+
+func readOurs(dir string) (*reader, error) {
+	r, err := wal.OpenForRead(nil, dir, nil)
+	if err != nil {
+		return nil, err
+	}
+	read := func(index uint64) ([]byte, error) {
+		e, err := r.Entry(index)
+		if err != nil {
+			return nil, err
+		}
+		return e.(*walpb.Entry).Data, nil
+	}
+	return &reader{read: read, close: r.Close}, nil
+}
+
+func reopenOurs(dir string) (int, error) {
+	w, err := wal.Open(nil, dir, nil)
+	if err != nil {
+		return 0, err
+	}
+	return int(w.LastIndex() + 1 - w.FirstIndex()), w.Close()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 
 	"github.com/hashicorp/go-hclog"
@@ -14,11 +15,13 @@ import (
 
 func raftWAL() contender {
 	return contender{
-		name:   "raft-wal",
-		about:  "StoreLogs under the caller's lock; it has no option for no sync, so its files are wrapped in ones whose Sync does nothing",
-		module: "github.com/hashicorp/raft-wal",
-		open:   openRaftWAL,
-		replay: replayRaftWAL,
+		name: nameRaftWAL,
+		about: "StoreLogs under the caller's lock; it has no option for no sync, so its files are wrapped in ones whose Sync does nothing; " +
+			"read with GetLog, which verifies no checksum",
+		module:     "github.com/hashicorp/raft-wal",
+		open:       openRaftWAL,
+		replay:     replayRaftWAL,
+		openReader: readRaftWAL,
 	}
 }
 
@@ -26,22 +29,37 @@ func openRaftWAL(dir string, c config) (*store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	filer := segment.NewFiler(dir, fs.New())
+	files := fs.New()
 	if c.noSync {
-		filer = segment.NewFiler(dir, unsyncedVFS{fs.New()})
+		return raftStore(dir, c, unsyncedVFS{files})
 	}
+	return raftStore(dir, c, files)
+}
+
+func raftStore(dir string, c config, files types.VFS) (*store, error) {
+	w, stop, err := raftLogIn(dir, c.segment, files)
+	if err != nil {
+		return nil, err
+	}
+	stream := func(visit func(data []byte) bool) error {
+		return eachRaftLog(w, func(e *raft.Log) bool { return visit(e.Data) })
+	}
+	return &store{writer: raftWriter(w, c), stream: stream, close: stop}, nil
+}
+
+// raftLogIn opens the log in dir. Its own Close leaves its own meta store open
+// and locked, so the next open would wait for ever; one that is handed in can be closed.
+func raftLogIn(dir string, segmentSize int64, files types.VFS) (w *raftwal.WAL, stop func() error, err error) {
 	meta := &metadb.BoltMetaDB{}
-	w, err := raftwal.Open(dir,
+	w, err = raftwal.Open(dir,
 		raftwal.WithLogger(hclog.NewNullLogger()),
-		raftwal.WithSegmentSize(int(c.segment)),
-		raftwal.WithSegmentFiler(filer),
+		raftwal.WithSegmentSize(int(segmentSize)),
+		raftwal.WithSegmentFiler(segment.NewFiler(dir, files)),
 		raftwal.WithMetaStore(meta))
 	if err != nil {
-		return nil, closing(err, meta)
+		return nil, nil, closing(err, meta)
 	}
-	// Its Close leaves its own meta store open and locked, so the next open would
-	// wait for ever; one that is handed in can be closed.
-	return &store{writer: raftWriter(w, c), close: func() error { return closing(w.Close(), meta) }}, nil
+	return w, func() error { return closing(w.Close(), meta) }, nil
 }
 
 // raftWriter makes writers for a log that is one of hashicorp/raft's.
@@ -65,34 +83,61 @@ func raftWriter(l raft.LogStore, c config) func() func() error {
 }
 
 func replayRaftWAL(dir string, keep bool) (tally, error) {
-	meta := &metadb.BoltMetaDB{}
-	w, err := raftwal.Open(dir, raftwal.WithLogger(hclog.NewNullLogger()), raftwal.WithMetaStore(meta))
+	w, stop, err := raftLogIn(dir, defaultSegment, fs.New())
 	if err != nil {
-		return tally{}, closing(err, meta)
+		return tally{}, err
 	}
 	t, err := replayRaftLog(w, keep)
-	return t, closing(closing(err, w), meta)
+	return t, errors.Join(err, stop())
 }
 
-// replayRaftLog reads a log that is one of hashicorp/raft's, which reads by index.
+func readRaftWAL(dir string) (*reader, error) {
+	w, stop, err := raftLogIn(dir, defaultSegment, fs.New())
+	if err != nil {
+		return nil, err
+	}
+	return &reader{read: raftRead(w), close: stop}, nil
+}
+
+// raftRead reads single entries of a log that is one of hashicorp/raft's.
+func raftRead(l raft.LogStore) func(index uint64) ([]byte, error) {
+	return func(index uint64) ([]byte, error) {
+		var e raft.Log
+		err := l.GetLog(index, &e)
+		return e.Data, err
+	}
+}
+
+// replayRaftLog reads all of a log that is one of hashicorp/raft's.
 func replayRaftLog(l raft.LogStore, keep bool) (tally, error) {
 	g := gathering[*raft.Log]{keep: keep}
+	err := eachRaftLog(l, func(e *raft.Log) bool {
+		g.add(e, len(e.Data))
+		return true
+	})
+	return g.tally, err
+}
+
+// eachRaftLog reads entry by entry, by index, until visit returns false.
+func eachRaftLog(l raft.LogStore, visit func(*raft.Log) bool) error {
 	first, err := l.FirstIndex()
 	if err != nil {
-		return g.tally, err
+		return err
 	}
 	last, err := l.LastIndex()
 	if err != nil {
-		return g.tally, err
+		return err
 	}
 	for i := first; i <= last; i++ {
 		var e raft.Log
 		if err := l.GetLog(i, &e); err != nil {
-			return g.tally, err
+			return err
 		}
-		g.add(&e, len(e.Data))
+		if !visit(&e) {
+			break
+		}
 	}
-	return g.tally, nil
+	return nil
 }
 
 // unsyncedVFS is a file system whose files do not sync.

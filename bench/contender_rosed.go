@@ -9,7 +9,7 @@ import (
 
 func rosed() contender {
 	return contender{
-		name:   "rosedb wal",
+		name:   nameRosed,
 		about:  "Write with the option Sync; batches: PendingWrites, WriteAll and Sync under the caller's lock; bytes only: it stores neither index nor term",
 		module: "github.com/rosedblabs/wal",
 		open:   openRosed,

@@ -1,16 +1,32 @@
 package main
 
 import (
+	"math"
+
 	tidwal "github.com/tidwall/wal"
 )
 
 func tidwall() contender {
 	return contender{
-		name:   "tidwall/wal",
-		about:  "WriteBatch under the caller's lock; bytes only: it stores neither index nor term; no checksums",
-		module: "github.com/tidwall/wal",
-		open:   openTidwall,
-		replay: replayTidwall,
+		name: nameTidwall,
+		about: "WriteBatch under the caller's lock; bytes only: it stores neither index nor term; no checksums; " +
+			"it reads from whole segments in memory, of which it keeps two, the default; without copying an entry where all are read and none is kept",
+		module:     "github.com/tidwall/wal",
+		open:       openTidwall,
+		replay:     replayTidwall,
+		openReader: func(dir string) (*reader, error) { return readTidwall(dir, tidwal.DefaultOptions.SegmentCacheSize) },
+	}
+}
+
+// tidwallCached is the same log, read in a way that other logs have no
+// counterpart of: a program that can afford it may hold all of the log in memory.
+func tidwallCached() contender {
+	return contender{
+		name:       nameTidwallCached,
+		about:      "the same with a cache for every segment, filled before the measuring: reads come from the program's own memory, which holds the whole log",
+		module:     "github.com/tidwall/wal",
+		open:       openTidwall,
+		openReader: func(dir string) (*reader, error) { return readTidwall(dir, math.MaxInt32) },
 	}
 }
 
@@ -35,7 +51,8 @@ func openTidwall(dir string, c config) (*store, error) {
 			return l.WriteBatch(&b)
 		}
 	}
-	return &store{writer: writer, close: l.Close}, nil
+	stream := func(visit func(data []byte) bool) error { return eachTidwall(l, visit) }
+	return &store{writer: writer, stream: stream, close: l.Close}, nil
 }
 
 func replayTidwall(dir string, keep bool) (tally, error) {
@@ -46,20 +63,41 @@ func replayTidwall(dir string, keep bool) (tally, error) {
 	if err != nil {
 		return g.tally, err
 	}
+	err = eachTidwall(l, func(data []byte) bool {
+		g.add(data, len(data))
+		return true
+	})
+	return g.tally, closing(err, l)
+}
+
+// eachTidwall reads entry by entry, by index, until visit returns false.
+func eachTidwall(l *tidwal.Log, visit func(data []byte) bool) error {
 	first, err := l.FirstIndex()
 	if err != nil {
-		return g.tally, closing(err, l)
+		return err
 	}
 	last, err := l.LastIndex()
 	if err != nil {
-		return g.tally, closing(err, l)
+		return err
 	}
 	for i := first; i <= last; i++ {
 		data, err := l.Read(i)
 		if err != nil {
-			return g.tally, closing(err, l)
+			return err
 		}
-		g.add(data, len(data))
+		if !visit(data) {
+			break
+		}
 	}
-	return g.tally, l.Close()
+	return nil
+}
+
+func readTidwall(dir string, cachedSegments int) (*reader, error) {
+	opts := *tidwal.DefaultOptions
+	opts.SegmentCacheSize = cachedSegments
+	l, err := tidwal.Open(dir, &opts)
+	if err != nil {
+		return nil, err
+	}
+	return &reader{read: l.Read, close: l.Close}, nil
 }

@@ -1,13 +1,19 @@
 package main
 
-// Names of the contenders that others are compared with.
+// Names of the contenders.
 const (
-	nameOurs     = "this library"
-	nameEtcd     = "etcd wal"
-	nameChannel  = "etcd wal + channel"
-	nameFloor    = "floor"
-	nameDirect   = "floor, direct"
-	nameBareRead = "floor, bare read"
+	nameOurs          = "this library"
+	nameEtcd          = "etcd wal"
+	nameChannel       = "etcd wal + channel"
+	nameRaftWAL       = "raft-wal"
+	nameTidwall       = "tidwall/wal"
+	nameTidwallCached = "tidwall, all cached"
+	nameRosed         = "rosedb wal"
+	nameBolt          = "bbolt"
+	namePebble        = "pebble"
+	nameFloor         = "floor"
+	nameDirect        = "floor, direct"
+	nameBareRead      = "floor, bare read"
 )
 
 // contenders are all there are, in the order in which the report has them.
@@ -18,6 +24,7 @@ func contenders() []contender {
 		etcdChannel(),
 		raftWAL(),
 		tidwall(),
+		tidwallCached(),
 		rosed(),
 		bolt(),
 		pebbleDB(),

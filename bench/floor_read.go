@@ -17,12 +17,15 @@ const readPiece = 64 << 10
 
 func bareRead() contender {
 	return contender{
-		name:   nameBareRead,
-		about:  "replay only: length, CRC-32C and bytes, read from one file in pieces of 64 KiB and checked; its memory is what this program takes without any log",
-		floor:  true,
-		solo:   true,
-		open:   openBareFile,
-		replay: replayBareFile,
+		name: nameBareRead,
+		about: "reading only: length, CRC-32C and bytes, read from one file in pieces of 64 KiB and checked; its memory is what this program takes without any log; " +
+			"a single entry is read with one pread of exactly its bytes into a buffer that is used again, and checked",
+		floor:      true,
+		solo:       true,
+		open:       openBareFile,
+		replay:     replayBareFile,
+		openReader: readBareFile,
+		reopen:     reopenBareFile,
 	}
 }
 
@@ -40,15 +43,19 @@ func openBareFile(dir string, c config) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := c.data()
-	frame := binary.LittleEndian.AppendUint32(nil, uint32(len(data)))
-	frame = binary.LittleEndian.AppendUint32(frame, crc32.Checksum(data, castagnoli))
-	batch := bytes.Repeat(append(frame, data...), c.batch*c.writers)
+	batch := bytes.Repeat(bareFrame(c.data()), c.batch*c.writers)
 	save := func() error {
 		_, err := f.Write(batch)
 		return err
 	}
 	return &store{writer: func() func() error { return save }, close: f.Close}, nil
+}
+
+// bareFrame returns data behind its length and its checksum.
+func bareFrame(data []byte) []byte {
+	head := binary.LittleEndian.AppendUint32(make([]byte, 0, bareHead+len(data)), uint32(len(data)))
+	head = binary.LittleEndian.AppendUint32(head, crc32.Checksum(data, castagnoli))
+	return append(head, data...)
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -76,9 +83,48 @@ func replayBareFile(dir string, keep bool) (tally, error) {
 		if _, err := io.ReadFull(r, data); err != nil {
 			return g.tally, closing(err, f)
 		}
-		if crc32.Checksum(data, castagnoli) != binary.LittleEndian.Uint32(head[4:]) {
-			return g.tally, closing(fmt.Errorf("%s: checksum of entry %d is wrong", f.Name(), g.Entries+1), f)
+		if err := checkBare(head[:], data); err != nil {
+			return g.tally, closing(fmt.Errorf("%s: entry %d: %w", f.Name(), g.Entries+1, err), f)
 		}
 		g.add(data, len(data))
 	}
+}
+
+// checkBare tells whether the data is what its head says.
+func checkBare(head, data []byte) error {
+	if n := binary.LittleEndian.Uint32(head); int(n) != len(data) {
+		return fmt.Errorf("%d bytes where there are %d", n, len(data))
+	}
+	if crc32.Checksum(data, castagnoli) != binary.LittleEndian.Uint32(head[4:]) {
+		return errors.New("wrong checksum")
+	}
+	return nil
+}
+
+// readBareFile reads frames that are all as long as the first one, whose place needs no index.
+func readBareFile(dir string) (*reader, error) {
+	f, err := os.Open(bareFile(dir))
+	if err != nil {
+		return nil, err
+	}
+	var head [bareHead]byte
+	if _, err := f.ReadAt(head[:], 0); err != nil {
+		return nil, closing(err, f)
+	}
+	frame := make([]byte, bareHead+binary.LittleEndian.Uint32(head[:]))
+	read := func(index uint64) ([]byte, error) {
+		if index == 0 {
+			return nil, fmt.Errorf("%s: no entry 0", f.Name())
+		}
+		if _, err := f.ReadAt(frame, int64(index-1)*int64(len(frame))); err != nil {
+			return nil, err
+		}
+		return frame[bareHead:], checkBare(frame[:bareHead], frame[bareHead:])
+	}
+	return &reader{read: read, close: f.Close}, nil
+}
+
+func reopenBareFile(dir string) (int, error) {
+	t, err := replayBareFile(dir, false)
+	return t.Entries, err
 }

@@ -16,9 +16,10 @@ the quotient of the two medians. The ratios are to etcd's wal (1.00) and to the 
 
 What was made equal, and what was not:
 
-- Every run has a fresh log in a fresh directory, on a file system that was synced before. Opening it and the first tenth of
+- Every run that saves has a fresh log in a fresh directory, on a file system that was synced before. Opening it and the first tenth of
   the saves are left out for all alike; the log is a young one for all alike. So what a log gains from files that it has
   used before (pebble takes its old log files again) is not in the figures, nor is what a large log loses (bbolt).
+- A log that is only read is written once, by the contender itself, and read by every round.
 - Segments have 64 MiB for everybody, except where they are what is measured.
 - Data is random bytes, the same for all. Logs whose entries have an index and a term get them; some store bytes only, and write less.
 - Durable means that the log's own sync has returned. Some call fsync and some fdatasync.
@@ -27,7 +28,7 @@ What was made equal, and what was not:
 - Building a batch, where a log has such a thing, is part of the save.
 - With many writers pebble gives the order itself, rosedb's wal has none, and
   this library decides it in Append, under the callers' lock; all others keep that lock until the save is durable, as their order demands.
-- Go's garbage collector runs as it does by default.
+- Go's garbage collector runs as it does by default. All that is garbage is collected before every run.
 - The processor is shared by the writers and by what a log does in the background.
 - etcd's figures belong to its version: those of 3.6 and 3.7 differ, for they marshal with different protobuf runtimes.
 `

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,7 +43,8 @@ func TestTable(t *testing.T) {
 func TestTableWithoutTheOnesToCompareWith(t *testing.T) {
 	w := example()
 	w.Rows = w.Rows[:1]
-	require.Contains(t, w.table(), "| this library | 2,000 | 1,000 – 3,000 | – | – | 200 |")
+	require.Contains(t, w.table(), "| contender | saves/s | min – max | other |")
+	require.Contains(t, w.table(), "| this library | 2,000 | 1,000 – 3,000 | 200 |")
 }
 
 func TestFigure(t *testing.T) {
@@ -80,6 +82,31 @@ func TestPlotIsXMLWithABarPerContender(t *testing.T) {
 	require.Contains(t, texts, "Saves < 1 KiB & more")
 	require.Contains(t, texts, "2,000 (2.00 × etcd)")
 	require.Contains(t, texts, "more is better")
+}
+
+func TestPlotComparesWithTheFloorWhereEtcdHasNoPart(t *testing.T) {
+	w := example()
+	require.NotContains(t, w.plot(), "× floor")
+	w.Rows = slices.Delete(w.Rows, 1, 2)
+	require.Contains(t, w.plot(), "2,000 (0.50 × floor)")
+	require.NotContains(t, w.plot(), "4,000 (")
+	w.Rows = w.Rows[:1]
+	require.NotContains(t, w.plot(), "×")
+}
+
+// A bar says what it is compared with.
+func TestEveryReferenceHasAShortName(t *testing.T) {
+	for _, w := range workloads() {
+		var rows workloadResult
+		for _, name := range w.who {
+			c, err := (&bench{all: contenders()}).contender(name)
+			require.NoError(t, err)
+			rows.Rows = append(rows.Rows, row{Contender: name, Floor: c.floor})
+		}
+		for _, name := range rows.references() {
+			require.NotEmpty(t, shortName[name], "%s: %s", w.name, name)
+		}
+	}
 }
 
 func TestReportIsTheSameForTheSameResult(t *testing.T) {

@@ -53,12 +53,16 @@ func (w workloadResult) against(r row, contender string) float64 {
 	return medianRatio(r.values(main), w.Rows[i].values(main))
 }
 
-// floorName returns the name of the first floor that the workload has, or "".
-func (w workloadResult) floorName() string {
-	for _, r := range w.Rows {
-		if r.Floor {
-			return r.Contender
+// references returns the names of those whom the others are compared with, as
+// far as they take part: etcd's wal and the first floor.
+func (w workloadResult) references() []string {
+	var names []string
+	isEtcd := func(r row) bool { return r.Contender == nameEtcd }
+	isFloor := func(r row) bool { return r.Floor }
+	for _, is := range []func(row) bool{isEtcd, isFloor} {
+		if i := slices.IndexFunc(w.Rows, is); i >= 0 {
+			names = append(names, w.Rows[i].Contender)
 		}
 	}
-	return ""
+	return names
 }

@@ -52,11 +52,7 @@ func drive(st *store, writers []func() error, d time.Duration, most int) (saves 
 	var running sync.WaitGroup
 	for i, save := range writers {
 		running.Go(func() {
-			n := 0
-			for ; n < most && (n == 0 || !over.Load()) && errs[i] == nil; n++ {
-				errs[i] = save()
-			}
-			counts[i] = n
+			counts[i], errs[i] = repeat(save, &over, most)
 		})
 	}
 	running.Wait()
@@ -68,6 +64,14 @@ func drive(st *store, writers []func() error, d time.Duration, most int) (saves 
 		saves += n
 	}
 	return saves, took, err
+}
+
+// repeat saves until it is over, or until most saves are made, but once at least.
+func repeat(save func() error, over *atomic.Bool, most int) (n int, err error) {
+	for ; n < most && (n == 0 || !over.Load()) && err == nil; n++ {
+		err = save()
+	}
+	return n, err
 }
 
 // runRoll measures how long each single save takes, over many segments.

@@ -59,6 +59,9 @@ func (w workloadResult) plot() string {
 	return b.String()
 }
 
+// shortName is what the references are called behind a bar.
+var shortName = map[string]string{nameEtcd: "etcd", nameFloor: "floor", nameBareRead: "floor"}
+
 // bar draws one contender at height y, on a scale that ends at most.
 func (w workloadResult) bar(b *strings.Builder, r row, y int, most float64) {
 	values := r.values(w.Metrics[0].Name)
@@ -76,8 +79,8 @@ func (w workloadResult) bar(b *strings.Builder, r row, y int, most float64) {
 	fmt.Fprintf(b, `<line class="spread" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/>`+"\n",
 		labelWidth+at(slices.Min(values)), y+barHeight/2, labelWidth+at(slices.Max(values)), y+barHeight/2)
 	value := figure(median(values))
-	if against := ratio(w.against(r, nameEtcd)); r.Contender != nameEtcd && against != "–" {
-		value += fmt.Sprintf(" (%s × etcd)", against)
+	if names := w.references(); len(names) > 0 && r.Contender != names[0] {
+		value += fmt.Sprintf(" (%s × %s)", ratio(w.against(r, names[0])), shortName[names[0]])
 	}
 	fmt.Fprintf(b, `<text x="%d" y="%d">%s</text>`+"\n", plotWidth-valueWidth+8, textY, html.EscapeString(value))
 }

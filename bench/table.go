@@ -11,7 +11,11 @@ import (
 // table returns the Markdown table of a workload.
 func (w workloadResult) table() string {
 	main := w.Metrics[0].Name
-	head := []string{"contender", main, "min – max", "÷ " + nameEtcd, "÷ floor"}
+	references := w.references()
+	head := []string{"contender", main, "min – max"}
+	for _, name := range references {
+		head = append(head, "÷ "+name)
+	}
 	for _, m := range w.Metrics[1:] {
 		head = append(head, m.Name)
 	}
@@ -24,9 +28,9 @@ func (w workloadResult) table() string {
 			continue
 		}
 		values := r.values(main)
-		cells := []string{
-			r.Contender, figure(median(values)), figure(slices.Min(values)) + " – " + figure(slices.Max(values)),
-			ratio(w.against(r, nameEtcd)), ratio(w.against(r, w.floorName())),
+		cells := []string{r.Contender, figure(median(values)), figure(slices.Min(values)) + " – " + figure(slices.Max(values))}
+		for _, name := range references {
+			cells = append(cells, ratio(w.against(r, name)))
 		}
 		for _, m := range w.Metrics[1:] {
 			cells = append(cells, figure(median(r.values(m.Name))))

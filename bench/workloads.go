@@ -1,6 +1,9 @@
 package main
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 const (
 	// defaultSegment is the size of every contender's segments, in bytes, where
@@ -10,6 +13,9 @@ const (
 	rollSegment = 4 << 20
 	// rollSize is how much a save has there, in bytes.
 	rollSize = 16 << 10
+	// manySegment is their size where there are to be many, in bytes: a
+	// ten-thousandth of the log.
+	manySegment = 100 << 10
 )
 
 // A workload is one thing that contenders are compared in.
@@ -38,6 +44,15 @@ const (
 	metricEntries = "entries/s"
 	metricPeak    = "peak MB"
 	metricSlowest = "mean of the slowest, µs"
+	metricReads   = "reads/s"
+	metricOpen    = "s per GB"
+	metricFiles   = "files"
+
+	metricOfAlone       = "saves beside ÷ alone"
+	metricOfAloneShared = "the same, cores shared"
+	metricAlone         = "saves/s alone"
+	metricBeside        = "saves/s beside"
+	metricRead          = "entries/s read"
 )
 
 // budget says how much one run does.
@@ -45,7 +60,7 @@ type budget struct {
 	duration  time.Duration // of the measured saves; a tenth of it goes before, not measured
 	saves     int           // at most that many, by each writer
 	rollSaves int
-	entries   int   // to be replayed
+	entries   int   // of a log that is written once and then read
 	ring      int64 // bytes of a floor's file
 }
 
@@ -63,8 +78,8 @@ func budgetOf(scale float64) budget {
 
 // workloads are all there are, in the order of the report.
 func workloads() []workload {
-	logs := []string{nameOurs, nameEtcd, "raft-wal", "tidwall/wal", "rosedb wal", "bbolt", "pebble"}
-	withFloors := append(append([]string(nil), logs...), nameFloor, nameDirect)
+	logs := []string{nameOurs, nameEtcd, nameRaftWAL, nameTidwall, nameRosed, nameBolt, namePebble}
+	withFloors := slices.Concat(logs, []string{nameFloor, nameDirect})
 	list := []workload{
 		single("save-128", "One writer, 128 B per save", config{size: 128, batch: 1}, withFloors),
 		single("save-1k", "One writer, 1 KiB per save", config{size: 1 << 10, batch: 1}, withFloors),
@@ -78,13 +93,13 @@ func workloads() []workload {
 			name: "parallel", title: "64 goroutines, 256 B per save",
 			about:  "Each goroutine's save is durable before it makes the next one. Where a log takes entries in order only, the index is given under a lock of the callers. The floors write what all 64 have to save at once and sync once; that counts as 64 saves.",
 			config: config{size: 256, batch: 1, writers: 64}, metrics: saves, run: (*bench).runSaves,
-			who: append([]string{nameOurs, nameEtcd, nameChannel}, withFloors[2:]...),
+			who: slices.Insert(slices.Clone(withFloors), 2, nameChannel),
 		},
 		workload{
 			name: "nosync", title: "No sync, 256 B per save",
-			about:  "What a save costs besides the disk: each returns once it is written, not once it is durable. One write(2) per save, except where noted. The floor is the bare write.",
+			about:  "What a save costs besides the disk: each returns once it is written, not once it is durable. One write(2) per save, except where noted. The floor is the bare write, into pages that the page cache has already, over and over; a log goes on to new ones.",
 			config: config{size: 256, batch: 1, writers: 1, noSync: true}, metrics: saves, run: (*bench).runSaves,
-			who: append(append([]string(nil), logs...), nameFloor),
+			who: slices.Concat(logs, []string{nameFloor}),
 		},
 		workload{
 			name: "in-flight", title: "Saves in flight, 256 B each",
@@ -92,9 +107,10 @@ func workloads() []workload {
 			config: config{size: 256, batch: 1, writers: 1, inFlight: true}, metrics: saves, run: (*bench).runSaves,
 			who: []string{nameOurs, nameEtcd},
 		},
-		roll(append(append([]string(nil), logs...), nameFloor)),
+		roll(slices.Concat(logs, []string{nameFloor})),
 	)
-	return append(list, replays(append(append([]string(nil), logs...), nameBareRead))...)
+	list = append(list, replays(slices.Concat(logs, []string{nameBareRead}))...)
+	return append(list, largeReads()...)
 }
 
 // single is a workload of one writer, whose saves are durable when they return.
@@ -120,21 +136,25 @@ func roll(who []string) workload {
 	}
 }
 
+// aboutReplay says what holds for all workloads that read a log from its beginning.
+const aboutReplay = " The log was just written, so it is read from the page cache. Memory is the peak of the whole process that reads, " +
+	"which holds the code of all contenders: the bare read shows how much that is. Of a file that is mapped, as bbolt's is, what was touched counts too."
+
+func replayMetrics() []metric { return []metric{{Name: metricEntries}, {metricPeak, true}} }
+
 // replays are the workloads that read a log from its beginning, in a process of its own.
 func replays(who []string) []workload {
 	c := config{size: 128, batch: 1000, writers: 1, noSync: true}
-	metrics := []metric{{Name: metricEntries}, {metricPeak, true}}
-	about := " The log was just written, so it is read from the page cache. Memory is the peak of the whole process that reads, " +
-		"which holds the code of all contenders: the bare read shows how much that is. Of a file that is mapped, as bbolt's is, what was touched counts too."
+	metrics := replayMetrics()
 	return []workload{
 		{
 			name: "replay", title: "Replay: open, and read all entries into memory",
-			about:  "1,000,000 entries of 128 B (times the scale). The log is opened for appending where that is how it is read; what has no call for reading all is read entry by entry, and the entries kept. Pebble is opened for reading only, so that its write-ahead log is replayed each time." + about,
+			about:  "1,000,000 entries of 128 B (times the scale). The log is opened for appending where that is how it is read; what has no call for reading all is read entry by entry, and the entries kept. Pebble is opened for reading only, so that its write-ahead log is replayed each time." + aboutReplay,
 			config: c, who: who, metrics: metrics, run: (*bench).runReplayAll,
 		},
 		{
 			name: "stream", title: "Replay: read one entry after the other",
-			about:  "The same logs, but no entry is kept. This library: OpenForRead and Entries. etcd's wal cannot do that: it is shown reading all, as above." + about,
+			about:  "The same logs, but no entry is kept. This library: OpenForRead and Entries. etcd's wal cannot do that: it is shown reading all, as above." + aboutReplay,
 			config: c, who: who, metrics: metrics, run: (*bench).runStream,
 		},
 	}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// besideReaders is how many goroutines read beside the writer.
+const besideReaders = 2
+
+// runBeside measures saves alone, and beside goroutines that stream the whole log
+// over and over, in turns in one log: whatever slows the disk slows both.
+// First the writer has a core that nothing else runs on, then all share all cores.
+func (b *bench) runBeside(w workload, c contender) (s sample, err error) {
+	apart, err := coresApart()
+	if err != nil {
+		return nil, err
+	}
+	err = b.fresh(func(dir string) error {
+		st, err := c.open(dir, b.configOf(w))
+		if err != nil {
+			return err
+		}
+		s, err = b.beside(st, apart)
+		return errors.Join(err, st.close())
+	})
+	return s, err
+}
+
+func (b *bench) beside(st *store, apart placing) (sample, error) {
+	save := st.writer()
+	if _, _, err := drive(st, []func() error{save}, time.Hour, b.budget.rollSaves); err != nil {
+		return nil, err // these are what there is to read at first
+	}
+	own, err := b.inTurns(st, save, apart)
+	if err != nil {
+		return nil, err
+	}
+	shared, err := b.inTurns(st, save, placing{})
+	if err != nil {
+		return nil, err
+	}
+	return sample{
+		metricOfAlone:       own.beside.rate() / own.alone.rate(),
+		metricOfAloneShared: shared.beside.rate() / shared.alone.rate(),
+		metricAlone:         own.alone.rate(),
+		metricBeside:        own.beside.rate(),
+		metricRead:          float64(own.read) / own.beside.took.Seconds(),
+	}, nil
+}
+
+// turns is what saves came to, alone and beside readers.
+type turns struct {
+	alone, beside stretch
+	read          int64 // entries that the readers saw
+}
+
+// stretch is a number of saves, and how long they took.
+type stretch struct {
+	saves int
+	took  time.Duration
+}
+
+func (s stretch) rate() float64 { return float64(s.saves) / s.took.Seconds() }
+
+// inTurns saves alone, beside readers, beside readers, alone: the log grows
+// meanwhile, which must not tell for one of the two.
+func (b *bench) inTurns(st *store, save func() error, at placing) (t turns, err error) {
+	back, err := at.clear()
+	defer func() { err = errors.Join(err, back()) }()
+	if err != nil {
+		return t, err
+	}
+	if at.apart() { // the cores are given out by placing, not by how many threads may run
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + besideReaders)
+	}
+	for _, readers := range []int{0, besideReaders, besideReaders, 0} {
+		saved, read, err := b.turn(st, save, readers, at)
+		if err != nil {
+			return t, err
+		}
+		part := &t.alone
+		if readers > 0 {
+			part = &t.beside
+		}
+		part.saves += saved.saves
+		part.took += saved.took
+		t.read += read
+	}
+	return t, nil
+}
+
+// turn saves beside some readers.
+func (b *bench) turn(st *store, save func() error, readers int, at placing) (s stretch, read int64, err error) {
+	var over atomic.Bool
+	var entries atomic.Int64
+	var running sync.WaitGroup
+	errs := make([]error, readers+1)
+	for i := range readers {
+		running.Go(func() { errs[i] = streamUntil(st, &over, &entries) })
+	}
+	running.Go(func() {
+		defer over.Store(true)
+		defer time.AfterFunc(b.budget.duration, func() { over.Store(true) }).Stop()
+		errs[readers] = at.onWritersCore(func() (err error) {
+			began := time.Now()
+			s.saves, err = repeat(save, &over, b.budget.saves)
+			s.took = time.Since(began)
+			return err
+		})
+	})
+	running.Wait()
+	return s, entries.Load(), errors.Join(errs...)
+}
+
+// streamUntil reads the whole log again and again.
+func streamUntil(st *store, over *atomic.Bool, entries *atomic.Int64) error {
+	for {
+		err := st.stream(func([]byte) bool {
+			entries.Add(1)
+			return !over.Load()
+		})
+		if err != nil || over.Load() {
+			return err
+		}
+	}
+}

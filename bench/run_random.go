@@ -1,0 +1,67 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+)
+
+// warmUpReads is how many entries, evenly spread over the log, are read before
+// the measuring, so that what a log loads for reading is loaded for everybody.
+const warmUpReads = 1000
+
+// runRandom measures how many single entries a contender reads in a second, in
+// an order that is the same for all of them.
+func (b *bench) runRandom(w workload, c contender) (s sample, err error) {
+	dir, err := b.written(w, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := warm(dir); err != nil {
+		return nil, err
+	}
+	r, err := c.openReader(dir)
+	if err != nil {
+		return nil, err
+	}
+	rate, err := b.randomRate(r, w)
+	return sample{metricReads: rate}, errors.Join(err, r.close())
+}
+
+func (b *bench) randomRate(r *reader, w workload) (float64, error) {
+	entries := uint64(b.entries(w))
+	read := func(index uint64) error {
+		data, err := r.read(index)
+		if err == nil && len(data) != w.config.size {
+			err = fmt.Errorf("entry %d has %d bytes where %d were saved", index, len(data), w.config.size)
+		}
+		return err
+	}
+	for i := uint64(1); i <= entries; i += max(1, entries/warmUpReads) {
+		if err := read(i); err != nil {
+			return 0, err
+		}
+	}
+	order := rand.New(rand.NewPCG(0, 1))
+	next := func() error { return read(1 + order.Uint64N(entries)) }
+	return b.rate(&store{writer: func() func() error { return next }}, w.config, false)
+}
+
+// warm reads every file under dir once, so that the page cache has it.
+func warm(dir string) error {
+	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, f)
+		return closing(err, f)
+	})
+}
