@@ -77,7 +77,9 @@ func (w *WAL) createFirst(dir string, h header) error {
 		err = f.Reserve(w.opts.segmentSize)
 	}
 	if err == nil {
-		w.runway = newRunway(&w.opts, 0)
+		w.runway, err = newRunway(&w.opts, f, 0)
+	}
+	if err == nil {
 		err = fillSegment(f, w.open.enc.buf, &w.runway)
 	}
 	if err == nil {

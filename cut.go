@@ -27,8 +27,10 @@ func (w *WAL) cut(s *save) error {
 	finished := make(chan error, 1)
 	go func() { finished <- w.finish(old) }()
 	filling := time.Now()
-	rest := newRunway(&w.opts, 0)
-	err = fillSegment(f, w.open.enc.buf, &rest)
+	rest, err := newRunway(&w.opts, f, 0)
+	if err == nil {
+		err = fillSegment(f, w.open.enc.buf, &rest)
+	}
 	filled := time.Since(filling)
 	if ferr := w.settle(old, <-finished); ferr != nil {
 		discard(w.fs, f, tmp)

@@ -62,7 +62,7 @@ func (w *WAL) perform(f *flight) error {
 	if err := f.write(); err != nil {
 		return f.answer(w.fail("write", err))
 	}
-	if err := w.runway.lengthen(f.file, f.enc.end()); err != nil {
+	if err := w.runway.lengthen(f.file, len(f.enc.buf), f.enc.end()); err != nil {
 		return f.answer(w.fail("write", err))
 	}
 	if f.sync {

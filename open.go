@@ -159,17 +159,13 @@ func (w *WAL) recover(ld *loaded) error {
 			healed(*t)
 		}
 	}
-	if err := w.extendTail(tail); err != nil {
+	err := w.extendTail(tail)
+	if err != nil {
 		return err
 	}
-	start, ready, err := tail.file.Data(end.off)
-	if err != nil {
+	if w.runway, err = newRunway(&w.opts, tail.file, end.off); err != nil {
 		return fmt.Errorf("wal: open segment %s: %w", tail.segmentName, err)
 	}
-	if start > end.off { // nothing was prepared
-		ready = end.off
-	}
-	w.runway = newRunway(&w.opts, ready)
 	w.closedMark = end.closed
 	return nil
 }

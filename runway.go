@@ -5,6 +5,10 @@ import "github.com/seed449c39bc/wal/internal/vfs"
 const (
 	// runwayStep is how much of a segment is zeroed at a time, in bytes.
 	runwayStep = 256 << 10
+	// longStep is the same behind a large batch, where a save in many would be one in few.
+	longStep = 1 << 20
+	// largeBatch is how large that is, in bytes.
+	largeBatch = 32 << 10
 	// zeroChunk is how much of that is written with one write. Larger writes give
 	// the page cache large folios, in which every later small write is slower.
 	zeroChunk = 64 << 10
@@ -14,7 +18,9 @@ const (
 // or as records. A sync of a save there has no allocation to record, which makes
 // it up to twice as fast, and a write finds its page in the cache. Whoever writes
 // behind its end writes zeros on to the next multiple of runwayStep, in the same
-// sync: so one save in many pays for the allocation, in place of each.
+// sync: so one save in many pays for the allocation, in place of each. A batch as large
+// as a step pays for its own alone, since zeros would only be written to be overwritten.
+// Where the device zeroes a new segment by itself, all of it is runway from the start.
 //
 // Zeroing the whole next segment in the background was tried, and was slower at
 // every size of save: it takes the disk away from the saves at the time.
@@ -26,22 +32,35 @@ type runway struct {
 	zeros []byte
 }
 
-func newRunway(o *options, ready int64) runway {
-	r := runway{ready: ready}
-	if o.preallocation == PreallocateZero {
-		r.limit = o.segmentSize
+// newRunway returns the runway of a segment that is to be written from off on.
+func newRunway(o *options, f vfs.File, off int64) (runway, error) {
+	r := runway{ready: off}
+	if o.preallocation != PreallocateZero {
+		return r, nil
 	}
-	return r
+	r.limit = o.segmentSize
+	start, end, err := f.Data(off)
+	if err == nil && start <= off {
+		r.ready = max(off, end)
+	}
+	return r, err
 }
 
-// lengthen writes zeros behind a batch that ends at end, if it reaches behind
+// lengthen writes zeros behind a batch of n bytes that ends at end, if it reaches behind
 // the runway. They are synced with the batch. Nothing stands there yet: the next batch
 // is written after this one, by the next leader.
-func (r *runway) lengthen(f vfs.File, end int64) error {
+func (r *runway) lengthen(f vfs.File, n int, end int64) error {
 	if end <= r.ready {
 		return nil
 	}
-	to := min((end+runwayStep-1)/runwayStep*runwayStep, r.limit)
+	step := int64(runwayStep)
+	switch {
+	case n >= runwayStep:
+		step = 1
+	case n >= largeBatch:
+		step = longStep
+	}
+	to := min((end+step-1)/step*step, r.limit)
 	for off := end; off < to; {
 		n := min(to-off, zeroChunk-off%zeroChunk)
 		if r.zeros == nil {

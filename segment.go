@@ -97,7 +97,7 @@ func fillSegment(f vfs.File, b []byte, r *runway) error {
 	if _, err := f.WriteAt(b, 0); err != nil {
 		return fmt.Errorf("write segment header: %w", err)
 	}
-	if err := r.lengthen(f, int64(len(b))); err != nil {
+	if err := r.lengthen(f, len(b), int64(len(b))); err != nil {
 		return fmt.Errorf("write zeros: %w", err)
 	}
 	if err := f.Sync(); err != nil {

@@ -26,6 +26,10 @@ func (f osFile) Size() (int64, error) {
 }
 
 func (f osFile) Reserve(size int64) error {
+	old, err := f.Size()
+	if err == nil && old < size && zeroed(f.File, old, size) {
+		return nil
+	}
 	if err := fileutil.Preallocate(f.File, size, true); err != nil {
 		return fmt.Errorf("reserve %d bytes for %s: %w", size, f.Name(), err)
 	}

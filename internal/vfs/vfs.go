@@ -26,8 +26,9 @@ type File interface {
 	// Truncate sets the length of the file. Bytes that a growing adds read as zeros.
 	Truncate(size int64) error
 	// Reserve allocates space on the device for the first size bytes and makes
-	// the file at least that long; the added bytes read as zeros. On a file
-	// system that cannot allocate ahead, it only sets the length.
+	// the file at least that long; the added bytes read as zeros. Where the device can
+	// zero by itself, what is added is data afterwards. On a file system that cannot
+	// allocate ahead, it only sets the length.
 	Reserve(size int64) error
 	// Data returns the first range at or behind off, within the file, whose blocks are on
 	// the device as data, zeros included. What is between off and its start is a hole or
