@@ -2,9 +2,11 @@ package wal_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -274,6 +276,132 @@ func BenchmarkEntries(b *testing.B) {
 		}
 		check(b, whole(n))
 		check(b, r.Close())
+	}
+}
+
+// reader opens a log of benchEntries entries, as it was written.
+func reader(b *testing.B) *wal.Reader {
+	r, err := wal.OpenForRead(nil, written(b), nil)
+	check(b, err)
+	b.Cleanup(func() { check(b, r.Close()) })
+	return r
+}
+
+// BenchmarkEntriesOpen is BenchmarkEntries of a log that is open already.
+func BenchmarkEntriesOpen(b *testing.B) {
+	r := reader(b)
+	b.SetBytes(benchEntries * benchSize)
+	b.ReportAllocs()
+	for b.Loop() {
+		n := 0
+		for _, err := range r.Entries(r.FirstIndex(), r.LastIndex()+1) {
+			check(b, err)
+			n++
+		}
+		check(b, whole(n))
+	}
+}
+
+// BenchmarkEntriesLimit reads the log as a Raft library does: 64 KiB at a time.
+func BenchmarkEntriesLimit(b *testing.B) {
+	r := reader(b)
+	b.SetBytes(benchEntries * benchSize)
+	b.ReportAllocs()
+	for b.Loop() {
+		n := 0
+		for n < benchEntries {
+			ents, err := r.EntriesLimit(uint64(n)+1, benchEntries+1, 64<<10)
+			check(b, err)
+			n += len(ents)
+		}
+		check(b, whole(n))
+	}
+}
+
+// BenchmarkEntry reads one entry, anywhere in a log of half a gigabyte that is in the page cache.
+func BenchmarkEntry(b *testing.B) {
+	for _, size := range []int{128, 1 << 10, 8 << 10} {
+		b.Run(fmt.Sprintf("%dB", size), func(b *testing.B) {
+			l := newBenchLog(b, wal.WithNoSync())
+			l.fill(b, (512<<20)/size/1000*1000, size)
+			rnd := rand.New(rand.NewPCG(1, 2))
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				_, err := l.Entry(1 + rnd.Uint64N(l.last))
+				check(b, err)
+			}
+		})
+	}
+}
+
+// BenchmarkOpenManySegments opens 100 MB in a thousand segments.
+func BenchmarkOpenManySegments(b *testing.B) {
+	const segments, size = 1000, 100 << 10
+	dir := filepath.Join(b.TempDir(), "log")
+	w, err := wal.Create(nil, dir, nil, wal.WithNoSync(), wal.WithSegmentSize(size))
+	check(b, err)
+	l := &benchLog{WAL: w, dir: dir}
+	for ents := newBatch(10, 1<<10); w.Stats().Cuts < segments-1; {
+		check(b, w.SaveEntry(l.next(ents)))
+	}
+	check(b, w.Close())
+	b.SetBytes(segments * size)
+	b.ReportAllocs()
+	for b.Loop() {
+		w, err := wal.Open(nil, dir, nil, wal.WithSegmentSize(size))
+		check(b, err)
+		check(b, w.Close())
+	}
+}
+
+// BenchmarkSaveBesideReaders takes turns, 50 saves each, with nobody reading and with two
+// goroutines streaming the log from its start to its end and again. The extra figure is by how
+// much longer a save takes with them.
+func BenchmarkSaveBesideReaders(b *testing.B) {
+	const turn, size = 50, 1 << 10
+	l := newBenchLog(b)
+	l.fill(b, 200_000, size)
+	ents := newBatch(1, size)
+	var took [2]time.Duration // without readers, and with
+	saves := func(k int) {
+		began := time.Now()
+		for range turn {
+			check(b, l.SaveEntry(l.next(ents)))
+		}
+		took[k] += time.Since(began)
+	}
+	b.ResetTimer()
+	for range b.N {
+		saves(0)
+		stop := streaming(b, l.WAL, 2)
+		saves(1)
+		stop()
+	}
+	b.ReportMetric(100*(took[1].Seconds()/took[0].Seconds()-1), "%slower")
+}
+
+// streaming has n goroutines read the log again and again until stop is called.
+func streaming(b *testing.B, w *wal.WAL, n int) (stop func()) {
+	var over atomic.Bool
+	var wg sync.WaitGroup
+	for range n {
+		wg.Go(func() {
+			for !over.Load() {
+				for _, err := range w.Entries(w.FirstIndex(), w.LastIndex()+1) {
+					if err != nil {
+						b.Error(err)
+					}
+					if over.Load() {
+						break
+					}
+				}
+			}
+		})
+	}
+	return func() {
+		over.Store(true)
+		wg.Wait()
 	}
 }
 
