@@ -355,47 +355,60 @@ func BenchmarkOpenManySegments(b *testing.B) {
 	}
 }
 
-// BenchmarkSaveBesideReaders takes turns, 50 saves each, with nobody reading and with two
-// goroutines streaming the log from its start to its end and again. The extra figure is by how
-// much longer a save takes with them.
+// BenchmarkSaveBesideReaders takes turns, 50 saves each, alone and beside two goroutines. These
+// stream the log from its start to its end and again, either in turns, so that they share the time of one
+// processor and one is left for the saves, or with all the time they can get; or, for comparison,
+// they do no more than use the time of one processor. The extra figure is by how much longer a save
+// takes beside them.
 func BenchmarkSaveBesideReaders(b *testing.B) {
 	const turn, size = 50, 1 << 10
-	l := newBenchLog(b)
-	l.fill(b, 200_000, size)
-	ents := newBatch(1, size)
-	var took [2]time.Duration // without readers, and with
-	saves := func(k int) {
-		began := time.Now()
-		for range turn {
-			check(b, l.SaveEntry(l.next(ents)))
-		}
-		took[k] += time.Since(began)
+	for _, c := range []struct {
+		name  string
+		work  func(b *testing.B, l *benchLog, over *atomic.Bool, pause func())
+		share bool
+	}{{"one-processor", stream, true}, {"one-processor-not-reading", spin, true}, {"all-processors", stream, false}} {
+		b.Run(c.name, func(b *testing.B) {
+			l := newBenchLog(b)
+			l.fill(b, 200_000, size)
+			ents := newBatch(1, size)
+			var took [2]time.Duration // alone, and beside them
+			saves := func(k int) {
+				began := time.Now()
+				for range turn {
+					check(b, l.SaveEntry(l.next(ents)))
+				}
+				took[k] += time.Since(began)
+			}
+			b.ResetTimer()
+			for range b.N {
+				saves(0)
+				stop := beside(2, c.share, func(over *atomic.Bool, pause func()) { c.work(b, l, over, pause) })
+				saves(1)
+				stop()
+			}
+			b.ReportMetric(100*(took[1].Seconds()/took[0].Seconds()-1), "%slower")
+		})
 	}
-	b.ResetTimer()
-	for range b.N {
-		saves(0)
-		stop := streaming(b, l.WAL, 2)
-		saves(1)
-		stop()
-	}
-	b.ReportMetric(100*(took[1].Seconds()/took[0].Seconds()-1), "%slower")
 }
 
-// streaming has n goroutines read the log again and again until stop is called.
-func streaming(b *testing.B, w *wal.WAL, n int) (stop func()) {
+// beside has n goroutines work until stop is called. With share they run one at a time, and
+// take turns when they pause.
+func beside(n int, share bool, work func(over *atomic.Bool, pause func())) (stop func()) {
 	var over atomic.Bool
 	var wg sync.WaitGroup
+	var processor sync.Mutex
+	pause := func() {}
+	if share {
+		pause = func() { processor.Unlock(); processor.Lock() }
+	}
 	for range n {
 		wg.Go(func() {
+			if share {
+				processor.Lock()
+				defer processor.Unlock()
+			}
 			for !over.Load() {
-				for _, err := range w.Entries(w.FirstIndex(), w.LastIndex()+1) {
-					if err != nil {
-						b.Error(err)
-					}
-					if over.Load() {
-						break
-					}
-				}
+				work(&over, pause)
 			}
 		})
 	}
@@ -403,6 +416,28 @@ func streaming(b *testing.B, w *wal.WAL, n int) (stop func()) {
 		over.Store(true)
 		wg.Wait()
 	}
+}
+
+// stream reads the whole log.
+func stream(b *testing.B, l *benchLog, over *atomic.Bool, pause func()) {
+	for ent, err := range l.Entries(l.FirstIndex(), l.LastIndex()+1) {
+		if err != nil {
+			b.Error(err)
+		}
+		if over.Load() {
+			return
+		}
+		if ent.GetIndex()%256 == 0 {
+			pause()
+		}
+	}
+}
+
+// spin uses as much time as reading 256 entries does.
+func spin(_ *testing.B, _ *benchLog, _ *atomic.Bool, pause func()) {
+	for began := time.Now(); time.Since(began) < 200*time.Microsecond; {
+	}
+	pause()
 }
 
 // whole is an error if not all entries were read.
