@@ -2,9 +2,11 @@ package wal_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -275,6 +277,167 @@ func BenchmarkEntries(b *testing.B) {
 		check(b, whole(n))
 		check(b, r.Close())
 	}
+}
+
+// reader opens a log of benchEntries entries, as it was written.
+func reader(b *testing.B) *wal.Reader {
+	r, err := wal.OpenForRead(nil, written(b), nil)
+	check(b, err)
+	b.Cleanup(func() { check(b, r.Close()) })
+	return r
+}
+
+// BenchmarkEntriesOpen is BenchmarkEntries of a log that is open already.
+func BenchmarkEntriesOpen(b *testing.B) {
+	r := reader(b)
+	b.SetBytes(benchEntries * benchSize)
+	b.ReportAllocs()
+	for b.Loop() {
+		n := 0
+		for _, err := range r.Entries(r.FirstIndex(), r.LastIndex()+1) {
+			check(b, err)
+			n++
+		}
+		check(b, whole(n))
+	}
+}
+
+// BenchmarkEntriesLimit reads the log as a Raft library does: 64 KiB at a time.
+func BenchmarkEntriesLimit(b *testing.B) {
+	r := reader(b)
+	b.SetBytes(benchEntries * benchSize)
+	b.ReportAllocs()
+	for b.Loop() {
+		n := 0
+		for n < benchEntries {
+			ents, err := r.EntriesLimit(uint64(n)+1, benchEntries+1, 64<<10)
+			check(b, err)
+			n += len(ents)
+		}
+		check(b, whole(n))
+	}
+}
+
+// BenchmarkEntry reads one entry, anywhere in a log of half a gigabyte that is in the page cache.
+func BenchmarkEntry(b *testing.B) {
+	for _, size := range []int{128, 1 << 10, 8 << 10} {
+		b.Run(fmt.Sprintf("%dB", size), func(b *testing.B) {
+			l := newBenchLog(b, wal.WithNoSync())
+			l.fill(b, (512<<20)/size/1000*1000, size)
+			rnd := rand.New(rand.NewPCG(1, 2))
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				_, err := l.Entry(1 + rnd.Uint64N(l.last))
+				check(b, err)
+			}
+		})
+	}
+}
+
+// BenchmarkOpenManySegments opens 100 MB in a thousand segments.
+func BenchmarkOpenManySegments(b *testing.B) {
+	const segments, size = 1000, 100 << 10
+	dir := filepath.Join(b.TempDir(), "log")
+	w, err := wal.Create(nil, dir, nil, wal.WithNoSync(), wal.WithSegmentSize(size))
+	check(b, err)
+	l := &benchLog{WAL: w, dir: dir}
+	for ents := newBatch(10, 1<<10); w.Stats().Cuts < segments-1; {
+		check(b, w.SaveEntry(l.next(ents)))
+	}
+	check(b, w.Close())
+	b.SetBytes(segments * size)
+	b.ReportAllocs()
+	for b.Loop() {
+		w, err := wal.Open(nil, dir, nil, wal.WithSegmentSize(size))
+		check(b, err)
+		check(b, w.Close())
+	}
+}
+
+// BenchmarkSaveBesideReaders takes turns, 50 saves each, alone and beside two goroutines. These
+// stream the log from its start to its end and again, either in turns, so that they share the time of one
+// processor and one is left for the saves, or with all the time they can get; or, for comparison,
+// they do no more than use the time of one processor. The extra figure is by how much longer a save
+// takes beside them.
+func BenchmarkSaveBesideReaders(b *testing.B) {
+	const turn, size = 50, 1 << 10
+	for _, c := range []struct {
+		name  string
+		work  func(b *testing.B, l *benchLog, over *atomic.Bool, pause func())
+		share bool
+	}{{"one-processor", stream, true}, {"one-processor-not-reading", spin, true}, {"all-processors", stream, false}} {
+		b.Run(c.name, func(b *testing.B) {
+			l := newBenchLog(b)
+			l.fill(b, 200_000, size)
+			ents := newBatch(1, size)
+			var took [2]time.Duration // alone, and beside them
+			saves := func(k int) {
+				began := time.Now()
+				for range turn {
+					check(b, l.SaveEntry(l.next(ents)))
+				}
+				took[k] += time.Since(began)
+			}
+			b.ResetTimer()
+			for range b.N {
+				saves(0)
+				stop := beside(2, c.share, func(over *atomic.Bool, pause func()) { c.work(b, l, over, pause) })
+				saves(1)
+				stop()
+			}
+			b.ReportMetric(100*(took[1].Seconds()/took[0].Seconds()-1), "%slower")
+		})
+	}
+}
+
+// beside has n goroutines work until stop is called. With share they run one at a time, and
+// take turns when they pause.
+func beside(n int, share bool, work func(over *atomic.Bool, pause func())) (stop func()) {
+	var over atomic.Bool
+	var wg sync.WaitGroup
+	var processor sync.Mutex
+	pause := func() {}
+	if share {
+		pause = func() { processor.Unlock(); processor.Lock() }
+	}
+	for range n {
+		wg.Go(func() {
+			if share {
+				processor.Lock()
+				defer processor.Unlock()
+			}
+			for !over.Load() {
+				work(&over, pause)
+			}
+		})
+	}
+	return func() {
+		over.Store(true)
+		wg.Wait()
+	}
+}
+
+// stream reads the whole log.
+func stream(b *testing.B, l *benchLog, over *atomic.Bool, pause func()) {
+	for ent, err := range l.Entries(l.FirstIndex(), l.LastIndex()+1) {
+		if err != nil {
+			b.Error(err)
+		}
+		if over.Load() {
+			return
+		}
+		if ent.GetIndex()%256 == 0 {
+			pause()
+		}
+	}
+}
+
+// spin uses as much time as reading 256 entries does.
+func spin(_ *testing.B, _ *benchLog, _ *atomic.Bool, pause func()) {
+	for began := time.Now(); time.Since(began) < 200*time.Microsecond; {
+	}
+	pause()
 }
 
 // whole is an error if not all entries were read.

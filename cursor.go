@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"runtime"
 	"sync/atomic"
 
 	"github.com/seed449c39bc/wal/log"
@@ -12,6 +13,11 @@ import (
 
 // maxKeptWindow is how large a cursor's buffer may be, in bytes, to be kept for the next reading.
 const maxKeptWindow = 1 << 20
+
+// giveWay is after how many entries a cursor lets others run. A loop over entries that
+// are in the page cache does not block, and a save whose sync has returned would
+// wait for its processor until the scheduler takes it away, which is after 10 ms.
+const giveWay = 32
 
 // cursor reads the entries of extents in order and verifies every record that it
 // passes. All of them are durable, and no byte of them is ever written again, so it
@@ -82,6 +88,9 @@ func (c *cursor) next() (i uint64, data []byte, err error) {
 			return 0, nil, err
 		}
 		c.i++
+		if c.i%giveWay == 0 {
+			runtime.Gosched()
+		}
 		if c.i > c.lo {
 			return c.i - 1, data, nil
 		}

@@ -1,6 +1,7 @@
 package wal_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -104,6 +105,66 @@ func ExampleWAL_Save() {
 	// term 1 index 1 a
 	// term 2 index 2 c
 	// committed: 1
+}
+
+// As spares the loop over entries a cast.
+func ExampleAs() {
+	dir, remove := tempDir()
+	defer remove()
+	records := log.NewRegistry()
+	records.Register(log.EntryType, &Put{})
+	w, err := wal.Create(nil, dir, nil, wal.WithRegistry(records))
+	must(err)
+	defer w.Close()
+	must(w.SaveEntry([]log.LogEntry{&Put{1, "sky", "blue"}, &Put{2, "grass", "green"}}))
+
+	for put, err := range wal.As[*Put](w.Entries(1, 3)) {
+		must(err)
+		fmt.Println(put.Key, "is", put.Value)
+	}
+	// Output:
+	// sky is blue
+	// grass is green
+}
+
+// A replica that follows the log. When entries that it has are replaced, it is told from where on,
+// and gets the new ones.
+func ExampleWAL_Follow() {
+	dir, remove := tempDir()
+	defer remove()
+	w, err := wal.Create(nil, dir, nil)
+	must(err)
+	must(w.SaveEntry([]log.LogEntry{
+		&walpb.Entry{Term: 1, Index: 1, Data: []byte("a")},
+		&walpb.Entry{Term: 1, Index: 2, Data: []byte("b")},
+	}))
+
+	var replica []string
+	for entry, err := range wal.As[*walpb.Entry](w.Follow(context.Background(), 1)) {
+		var overwritten *wal.OverwrittenError
+		switch {
+		case errors.As(err, &overwritten):
+			replica = replica[:overwritten.Index-1] // and go on: the new ones come next
+			continue
+		case err != nil:
+			fmt.Println("closed:", errors.Is(err, wal.ErrClosed))
+			continue
+		}
+		replica = append(replica, string(entry.Data))
+		fmt.Println(replica)
+		switch string(entry.Data) { // elsewhere in the program:
+		case "b":
+			must(w.SaveEntry([]log.LogEntry{&walpb.Entry{Term: 2, Index: 2, Data: []byte("c")}, &walpb.Entry{Term: 2, Index: 3, Data: []byte("d")}}))
+		case "d":
+			must(w.Close())
+		}
+	}
+	// Output:
+	// [a]
+	// [a b]
+	// [a c]
+	// [a c d]
+	// closed: true
 }
 
 // A state machine that has saved a snapshot of itself records that, lets go of

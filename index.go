@@ -35,8 +35,14 @@ type point struct {
 type run struct {
 	first, next uint64
 	name        segmentName
-	off         int64     // of the first one's frame
-	chunks      [][]point // ascending; the first point is the first entry's
+	off         int64   // of the first one's frame
+	chunks      []chunk // ascending; the first point is the first entry's
+}
+
+// chunk is some points in a row, at least one.
+type chunk struct {
+	index  uint32 // of the first one: so finding a chunk does not touch the points of all
+	points []point
 }
 
 // index finds entries by their index. Its runs ascend and leave no gap. Adding
@@ -79,16 +85,17 @@ func (r *run) add(count uint64, off int64, crc uint32) bool {
 	r.next += count
 	n := len(r.chunks)
 	if n > 0 {
-		c := r.chunks[n-1]
-		if words-int64(c[len(c)-1].words) < pointSpacing/wordSize {
+		points := r.chunks[n-1].points
+		if words-int64(points[len(points)-1].words) < pointSpacing/wordSize {
 			return true
 		}
 	}
-	if n == 0 || len(r.chunks[n-1]) == chunkPoints {
-		r.chunks = append(r.chunks, nil)
+	if n == 0 || len(r.chunks[n-1].points) == chunkPoints {
+		r.chunks = append(r.chunks, chunk{index: uint32(index)})
 		n++
 	}
-	r.chunks[n-1] = append(r.chunks[n-1], point{uint32(index), uint32(words), crc})
+	last := &r.chunks[n-1]
+	last.points = append(last.points, point{uint32(index), uint32(words), crc})
 	return true
 }
 
@@ -116,14 +123,14 @@ func (r *run) truncate(i uint64) {
 	c, p := r.seek(i - 1)
 	clear(r.chunks[c+1:])
 	r.chunks = r.chunks[:c+1]
-	r.chunks[c] = r.chunks[c][:p+1]
+	r.chunks[c].points = r.chunks[c].points[:p+1]
 }
 
 // seek returns the last point at or before entry i, which the run holds: its chunk, and its place there.
 func (r *run) seek(i uint64) (chunk, p int) {
 	index := uint32(i - r.first)
-	chunk = sort.Search(len(r.chunks), func(c int) bool { return r.chunks[c][0].index > index }) - 1
-	points := r.chunks[chunk]
+	chunk = sort.Search(len(r.chunks), func(c int) bool { return r.chunks[c].index > index }) - 1
+	points := r.chunks[chunk].points
 	return chunk, sort.Search(len(points), func(p int) bool { return points[p].index > index }) - 1
 }
 
@@ -151,13 +158,13 @@ func (x *index) holding(i uint64) int {
 func (x *index) at(i uint64) (e extent, end int64) {
 	r := &x.runs[x.holding(i)]
 	chunk, p := r.seek(i)
-	points := r.chunks[chunk]
+	points := r.chunks[chunk].points
 	e = r.from(points[p])
 	if p++; p == len(points) {
 		if chunk++; chunk == len(r.chunks) {
 			return e, 0
 		}
-		points, p = r.chunks[chunk], 0
+		points, p = r.chunks[chunk].points, 0
 	}
 	behind := r.from(points[p])
 	e.next = behind.first
@@ -173,7 +180,7 @@ func (x *index) find(lo, hi uint64) []extent {
 		r := &x.runs[n]
 		chunk, p := r.seek(max(lo, r.first))
 		for ; chunk < len(r.chunks); chunk, p = chunk+1, 0 {
-			e := r.from(r.chunks[chunk][p])
+			e := r.from(r.chunks[chunk].points[p])
 			if e.first >= hi {
 				break
 			}

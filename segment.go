@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
@@ -15,16 +16,36 @@ import (
 // entry in it has unless that entry overwrites earlier ones.
 type segmentName struct{ seq, index uint64 }
 
-func (n segmentName) String() string { return fmt.Sprintf("%016x-%016x.wal", n.seq, n.index) }
+// segmentForm is what a name looks like, with its zeros in the places of digits.
+const segmentForm = "0000000000000000-0000000000000000.wal"
+
+// String is the name of the file. It is needed for every reading, hence not by fmt.
+func (n segmentName) String() string {
+	b := []byte(segmentForm)
+	putHex(b[:16], n.seq)
+	putHex(b[17:33], n.index)
+	return string(b)
+}
+
+// putHex writes the digits of x over all of b.
+func putHex(b []byte, x uint64) {
+	for i := len(b) - 1; i >= 0; i-- {
+		b[i] = "0123456789abcdef"[x&15]
+		x >>= 4
+	}
+}
 
 // before is the last entry or snapshot index when the segment was begun.
 func (n segmentName) before() uint64 { return max(n.index, 1) - 1 }
 
 func parseSegmentName(s string) (n segmentName, ok bool) {
-	if _, err := fmt.Sscanf(s, "%016x-%016x.wal", &n.seq, &n.index); err != nil {
+	if len(s) != len(segmentForm) {
 		return n, false
 	}
-	return n, n.String() == s
+	seq, err1 := strconv.ParseUint(s[:16], 16, 64)
+	index, err2 := strconv.ParseUint(s[17:33], 16, 64)
+	n = segmentName{seq, index}
+	return n, err1 == nil && err2 == nil && n.String() == s
 }
 
 // segment is a segment that this process holds the lock of.

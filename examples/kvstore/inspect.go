@@ -17,11 +17,15 @@ import (
 func (a *app) inspect(args []string) error {
 	flags := newFlags("log")
 	count := flags.Uint64("n", 10, "")
+	all := flags.Bool("records", false, "")
 	if err := flags.Parse(args); err != nil {
 		return usageError(fmt.Sprintf("log: %v", err))
 	}
 	if flags.NArg() > 0 {
-		return usageError("usage: kvstore log [-n COUNT]")
+		return usageError("usage: kvstore log [-n COUNT] [-records]")
+	}
+	if *all {
+		return a.records()
 	}
 	r, err := wal.OpenForRead(a.cfg.Logger, a.cfg.logDir(), nil, a.cfg.options()...)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -96,11 +100,10 @@ func lastEntries(out io.Writer, r *wal.Reader, count uint64) error {
 		return nil
 	}
 	fmt.Fprintf(out, "last %d entries:\n", end-lo)
-	for entry, err := range r.Entries(lo, end) {
+	for e, err := range wal.As[*Entry](r.Entries(lo, end)) {
 		if err != nil {
 			return err
 		}
-		e := entry.(*Entry)
 		fmt.Fprintf(out, "  %6d  %s %.60q", e.Index, e.Op, e.Key)
 		if e.Op == OpPut {
 			fmt.Fprintf(out, " = %.60q", e.Value)
@@ -108,4 +111,38 @@ func lastEntries(out io.Writer, r *wal.Reader, count uint64) error {
 		fmt.Fprintln(out)
 	}
 	return nil
+}
+
+// records prints every record of the log as it stands in its files, also when the log
+// is damaged.
+func (a *app) records() error {
+	out := bufio.NewWriter(a.stdout)
+	segment := ""
+	for rec, err := range wal.Records(a.cfg.logDir(), wal.WithTolerant()) {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("%s: %w", a.cfg.Dir, errNoStore)
+		case errors.Is(err, wal.ErrCorrupt):
+			fmt.Fprintln(out, err)
+			continue
+		case err != nil:
+			return err
+		}
+		if rec.Segment != segment {
+			segment = rec.Segment
+			fmt.Fprintln(out, segment)
+		}
+		fmt.Fprintf(out, "  %8d %6d bytes  %-8s crc %08x", rec.Offset, rec.Size, rec.Type, rec.Crc)
+		if rec.Synced {
+			fmt.Fprint(out, " synced")
+		}
+		if rec.Commit {
+			fmt.Fprint(out, " commit")
+		}
+		if rec.Control == wal.ControlClosed {
+			fmt.Fprint(out, " closed")
+		}
+		fmt.Fprintf(out, "  %.60q\n", rec.Data)
+	}
+	return out.Flush()
 }

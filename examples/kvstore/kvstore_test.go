@@ -264,6 +264,21 @@ func TestLogShowsWhatTheLogHolds(t *testing.T) {
 	require.NotContains(t, p.ok("log", "-n", "0"), "put")
 }
 
+func TestLogShowsEveryRecordAlsoOfADamagedLog(t *testing.T) {
+	p := newProgram(t)
+	p.ok("put", "sky", "blue")
+	p.ok("put", "grass", "green")
+	out := p.ok("log", "-records")
+	for _, want := range []string{"0000000000000000-0000000000000000.wal\n", "metadata", "synced", "commit", `\"key\":\"sky\"`, "closed"} {
+		require.Contains(t, out, want)
+	}
+	damage(t, p.only("log", "*.wal"), "blue")
+	damaged := p.ok("log", "-records")
+	require.Contains(t, damaged, "log is corrupt in segment")
+	require.Equal(t, strings.Count(out, "\n"), strings.Count(damaged, "\n"), "one record is replaced by the error")
+	require.Contains(t, damaged, `\"key\":\"grass\"`)
+}
+
 func TestADamagedLogIsAnErrorAndStaysAsItIs(t *testing.T) {
 	p := newProgram(t)
 	p.ok("put", "sky", "blue")

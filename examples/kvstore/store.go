@@ -72,9 +72,8 @@ type Store struct {
 	from uint64 // index of the snapshot that it was opened at
 
 	mu    sync.Mutex
-	table Table
-	last  uint64   // index of the last entry handed to the log
-	queue []*Entry // handed to the log, but not applied: not known to be durable yet
+	table Table  // of the entries that are known to be durable
+	last  uint64 // index of the last entry handed to the log
 
 	snapshotting sync.Mutex // one Snapshot at a time; taken before mu
 }
@@ -91,7 +90,7 @@ func Open(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := replay(w, &table); err != nil {
+	if err := replay(w, &table, w.LastIndex()); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
 	return &Store{cfg: cfg, log: w, from: snap.GetIndex(), table: table, last: table.Index}, nil
@@ -140,7 +139,7 @@ func readOnce(cfg Config) (Table, error) {
 		return table, err
 	}
 	defer r.Close()
-	return table, replay(r, &table)
+	return table, replay(r, &table, r.LastIndex())
 }
 
 // restore returns the newest snapshot that both sides have: the log records
@@ -175,18 +174,18 @@ type logReader interface {
 	Entries(lo, hi uint64) iter.Seq2[log.LogEntry, error]
 }
 
-// replay applies the entries behind the table's index. They are read one at a
-// time, so the log may be larger than memory. Each was saved together with a State
+// replay applies the entries behind the table's index up to index last. They are read one
+// at a time, so the log may be larger than memory. Each was saved together with a State
 // that commits it; a Raft node would stop at State().GetCommitted().
-func replay(r logReader, table *Table) error {
+func replay(r logReader, table *Table, last uint64) error {
 	if name := string(r.Metadata()); name != formatName {
 		return fmt.Errorf("this is the log of %q, not of %q", name, formatName)
 	}
-	for entry, err := range r.Entries(table.Index+1, r.LastIndex()+1) {
+	for entry, err := range wal.As[*Entry](r.Entries(table.Index+1, last+1)) {
 		if err != nil {
 			return err
 		}
-		table.apply(entry.(*Entry)) // the type that the registry has
+		table.apply(entry)
 	}
 	return nil
 }
@@ -211,8 +210,7 @@ func (s *Store) Save(changes ...*Entry) error {
 	if err := pending.Wait(); err != nil {
 		return err
 	}
-	s.applyTo(last)
-	return nil
+	return s.applyTo(last)
 }
 
 // hand numbers the changes and hands them to the log. The lock makes the order of
@@ -231,22 +229,20 @@ func (s *Store) hand(changes []*Entry) (pending *wal.Pending, last uint64, err e
 		return nil, 0, err
 	}
 	s.last = last
-	s.queue = append(s.queue, changes...)
 	return pending, last, nil
 }
 
-// applyTo applies the entries up to index last, which is durable. Saves survive
-// in order, so all entries before it are durable too, although the goroutines
-// that saved them may not have been told yet; applied here, no entry overtakes another.
-func (s *Store) applyTo(last uint64) {
+// applyTo applies the entries up to index last, which is durable, unless another goroutine
+// has done it. The log is the only place that has them: no copy of them is kept. Saves survive
+// in order, so all entries before last are durable too, although the goroutines that
+// saved them may not have been told yet; applied here, no entry overtakes another.
+func (s *Store) applyTo(last uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := 0
-	for n < len(s.queue) && s.queue[n].Index <= last {
-		s.table.apply(s.queue[n])
-		n++
+	if last <= s.table.Index {
+		return nil
 	}
-	s.queue = slices.Delete(s.queue, 0, n)
+	return replay(s.log, &s.table, last)
 }
 
 // Get returns the value of a key. What it returns is durable.
