@@ -16,10 +16,11 @@ const SectorSize = 512
 
 // file is an open file.
 type file struct {
-	disk   *Disk
-	node   *inode
-	write  bool
-	closed bool
+	disk    *Disk
+	node    *inode
+	write   bool
+	closed  bool
+	process int // which one opened it
 }
 
 var _ vfs.File = (*file)(nil)
@@ -29,11 +30,13 @@ func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 // begin takes the disk's lock for a call, which it asks about.
 func (f *file) begin(kind Kind, off int64, n int) (fault *Fault, err error) {
 	f.disk.mu.Lock()
-	if f.closed {
+	if !f.open() {
 		return nil, f.error(kind, fs.ErrClosed)
 	}
 	return f.disk.fault(Call{kind, f.node.name, off, n}), nil
 }
+
+func (f *file) open() bool { return !f.closed && f.process == f.disk.deaths }
 
 func (f *file) error(kind Kind, err error) error {
 	return &fs.PathError{Op: string(kind), Path: f.node.name, Err: err}
