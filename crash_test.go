@@ -116,6 +116,7 @@ func (l *crashLife) cutEverywhere(t *testing.T, plan crashPlan, rnd *rand.Rand, 
 	m := l.rec.Media()
 	for more := true; more; more = m.Advance() {
 		n.moments.Add(1)
+		l.require(t, m.At(), "of the process", nil, l.checkKilled(m, opts, rnd, n), n)
 		if m.Images() <= plan.all {
 			n.whole.Add(1)
 			m.Each(func(im crashfs.Image) bool {
@@ -140,14 +141,55 @@ func looksFlipped(err error) bool {
 // judge opens what a crash after k changes left, and goes through all that must hold.
 func (l *crashLife) judge(t *testing.T, k int, im crashfs.Image, opts []Option, rnd *rand.Rand, n *crashCount) {
 	n.images.Add(1)
-	err := l.check(k, im, opts, rnd, n)
+	l.require(t, k, "of the machine", im, l.check(k, im, opts, rnd, n), n)
+}
+
+// require fails the test if a crash after k changes was not survived.
+func (l *crashLife) require(t *testing.T, k int, whose string, im crashfs.Image, err error, n *crashCount) {
 	if err == nil {
 		return
 	}
 	if looksFlipped(err) {
 		n.refused.Add(1)
 	}
-	require.FailNow(t, "a crash", "after %d changes: %v\n%s\n%s", k, err, keepImage(t, im), l.rec)
+	require.FailNow(t, "a crash "+whose, "after %d changes: %v\n%s\n%s", k, err, keepImage(t, im), l.rec)
+}
+
+// checkKilled kills the process, opens the log, and then cuts the power: what
+// the open has shown must still be there.
+func (l *crashLife) checkKilled(m *crashfs.Media, opts []Option, rnd *rand.Rand, n *crashCount) error {
+	k := m.At()
+	disk, rec := m.Killed()
+	w, f, err := openFound(disk, opts)
+	if err == nil {
+		err = l.explains(k, f)
+	}
+	if err != nil || f == nil {
+		return err
+	}
+	opened := rec.Len()
+	during := rnd.IntN(opened + 1)
+	after := rec.Media()
+	for at := 0; at <= opened; at++ {
+		if at == during || at == opened {
+			n.images.Add(1)
+			_, g, err := openFound(crashfs.New(after.Sample(rnd)), opts)
+			if err == nil {
+				err = l.explains(k, g)
+			}
+			if err == nil && at == opened && !f.crashContent.is(g, f.first-1) {
+				err = fmt.Errorf("found %v, and before the power cut %v", g.content(), f.content())
+			}
+			if err != nil {
+				return fmt.Errorf("a power cut at change %d of %d of the open after it: %w", at, opened, err)
+			}
+		}
+		after.Advance()
+	}
+	if rnd.IntN(8) == 0 {
+		return goesOn(w, disk, opts)
+	}
+	return nil
 }
 
 // check is judge's work. It opens the image, opens it again, and cuts the

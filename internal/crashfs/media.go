@@ -1,6 +1,9 @@
 package crashfs
 
-import "slices"
+import (
+	"path"
+	"slices"
+)
 
 // Media is what is on the disk's media after a number of a record's changes. It
 // is for one goroutine.
@@ -70,8 +73,76 @@ func (c *cell[T]) lose(at int) {
 // Media returns the media before the first change.
 func (r *Record) Media() *Media {
 	m := &Media{record: r, nodes: map[int]*stored{}}
-	m.put(r.base)
+	if r.loose == nil {
+		m.put(r.base)
+		return m
+	}
+	for id, s := range r.loose.nodes {
+		m.nodes[id] = s.copy()
+	}
 	return m
+}
+
+// Killed returns the disk as the next process finds it if the one that uses it
+// dies now, and the machine stays up: all that was written can be read, and what of it was not
+// synced can still be lost. The record goes on from here.
+func (m *Media) Killed() (*Disk, *Record) {
+	d := &Disk{}
+	d.root = m.running(m.record.base.id, ".")
+	for id := range m.nodes {
+		d.nodes = max(d.nodes, id+1)
+	}
+	d.record = &Record{disk: d, base: d.root, loose: &Media{nodes: map[int]*stored{}}}
+	for id, s := range m.nodes {
+		d.record.loose.nodes[id] = s.copy()
+	}
+	return d, d.record
+}
+
+// running is an inode and all below it, as the running system sees it.
+func (m *Media) running(id int, name string) *inode {
+	s, n := m.nodes[id], &inode{id: id, name: name}
+	if s.names == nil {
+		for _, c := range s.sectors {
+			c.picked = len(c.versions) - 1
+		}
+		s.size.picked = len(s.size.versions) - 1
+		n.data = s.bytes()
+		n.markBacked(0, int64(len(n.data)))
+		return n
+	}
+	n.files = map[string]*inode{}
+	for base, c := range s.names {
+		if to := c.now(); to >= 0 {
+			n.files[base] = m.running(to, path.Join(name, base))
+		}
+	}
+	return n
+}
+
+// copy returns a copy whose versions count as made before the first change.
+func (s *stored) copy() *stored {
+	out := &stored{order: slices.Clone(s.order), size: s.size.copy(), end: s.end}
+	if s.names != nil {
+		out.names = make(map[string]*cell[int], len(s.names))
+		for name, c := range s.names {
+			c := c.copy()
+			out.names[name] = &c
+		}
+	}
+	for _, c := range s.sectors {
+		c := c.copy()
+		out.sectors = append(out.sectors, &c)
+	}
+	return out
+}
+
+func (c *cell[T]) copy() cell[T] {
+	out := cell[T]{versions: slices.Clone(c.versions)}
+	for i := range out.versions {
+		out.versions[i].at = 0
+	}
+	return out
 }
 
 func (m *Media) put(n *inode) {

@@ -10,6 +10,7 @@ import (
 type Record struct {
 	disk    *Disk
 	base    *inode   // the tree at the beginning, with its bytes
+	loose   *Media   // what of it was not on stable storage; nil: all was
 	changes []change // under the disk's lock
 }
 
