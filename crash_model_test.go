@@ -229,3 +229,13 @@ func openFound(disk *crashfs.Disk, opts []Option) (*WAL, *crashFound, error) {
 	f, err := foundIn(&w.view, crashMetadata)
 	return w, f, err
 }
+
+// createFound creates the log that a crash has left none of.
+func createFound(disk *crashfs.Disk, opts []Option) (*WAL, *crashFound, error) {
+	w, err := Create(nil, crashDir, []byte(crashMetadata), append(slices.Clone(opts), withFS(disk))...)
+	if err != nil {
+		return nil, nil, fmt.Errorf("there is no log, and none can be created: %w", err)
+	}
+	f, err := foundIn(&w.view, crashMetadata)
+	return w, f, err
+}

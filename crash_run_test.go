@@ -268,7 +268,11 @@ func (r *crashRun) die() {
 
 // settle waits for what runs in the background, so that a seed gives the same
 // changes in the same order, as far as that can be.
-func (r *crashRun) settle() { settle(r.w) }
+func (r *crashRun) settle() {
+	if r.w != nil {
+		settle(r.w)
+	}
+}
 
 // powerCut cuts the power at some moment of the life so far, not before its
 // last part of so many changes. What the disk then holds is the beginning of another life, which

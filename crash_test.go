@@ -164,17 +164,20 @@ func (l *crashLife) checkKilled(m *crashfs.Media, opts []Option, rnd *rand.Rand,
 	if err == nil {
 		err = l.explains(k, f)
 	}
-	if err != nil || f == nil {
+	if err == nil && f == nil {
+		w, f, err = createFound(disk, opts)
+	}
+	if err != nil {
 		return err
 	}
 	opened := rec.Len()
-	during := rnd.IntN(opened + 1)
+	middle := rnd.IntN(opened + 1)
 	after := rec.Media()
 	for at := 0; at <= opened; at++ {
-		if at == during || at == opened {
+		if at == middle || at == opened {
 			n.images.Add(1)
 			_, g, err := openFound(crashfs.New(after.Sample(rnd)), opts)
-			if err == nil {
+			if there := f.crashContent.is(g, f.first-1); err == nil && !there {
 				err = l.explains(k, g)
 			}
 			if err == nil && at == opened && !f.crashContent.is(g, f.first-1) {
@@ -210,8 +213,11 @@ func (l *crashLife) check(k int, im crashfs.Image, opts []Option, rnd *rand.Rand
 	if err := l.explains(k, f); err != nil {
 		return err
 	}
-	if f == nil {
-		return nil
+	created := f == nil
+	if created {
+		if w, f, err = createFound(disk, opts); err != nil {
+			return err
+		}
 	}
 	opened := rec.Len()
 	again := func(im crashfs.Image, what string) error {
@@ -221,6 +227,8 @@ func (l *crashLife) check(k int, im crashfs.Image, opts []Option, rnd *rand.Rand
 		switch {
 		case err != nil:
 			return fmt.Errorf("%s: %w", what, err)
+		case created && g == nil && what == during:
+			return nil
 		case !f.crashContent.is(g, f.first-1) || g.first != f.first:
 			return fmt.Errorf("%s: found %v, and before %v", what, g.content(), f.content())
 		case healed && what == secondOpen:
@@ -238,8 +246,12 @@ func (l *crashLife) check(k int, im crashfs.Image, opts []Option, rnd *rand.Rand
 		for _, at := range stop {
 			if m.At() == at {
 				n.images.Add(1)
-				if err := again(m.Sample(rnd), fmt.Sprintf("after a crash at change %d of %d of recovery", at, opened)); err != nil {
-					return err
+				what := during
+				if at == opened {
+					what = "after a power cut behind the first open"
+				}
+				if err := again(m.Sample(rnd), what); err != nil {
+					return fmt.Errorf("change %d of %d of the first open: %w", at, opened, err)
 				}
 			}
 		}
@@ -250,7 +262,10 @@ func (l *crashLife) check(k int, im crashfs.Image, opts []Option, rnd *rand.Rand
 	return nil
 }
 
-const secondOpen = "the second open"
+const (
+	secondOpen = "the second open"
+	during     = "after a power cut during the first open"
+)
 
 // checkUnhealed reads the image as it is.
 func (l *crashLife) checkUnhealed(k int, im crashfs.Image, opts []Option) error {

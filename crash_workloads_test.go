@@ -45,8 +45,9 @@ var crashWorkloads = []crashWorkload{
 		r.create()
 		for i := range 8 {
 			r.save(nil, r.entries(1+i%3, 400)...)
-			if last := r.life.newest().last(); i%2 == 1 {
-				r.save(r.state(), r.entry(uint64(i), last-uint64(r.rnd.IntN(int(last))), 600))
+			if i%2 == 1 {
+				over := 1 + r.rnd.Uint64N(max(r.life.newest().last(), 1))
+				r.save(r.state(), r.entry(uint64(i), over, 600))
 			}
 		}
 	}},
