@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"slices"
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
@@ -134,6 +135,11 @@ func (c *crashContent) String() string {
 	return s
 }
 
+// same tells whether another open found the same.
+func (f *crashFound) same(g *crashFound) bool {
+	return g != nil && f.first == g.first && f.crashContent.is(g, f.first-1)
+}
+
 func (f *crashFound) content() *crashContent {
 	if f == nil {
 		return nil
@@ -145,8 +151,9 @@ func (f *crashFound) content() *crashContent {
 type crashStage struct {
 	what    string
 	content *crashContent
-	begun   int // the changes of the disk when it was called
-	acked   int // and when it had returned nil; -1: it has not, or promised nothing
+	begun   int    // the changes of the disk when it was called
+	acked   int    // and when it had returned nil; -1: it has not, or promised nothing
+	kept    uint64 // the entries above it were written by this save, so no purge before it took them
 }
 
 // crashLife is a log's life on one disk, and what it promised when.
@@ -159,33 +166,39 @@ type crashLife struct {
 
 // crashFloor says that from some change on entries up to an index may have been purged.
 type crashFloor struct {
-	begun int
-	index uint64
+	begun  int
+	index  uint64
+	stages int // how many there were then
 }
 
 // newLife begins a life on a disk that holds a log; no log if it is nil.
 func newLife(im crashfs.Image, there *crashContent, floor uint64) *crashLife {
 	l := &crashLife{disk: crashfs.New(im)}
 	l.rec = l.disk.Record()
-	l.stages = []*crashStage{{what: "what was there", content: there, begun: -1}}
-	l.floors = []crashFloor{{-1, floor}}
+	l.stages = []*crashStage{{what: "what was there", content: there, begun: -1, kept: math.MaxUint64}}
+	l.floors = []crashFloor{{begun: -1, index: floor, stages: 1}}
 	return l
 }
 
 func (l *crashLife) newest() *crashContent { return l.stages[len(l.stages)-1].content }
 
-func (l *crashLife) floorAt(k int) (floor uint64) {
-	for _, f := range l.floors {
-		if f.begun < k {
-			floor = max(floor, f.index)
+// floor is up to where entries may be gone after k changes if the log is at a stage.
+func (l *crashLife) floor(k, stage int) (floor uint64) {
+	for _, p := range l.floors {
+		if p.begun >= k {
+			continue
 		}
+		gone := p.index
+		for _, s := range l.stages[min(p.stages, stage+1) : stage+1] {
+			gone = min(gone, s.kept)
+		}
+		floor = max(floor, gone)
 	}
 	return floor
 }
 
-// allowed returns the stages of which a crash after k changes must leave one.
-func (l *crashLife) allowed(k int) []*crashStage {
-	lo, hi := 0, 0
+// allowed returns the first and last stage of which a crash after k changes must leave one.
+func (l *crashLife) allowed(k int) (lo, hi int) {
 	for i, s := range l.stages {
 		if s.begun < k {
 			hi = i
@@ -194,27 +207,29 @@ func (l *crashLife) allowed(k int) []*crashStage {
 			lo = i
 		}
 	}
-	return l.stages[lo : max(lo, hi)+1]
+	return lo, max(lo, hi)
 }
 
-// explains returns an error if what was found after a crash after k changes is none of what may be there.
-func (l *crashLife) explains(k int, f *crashFound) error {
-	allowed := l.allowed(k)
-	for _, s := range allowed {
-		if s.content.is(f, l.floorAt(k)) {
-			return nil
+// explains returns the stage at which a crash after k changes was found to leave
+// the log. It is an error if that is none that it may be at.
+func (l *crashLife) explains(k int, f *crashFound) (stage int, err error) {
+	lo, hi := l.allowed(k)
+	for i := hi; i >= lo; i-- {
+		if l.stages[i].content.is(f, l.floor(k, i)) {
+			return i, nil
 		}
 	}
-	msg := fmt.Sprintf("found %v; entries up to %d may be gone, and allowed is", f.content(), l.floorAt(k))
-	for _, s := range allowed {
-		msg += fmt.Sprintf("\n  after %s (begun %d, acknowledged %d): %v", s.what, s.begun, s.acked, s.content)
-	}
+	msg := fmt.Sprintf("found %v; entries up to %d may be gone, and allowed is", f.content(), l.floor(k, hi))
 	for i, s := range l.stages {
-		if s.content.is(f, l.floorAt(k)) {
-			msg += fmt.Sprintf("\nit is the log after the %d. save, %s (begun %d, acknowledged %d)", i, s.what, s.begun, s.acked)
+		note := ""
+		if s.content.is(f, l.floor(k, i)) {
+			note = ", which is what was found"
+		}
+		if lo <= i && i <= hi || note != "" {
+			msg += fmt.Sprintf("\n  after %s (%d, begun %d, acknowledged %d)%s: %v", s.what, i, s.begun, s.acked, note, s.content)
 		}
 	}
-	return errors.New(msg)
+	return 0, errors.New(msg)
 }
 
 // openFound opens the log on a disk, and returns what is in it.

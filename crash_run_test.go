@@ -2,6 +2,7 @@ package wal
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -92,21 +93,18 @@ func (r *crashRun) open() {
 		return
 	}
 	// What it shows is there from now on.
-	at := r.at()
-	for i := len(r.life.stages) - 1; i >= 0; i-- {
-		s := r.life.stages[i]
-		if s.content.is(f, r.life.floorAt(at)) {
-			s.acked = at
-			r.life.stages = r.life.stages[:i+1]
-			return
-		}
+	stage, err := r.life.explains(r.at(), f)
+	require.NoError(r.t, err)
+	r.life.stages[stage].acked = r.at()
+	r.life.stages = r.life.stages[:stage+1]
+	for i := range r.life.floors {
+		r.life.floors[i].stages = min(r.life.floors[i].stages, stage+1)
 	}
-	require.Fail(r.t, "an open found what was never saved", "%v", f.content())
 }
 
 // stage begins a new stage of the life.
 func (r *crashRun) stage(what string, c *crashContent) *crashStage {
-	s := &crashStage{what: what, content: c, begun: r.at(), acked: -1}
+	s := &crashStage{what: what, content: c, begun: r.at(), acked: -1, kept: math.MaxUint64}
 	r.life.stages = append(r.life.stages, s)
 	return s
 }
@@ -162,6 +160,7 @@ func (r *crashRun) saved(what string, st *walpb.HardState, ents []*walpb.Entry) 
 	}
 	for _, e := range ents {
 		step(c.put(e))
+		s.kept = min(s.kept, e.Index-1)
 	}
 	if st != nil {
 		step(c.withState(*st))
@@ -233,7 +232,7 @@ func (r *crashRun) purge(i uint64) {
 	if r.failed("release", r.w.Release(&walpb.Snapshot{Index: i, Term: 1})) {
 		return
 	}
-	r.life.floors = append(r.life.floors, crashFloor{r.at(), i})
+	r.life.floors = append(r.life.floors, crashFloor{r.at(), i, len(r.life.stages)})
 	_, err := r.w.Purge()
 	r.failed("purge", err)
 }
@@ -289,8 +288,9 @@ func (r *crashRun) powerCut(part int, mend func()) {
 	im := m.Sample(r.rnd)
 	_, f, err := openFound(crashfs.New(im.Clone()), r.opts)
 	require.NoError(r.t, err)
-	require.NoError(r.t, r.life.explains(k, f))
-	r.life = newLife(im, f.content(), r.life.floorAt(k))
+	stage, err := r.life.explains(k, f)
+	require.NoError(r.t, err)
+	r.life = newLife(im, f.content(), r.life.floor(k, stage))
 	if r.onDisk != nil {
 		r.onDisk(r.life.disk)
 	}

@@ -243,7 +243,7 @@ func (r *crashRun) concurrentSaves(goroutines, saves int) {
 				r.mu.Lock()
 				ents := []*walpb.Entry{r.entry(1, 1, 60), r.entry(1, 2, 400)}
 				st := r.state()
-				s := &crashStage{what: "concurrent save", begun: r.at(), acked: -1}
+				s := &crashStage{what: "concurrent save", begun: r.at(), acked: -1, kept: 0}
 				s.content = before.put(ents[0]).put(ents[1]).withState(*st)
 				made = append(made, s)
 				marks[s] = ents[0].Data[:bytes.IndexByte(ents[0].Data, '>')+1]

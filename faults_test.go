@@ -191,7 +191,7 @@ func (f *faultRun) requireFinal() {
 // again opens the log without faults, or creates it if there is none, and goes on with it.
 func (f *faultRun) again() {
 	w, err := Open(nil, crashDir, nil, f.options()...)
-	if errors.Is(err, fs.ErrNotExist) && f.life.allowed(f.at())[0].content == nil {
+	if lo, _ := f.life.allowed(f.at()); errors.Is(err, fs.ErrNotExist) && f.life.stages[lo].content == nil {
 		f.life.stages = f.life.stages[:1]
 		f.create()
 	} else {
@@ -215,10 +215,10 @@ func (f *faultRun) cut(m *crashfs.Media) {
 	im := m.Sample(f.rnd)
 	_, found, err := openFound(crashfs.New(im.Clone()), f.opts)
 	if err == nil {
-		err = f.life.explains(m.At(), found)
+		_, err = f.life.explains(m.At(), found)
 	}
 	if err != nil {
-		require.FailNow(f.t, "a crash after a fault", "%s, and %d changes: %v\n%s\n%s", f.what(), m.At(), err, keepImage(f.t, im), f.life.rec)
+		requireSurvived(f.t, &crashFailure{m.At(), "machine after " + f.what(), im, err}, f.life)
 	}
 }
 
