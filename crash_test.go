@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
-	"github.com/seed449c39bc/wal/walpb"
 )
 
 // Crashes: workloads live the life of a log on a simulated disk, and at every change that
@@ -50,7 +49,7 @@ func newCrashPlan(t *testing.T, seed uint64) crashPlan {
 	if v := os.Getenv(crashImagesVariable); v != "" {
 		n, err := strconv.ParseInt(v, 10, 64)
 		require.NoError(t, err, crashImagesVariable)
-		p.images, p.each, p.all = n, 6, 1024
+		p.images, p.each, p.all = n, 8, 256
 		p.seed = rand.Uint64()
 	}
 	if v := os.Getenv(crashSeedVariable); v != "" {
