@@ -98,7 +98,7 @@ func TestCrashAtEveryMoment(t *testing.T) {
 						requireSurvived(t, j.everywhere(plan), r.life)
 						images, moments, whole = images+j.images, moments+j.moments, whole+j.whole
 					}
-					t.Logf("%d images at %d moments in %d runs; all there are at %d of them", images, moments, rounds, whole)
+					t.Logf("%s, preallocation %s: %d images at %d moments of %d runs; all there are at %d moments", wl.name, name, images, moments, rounds, whole)
 					total.Add(images)
 				})
 			}

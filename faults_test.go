@@ -56,9 +56,9 @@ var faultModes = []faultMode{
 // log is opened again, nor when the power is cut after the fault or after that.
 func TestAnyOneFailingCallLosesNothingAcknowledged(t *testing.T) {
 	plan := newCrashPlan(t, 2)
-	stride := 7 // calls from one that fails to the next
+	stride, preallocs := 7, 1 // calls from one that fails to the next
 	if plan.each > 1 {
-		stride = 1
+		stride, preallocs = 1, len(preallocations)
 	}
 	var total atomic.Int64
 	t.Run("workloads", func(t *testing.T) {
@@ -66,18 +66,20 @@ func TestAnyOneFailingCallLosesNothingAcknowledged(t *testing.T) {
 			for j, mode := range faultModes {
 				t.Run(wl.name+"/"+mode.name, func(t *testing.T) {
 					t.Parallel()
-					prealloc := Preallocation((i + j) % 3)
 					fired, images := 0, 0
-					for n := plan.random(wl.name, mode.name).IntN(stride); ; n += stride {
-						f := newFaultRun(t, wl, mode, prealloc, n, plan.random(wl.name, mode.name, "life"))
-						f.run(wl)
-						if !f.fired {
-							break
+					for p := range preallocs {
+						prealloc := Preallocation((i + j + p) % len(preallocations))
+						for n := plan.random(wl.name, mode.name).IntN(stride); ; n += stride {
+							f := newFaultRun(t, wl, mode, prealloc, n, plan.random(wl.name, mode.name, "life"))
+							f.run(wl)
+							if !f.fired {
+								break
+							}
+							fired++
+							images += f.images
 						}
-						fired++
-						images += f.images
 					}
-					t.Logf("%d calls failed, each in a run of its own; %d images of a crash after it", fired, images)
+					t.Logf("%s, %s: %d calls failed, each in a run of its own; %d images of a crash after it", wl.name, mode.name, fired, images)
 					total.Add(int64(fired))
 				})
 			}
