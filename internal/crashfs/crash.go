@@ -1,9 +1,11 @@
 package crashfs
 
 import (
+	"maps"
 	"math"
 	"math/bits"
 	"math/rand/v2"
+	"slices"
 )
 
 // BlockSize is the larger unit in which sectors are lost together, in bytes.
@@ -20,6 +22,17 @@ type loose interface {
 func (c *cell[T]) count() int { return len(c.versions) }
 func (c *cell[T]) pick(i int) { c.picked = i }
 func (c *cell[T]) since() int { return c.versions[1].at }
+
+func (r *naming) count() int { return len(r.names) + 1 }
+func (r *naming) pick(i int) { r.picked = i }
+func (r *naming) since() int { return r.at }
+
+func (r *naming) asOf(at int) int {
+	if r.at > at {
+		return 0
+	}
+	return len(r.names)
+}
 
 // group is the loose cells that a disk may write at once: one block of a file,
 // one length or one name.
@@ -40,10 +53,13 @@ func (m *Media) groups() []group {
 		}
 		seen[id] = true
 		out = s.groups(out)
-		for _, name := range s.order {
-			for _, v := range s.names[name].versions {
-				if v.value >= 0 {
-					visit(v.value)
+		for _, name := range slices.Sorted(maps.Keys(s.names)) {
+			visit(s.names[name])
+		}
+		for _, r := range s.renames {
+			for _, b := range r.names {
+				if b.to != nil {
+					visit(b.to.id)
 				}
 			}
 		}
@@ -53,24 +69,23 @@ func (m *Media) groups() []group {
 }
 
 func (s *stored) groups(out []group) []group {
-	one := func(c loose, sector bool) []loose {
+	one := func(c loose) []loose {
 		c.pick(0)
 		if c.count() < 2 {
 			return nil
 		}
 		return []loose{c}
 	}
-	if cells := one(&s.size, false); cells != nil {
+	if cells := one(&s.size); cells != nil {
 		out = append(out, group{cells: cells})
 	}
-	for _, name := range s.order {
-		if cells := one(s.names[name], false); cells != nil {
-			out = append(out, group{cells: cells})
-		}
+	for _, r := range s.renames {
+		r.pick(0)
+		out = append(out, group{cells: []loose{r}})
 	}
 	var block []loose
 	for i, c := range s.sectors {
-		block = append(block, one(c, true)...)
+		block = append(block, one(c)...)
 		if last := i == len(s.sectors)-1; len(block) > 0 && (last || (i+1)%(BlockSize/SectorSize) == 0) {
 			out = append(out, group{block, true})
 			block = nil
@@ -192,11 +207,7 @@ func (m *Media) image() Image {
 }
 
 func (m *Media) collect(im Image, dir *stored, prefix string) {
-	for _, name := range dir.order {
-		id := dir.names[name].value()
-		if id < 0 {
-			continue
-		}
+	for name, id := range dir.bound() {
 		n := m.nodes[id]
 		if n.names != nil {
 			im[prefix+name+"/"] = nil

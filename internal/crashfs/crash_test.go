@@ -166,11 +166,12 @@ func TestWhatACrashLeavesOfDirectories(t *testing.T) {
 		{"a synced creation", func(w *world) { w.create("b"); w.ok(w.SyncDir("d")) }, []string{"a b"}},
 		{"a sync of the file alone", func(w *world) { w.ok(w.create("b").Sync()) }, []string{"a", "a b"}},
 		{"a sync of the directory above", func(w *world) { w.create("b"); w.ok(w.SyncDir(".")) }, []string{"a", "a b"}},
-		{"a rename, half done too", func(w *world) { w.ok(w.Rename("d/a", "d/b")) }, []string{"", "a", "a b", "b"}},
+		{"a rename, half done too", func(w *world) { w.ok(w.Rename("d/a", "d/b")) }, []string{"a", "a b", "b"}},
 		{"a synced rename", func(w *world) { w.ok(w.Rename("d/a", "d/b")); w.ok(w.SyncDir("d")) }, []string{"b"}},
 		{"a removal", func(w *world) { w.ok(w.Remove("d/a")) }, []string{"", "a"}},
 		{"out of order", func(w *world) { w.create("b"); w.ok(w.Remove("d/a")) }, []string{"", "a", "a b", "b"}},
 		{"created and removed", func(w *world) { w.create("b"); w.ok(w.Remove("d/b")) }, []string{"a", "a b"}},
+		{"a rename without the creation", func(w *world) { w.create("b"); w.ok(w.Rename("d/b", "d/c")) }, []string{"a", "a b", "a b c", "a c"}},
 		{"a directory in it", func(w *world) { w.ok(w.Mkdir("d/s")); w.create("s/f"); w.ok(w.SyncDir("d/s")) }, []string{"a", "a s/ s/f"}},
 		{"a failed sync", func(w *world) { w.create("b"); w.fail(crashfs.Fault{}); w.SyncDir("d") }, []string{"a", "a b"}},
 	}

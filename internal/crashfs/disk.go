@@ -1,9 +1,11 @@
 package crashfs
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -134,17 +136,18 @@ func (d *Disk) find(op, name string) (*inode, error) {
 	return dir.files[base], nil
 }
 
-// bind gives a name in a directory to an inode, or takes it away. The lock is held.
-func (d *Disk) bind(dir *inode, base string, n *inode) {
-	c := change{kind: bound, node: dir.id, name: base, to: -1}
-	if n == nil {
-		delete(dir.files, base)
-	} else {
-		n.name = path.Join(dir.name, base)
-		dir.files[base] = n
-		c.to, c.dir = n.id, n.isDir()
+// bind changes names in a directory, all by one call, in this order. The lock is held.
+func (d *Disk) bind(dir *inode, names ...binding) {
+	for i := range names {
+		b := &names[i]
+		if b.to == nil {
+			delete(dir.files, b.name)
+			continue
+		}
+		b.to.name = path.Join(dir.name, b.name)
+		dir.files[b.name] = b.to
 	}
-	d.keep(c)
+	d.keep(change{kind: bound, node: dir.id, names: names})
 }
 
 // mode is how a file is opened.
@@ -175,7 +178,7 @@ func (d *Disk) open(name string, m mode) (vfs.File, error) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.EISDIR}
 	case n == nil:
 		n = d.newNode("", false)
-		d.bind(dir, base, n)
+		d.bind(dir, binding{base, n})
 	}
 	if fault != nil {
 		return nil, fault
@@ -226,13 +229,15 @@ func (d *Disk) Rename(oldName, newName string) error {
 	if err != nil {
 		return err
 	}
+	if from != to {
+		return &os.LinkError{Op: "rename", Old: oldName, New: newName, Err: errors.ErrUnsupported}
+	}
 	n := from.files[oldBase]
 	if n == nil {
 		return &fs.PathError{Op: "rename", Path: oldName, Err: fs.ErrNotExist}
 	}
-	if from != to || oldBase != newBase {
-		d.bind(to, newBase, n)
-		d.bind(from, oldBase, nil)
+	if oldBase != newBase {
+		d.bind(to, binding{newBase, n}, binding{oldBase, nil})
 	}
 	return fault
 }
@@ -255,7 +260,7 @@ func (d *Disk) Remove(name string) error {
 	case len(n.files) > 0:
 		return &fs.PathError{Op: "remove", Path: name, Err: syscall.ENOTEMPTY}
 	}
-	d.bind(dir, base, nil)
+	d.bind(dir, binding{base, nil})
 	return fault
 }
 
@@ -312,7 +317,7 @@ func (d *Disk) Mkdir(name string) error {
 	if base == "." || dir.files[base] != nil {
 		return &fs.PathError{Op: "mkdir", Path: name, Err: fs.ErrExist}
 	}
-	d.bind(dir, base, d.newNode("", true))
+	d.bind(dir, binding{base, d.newNode("", true)})
 	return fault
 }
 

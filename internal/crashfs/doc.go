@@ -10,7 +10,8 @@
 // What is assumed of the disk is docs/FORMAT.md's: a 512-byte sector is written
 // whole or not at all. Whatever was not synced comes out in any of the versions it
 // has had since its last sync, each thing by itself: every sector of a file, the length of a file, and every
-// name in a directory (so a rename may be half done, or lost altogether). A sync covers what was done before it began.
+// change of a directory's names. A renaming may leave both names, never none. A sync covers what was done
+// before it began.
 //
 // [Disk.Inject] makes calls fail, also so that the pages of a failed sync count
 // as clean: they can be read, are not on disk, and no later sync writes them.

@@ -1,6 +1,7 @@
 package crashfs
 
 import (
+	"maps"
 	"path"
 	"slices"
 )
@@ -15,11 +16,19 @@ type Media struct {
 
 // stored is an inode, as far as it is on the media.
 type stored struct {
-	names   map[string]*cell[int] // of a directory: which inode has the name, -1: none
-	order   []string              // the names, in the order in which they came up
-	sectors []*cell[[]byte]       // of a file; nil stands for zeros
+	names   map[string]int  // of a directory: which inode has the name, on stable storage
+	renames []*naming       // what came after, in order
+	sectors []*cell[[]byte] // of a file; nil stands for zeros
 	size    cell[int64]
 	end     int64 // of the bytes written to it
+}
+
+// naming is one call's change of a directory's names. A crash may leave the first so
+// many of its bindings: none, the new name of a renaming beside the old one, or all.
+type naming struct {
+	at     int
+	names  []binding
+	picked int
 }
 
 // cell is one thing that comes out of a crash in one of several versions. The
@@ -112,23 +121,20 @@ func (m *Media) running(id int, name string) *inode {
 		return n
 	}
 	n.files = map[string]*inode{}
-	for base, c := range s.names {
-		if to := c.now(); to >= 0 {
-			n.files[base] = m.running(to, path.Join(name, base))
-		}
+	for _, r := range s.renames {
+		r.picked = len(r.names)
+	}
+	for base, to := range s.bound() {
+		n.files[base] = m.running(to, path.Join(name, base))
 	}
 	return n
 }
 
 // copy returns a copy whose versions count as made before the first change.
 func (s *stored) copy() *stored {
-	out := &stored{order: slices.Clone(s.order), size: s.size.copy(), end: s.end}
-	if s.names != nil {
-		out.names = make(map[string]*cell[int], len(s.names))
-		for name, c := range s.names {
-			c := c.copy()
-			out.names[name] = &c
-		}
+	out := &stored{names: maps.Clone(s.names), size: s.size.copy(), end: s.end}
+	for _, r := range s.renames {
+		out.renames = append(out.renames, &naming{names: r.names})
 	}
 	for _, c := range s.sectors {
 		c := c.copy()
@@ -149,14 +155,11 @@ func (m *Media) put(n *inode) {
 	s := &stored{size: settled(int64(len(n.data))), end: int64(len(n.data))}
 	m.nodes[n.id] = s
 	if n.isDir() {
-		s.names = map[string]*cell[int]{}
+		s.names = map[string]int{}
 		for name, f := range n.files {
-			c := settled(f.id)
-			s.names[name] = &c
-			s.order = append(s.order, name)
+			s.names[name] = f.id
 			m.put(f)
 		}
-		slices.Sort(s.order)
 		return
 	}
 	for off := 0; off < len(n.data); off += SectorSize {
@@ -196,27 +199,49 @@ func (m *Media) apply(c change) {
 	case synced, dataSynced, syncLost:
 		s.sync(c)
 	case dirSynced:
-		for _, name := range s.order {
-			s.names[name].settle(c.since)
-		}
+		s.settleNames(c.since)
 	}
 }
 
 func (m *Media) bind(dir *stored, c change) {
-	if c.to >= 0 && m.nodes[c.to] == nil {
-		n := &stored{size: settled(int64(0))}
-		if c.dir {
-			n.names = map[string]*cell[int]{}
+	for _, b := range c.names {
+		if b.to == nil || m.nodes[b.to.id] != nil {
+			continue
 		}
-		m.nodes[c.to] = n
+		n := &stored{size: settled(int64(0))}
+		if b.to.isDir() {
+			n.names = map[string]int{}
+		}
+		m.nodes[b.to.id] = n
 	}
-	name, ok := dir.names[c.name]
-	if !ok {
-		name = &cell[int]{versions: []version[int]{{value: -1}}}
-		dir.names[c.name] = name
-		dir.order = append(dir.order, c.name)
+	dir.renames = append(dir.renames, &naming{at: m.at, names: c.names})
+}
+
+// bound returns the names in a directory as they are picked.
+func (s *stored) bound() map[string]int {
+	names := maps.Clone(s.names)
+	for _, r := range s.renames {
+		r.apply(names, r.picked)
 	}
-	name.add(m.at, c.to)
+	return names
+}
+
+func (r *naming) apply(names map[string]int, first int) {
+	for _, b := range r.names[:first] {
+		if b.to == nil {
+			delete(names, b.name)
+		} else {
+			names[b.name] = b.to.id
+		}
+	}
+}
+
+// settleNames is a sync of the names that were there at a moment.
+func (s *stored) settleNames(at int) {
+	for len(s.renames) > 0 && s.renames[0].at <= at {
+		s.renames[0].apply(s.names, len(s.renames[0].names))
+		s.renames = s.renames[1:]
+	}
 }
 
 // sector returns a sector of a file, which has never been written if it is new.

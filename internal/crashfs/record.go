@@ -19,7 +19,7 @@ type changeKind string
 const (
 	written    changeKind = "write"
 	resized    changeKind = "resize"
-	bound      changeKind = "bind"
+	bound      changeKind = "names"
 	synced     changeKind = "sync"
 	dataSynced changeKind = "datasync"
 	syncLost   changeKind = "lost sync" // failed, and the pages count as clean
@@ -30,12 +30,23 @@ const (
 type change struct {
 	kind  changeKind
 	node  int
-	off   int64  // of a write; the size of a resize
-	data  []byte // of a write
-	name  string // bound in the directory
-	to    int    // inode that has the name now, -1: none
-	dir   bool   // that one is a directory
-	since int    // of a sync: the changes before it began
+	off   int64     // of a write; the size of a resize
+	data  []byte    // of a write
+	names []binding // of a directory, changed by one call
+	since int       // of a sync: the changes before it began
+}
+
+// binding is what a name in a directory stands for from then on; nil is nothing.
+type binding struct {
+	name string
+	to   *inode
+}
+
+func (b binding) String() string {
+	if b.to == nil {
+		return "no " + b.name
+	}
+	return fmt.Sprintf("%s is #%d", b.name, b.to.id)
 }
 
 func (c change) String() string {
@@ -45,7 +56,7 @@ func (c change) String() string {
 	case resized:
 		return fmt.Sprintf("%s #%d to %d", c.kind, c.node, c.off)
 	case bound:
-		return fmt.Sprintf("%s %s to #%d", c.kind, c.name, c.to)
+		return fmt.Sprintf("%s in #%d: %v", c.kind, c.node, c.names)
 	}
 	return fmt.Sprintf("%s #%d, what was before %d", c.kind, c.node, c.since)
 }
