@@ -15,7 +15,7 @@ define in
 @set -e; for module in $(1); do echo "== $$module: $(2)"; (cd "$$module" && $(2)); done
 endef
 
-.PHONY: help test lint demo bench cross
+.PHONY: help test lint demo bench crash cross
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,13 @@ SCALE ?= 1
 
 bench: ## compare with other logs, into docs/benchmarks: make bench DIR=/path ROUNDS=5 SCALE=1
 	cd bench && go run . -dir "$(abspath $(DIR))" -rounds $(ROUNDS) -scale $(SCALE) -out ../docs/benchmarks
+
+IMAGES ?= 1000000
+
+# Of go test's lines those are left out that say nothing; its exit status is kept.
+crash: ## power cuts and failing calls on a simulated disk: make crash IMAGES=1000000
+	@{ WAL_TEST_CRASH_IMAGES=$(IMAGES) go test -v -timeout 30m -run 'Crash|FailingCall' . ; echo "status $$?"; } | \
+		awk '/^status / { exit $$2 } !/^===|^ +--- PASS/'
 
 cross: ## compile everything for Windows and macOS, tests included
 	@set -e; for platform in $(PLATFORMS); do \

@@ -140,6 +140,12 @@ func makeDir(fsys vfs.FS, dir string) error {
 	if err := fsys.Mkdir(dir); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
+	// The parent may have been made by a Create that was interrupted, and its name
+	// not been synced yet; what is above was synced before it was made. Where that is
+	// not permitted, no Create has made it.
+	if err := fsys.SyncDir(filepath.Dir(parent)); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
 	return fsys.SyncDir(parent)
 }
 

@@ -341,8 +341,8 @@ func TestDefectCreateDeletesFilesOrDoesNotSync(t *testing.T) {
 	w, err = Create(nil, deep, nil, withFS(fsys))
 	require.NoError(t, err)
 	require.Equal(t, []op{
-		{kind: opMkdir, name: "a"}, {kind: opSyncDir, name: parent},
-		{kind: opMkdir, name: "b"}, {kind: opSyncDir, name: filepath.Join(parent, "a")},
+		{kind: opMkdir, name: "a"}, {kind: opSyncDir, name: filepath.Dir(parent)}, {kind: opSyncDir, name: parent},
+		{kind: opMkdir, name: "b"}, {kind: opSyncDir, name: parent}, {kind: opSyncDir, name: filepath.Join(parent, "a")},
 		{kind: opSyncDir, name: deep}, {kind: opSyncDir, name: filepath.Join(parent, "a")},
 	}, fsys.record(opMkdir, opSyncDir))
 	require.NoError(t, w.Close())

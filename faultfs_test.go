@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"errors"
 	"path/filepath"
 	"sync"
 
@@ -212,4 +213,18 @@ func (f *faultFile) Close() error {
 		err = cerr
 	}
 	return err
+}
+
+var errDead = errors.New("the process is dead")
+
+// dying makes every call from the n-th on fail.
+func dying(fsys *faultFS, n int) (calls *int) {
+	calls = new(int)
+	fsys.setFail(func(op) (int, error) {
+		if *calls++; *calls >= n {
+			return 0, errDead
+		}
+		return 0, nil
+	})
+	return calls
 }

@@ -1,8 +1,6 @@
 package wal
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -14,64 +12,14 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/seed449c39bc/wal/internal/crashfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// Crash images made by hand: a save's write is cut into what a disk may leave of
-// it, and the log is opened. It must open, with all that was acknowledged and with
+// One save of each shape, torn in all the ways in which the simulated disk and a
+// short write can tear it. The log must open, with all that was acknowledged and with
 // the last save whole or not at all.
-
-// sectors cuts the writes at the borders of sectors.
-func sectors(writes []memWrite) []memWrite {
-	var out []memWrite
-	for _, w := range writes {
-		for off, end := w.off, w.off+int64(len(w.data)); off < end; {
-			next := min(off/sectorSize*sectorSize+sectorSize, end)
-			out = append(out, memWrite{w.name, off, w.data[off-w.off : next-w.off]})
-			off = next
-		}
-	}
-	return out
-}
-
-// with returns the image with some writes done to it.
-func (im image) with(writes ...memWrite) image {
-	out := im.clone()
-	for _, w := range writes {
-		data := out[w.name]
-		if grow := int(w.off) + len(w.data) - len(data); grow > 0 {
-			data = append(data, make([]byte, grow)...)
-		}
-		copy(data[w.off:], w.data)
-		out[w.name] = data
-	}
-	return out
-}
-
-// subsets calls f with every subset of n things or, when there are too many, with
-// none, all, all but one, each one, and some that the seed picks.
-func subsets(n, most int, rnd *rand.Rand, f func(has func(i int) bool)) {
-	if 1<<min(n, 30) <= most {
-		for set := range 1 << n {
-			f(func(i int) bool { return set>>i&1 != 0 })
-		}
-		return
-	}
-	f(func(int) bool { return false })
-	f(func(int) bool { return true })
-	for one := range n {
-		f(func(i int) bool { return i != one })
-		f(func(i int) bool { return i == one })
-	}
-	for range max(0, most-2-2*n) {
-		set := make([]bool, n)
-		for i := range set {
-			set[i] = rnd.IntN(2) == 0
-		}
-		f(func(i int) bool { return set[i] })
-	}
-}
 
 // tornCase is a save to be torn, behind saves that were acknowledged.
 type tornCase struct {
@@ -114,16 +62,11 @@ var tornCases = []tornCase{
 // tornLog is a log with one save in flight.
 type tornLog struct {
 	opts          []Option
-	before        image // all that was acknowledged
-	inFlight      []memWrite
-	without, with string // the content without and with the save
-}
-
-// open runs a log with the case's options on an image.
-func (tl *tornLog) open(im image, opts ...Option) (*WAL, *memFS, error) {
-	m := newMemFS(im)
-	w, err := Open(nil, memDir, nil, append(slices.Clone(append(tl.opts, withFS(m))), opts...)...)
-	return w, m, err
+	media         *crashfs.Media // with all of the save written, and nothing of it synced
+	before, after image          // the files without and with the save
+	file          string         // where the save is written
+	off, end      int            // and from where to where
+	without, with string         // the content without and with the save
 }
 
 func newTornLog(t *testing.T, c tornCase, opts ...Option) *tornLog {
@@ -133,29 +76,63 @@ func newTornLog(t *testing.T, c tornCase, opts ...Option) *tornLog {
 	require.NoError(t, err)
 	require.NoError(t, w.SaveEntry(entries(1, 3)))
 	require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: 4}, entries(4, 5)))
-	tl.before = m.image()
+	tl.before, tl.file, tl.off = m.image(), w.tailSegment().String(), int(tailOf(w).off)
 	tl.without, err = content(&w.view)
 	require.NoError(t, err)
-	m.takeWrites()
+	rec := m.Record()
 	require.NoError(t, c.save(w))
-	for _, write := range m.takeWrites() {
-		if write.data != nil {
-			tl.inFlight = append(tl.inFlight, write)
-		}
-	}
-	require.Len(t, tl.inFlight, 1, "a save is one write")
+	tl.after, tl.end = m.image(), int(tailOf(w).off)
+	require.Equal(t, 2, rec.Len(), "a save is one write and one sync")
+	tl.media = rec.Media()
+	tl.media.Advance()
 	tl.with, err = content(&w.view)
 	require.NoError(t, err)
 	return tl
 }
 
-// opens opens a crash's image, and returns what is in it and the writes of its healing.
-func (tl *tornLog) opens(t *testing.T, im image, what string) (string, []memWrite) {
-	w, m, err := tl.open(im)
+// open runs a log with the case's options on an image.
+func (tl *tornLog) open(im image, opts ...Option) (*WAL, *memFS, error) {
+	m := newMemFS(im)
+	w, err := Open(nil, memDir, nil, append(slices.Clone(append(tl.opts, withFS(m))), opts...)...)
+	return w, m, err
+}
+
+// opens opens a crash's image, and returns what is in it.
+func (tl *tornLog) opens(t *testing.T, im image, what string) string {
+	w, _, err := tl.open(im)
 	require.NoError(t, err, what)
 	got, err := content(&w.view)
 	require.NoError(t, err, what)
-	return got, m.takeWrites()
+	return got
+}
+
+// written is the image with so many bytes of the save written; short ends the file there, too.
+func (tl *tornLog) written(n int, short bool) image {
+	im := tl.after.clone()
+	tail := im[tl.file]
+	switch {
+	case short:
+		im[tl.file] = tail[:tl.off+n]
+	case len(tl.before[tl.file]) >= tl.end:
+		clear(tail[tl.off+n : tl.end])
+	default: // the file has grown
+		im[tl.file] = tail[:max(tl.off+n, len(tl.before[tl.file]))]
+	}
+	return im
+}
+
+// images calls f with all images of a moment, or with so many of them.
+func images(m *crashfs.Media, most int, rnd *rand.Rand, f func(im image)) {
+	if m.Images() <= uint64(most) {
+		m.Each(func(im crashfs.Image) bool {
+			f(im.Dir(memDir))
+			return true
+		})
+		return
+	}
+	for range most {
+		f(m.Sample(rnd).Dir(memDir))
+	}
 }
 
 // check opens a crash's image and goes through all that must hold after it. want
@@ -190,47 +167,34 @@ func (tl *tornLog) check(t *testing.T, im image, what string, want ...string) st
 }
 
 func TestTornSaveIsWholeOrGone(t *testing.T) {
-	images := 0
+	tried := 0
 	for _, c := range tornCases {
 		t.Run(c.name, func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(11, 12))
 			tl := newTornLog(t, c)
-			pieces := sectors(tl.inFlight)
-			subsets(len(pieces), 64, rnd, func(has func(int) bool) {
-				var kept []memWrite
-				all := true
-				for i, p := range pieces {
-					if has(i) {
-						kept = append(kept, p)
-					}
-					all = all && has(i)
-				}
-				what := fmt.Sprintf("%d of %d sectors written", len(kept), len(pieces))
-				got := tl.check(t, tl.before.with(kept...), what, tl.without, tl.with)
-				require.True(t, !all || got == tl.with, "all is written")
-				images++
+			images(tl.media, 64, rnd, func(im image) {
+				got := tl.check(t, im, fmt.Sprintf("image %d", tried), tl.without, tl.with)
+				require.True(t, got == tl.with || !im.equal(tl.after), "all is written")
+				tried++
 			})
-			images += tl.shortWrites(t, rnd)
+			tried += tl.shortWrites(t, rnd)
 		})
 	}
-	t.Log("crash images opened:", images)
+	t.Log("crash images opened:", tried)
 }
 
 // shortWrites tears the save at bytes, and takes the file's size back.
-func (tl *tornLog) shortWrites(t *testing.T, rnd *rand.Rand) (images int) {
-	write := tl.inFlight[0]
-	step := len(write.data)/150 + 1
-	for n := rnd.IntN(step); n <= len(write.data); n += step {
-		what := fmt.Sprintf("%d of %d bytes written", n, len(write.data))
-		im := tl.before.with(memWrite{write.name, write.off, write.data[:n]})
-		tl.check(t, im, what, tl.without, tl.with)
+func (tl *tornLog) shortWrites(t *testing.T, rnd *rand.Rand) (tried int) {
+	size := tl.end - tl.off
+	step := size/150 + 1
+	for n := rnd.IntN(step); n <= size; n += step {
+		what := fmt.Sprintf("%d of %d bytes written", n, size)
+		tl.check(t, tl.written(n, false), what, tl.without, tl.with)
 		// The size of the file may be lost, too: it ends at any byte.
-		whole := tl.before.with(write)
-		whole[write.name] = whole[write.name][:write.off+int64(n)]
-		tl.check(t, whole, "the file ends there: "+what, tl.without, tl.with)
-		images += 2
+		tl.check(t, tl.written(n, true), "the file ends there: "+what, tl.without, tl.with)
+		tried += 2
 	}
-	return images
+	return tried
 }
 
 // In etcd's format each record is its own save: what is left is any number of the
@@ -243,28 +207,18 @@ func TestTornSaveInEtcdFormatKeepsARunOfRecords(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			tl := newTornLog(t, c, WithEtcdFormat())
 			allowed := []string{tl.without, tl.with}
-			write := tl.inFlight[0]
-			for end := 0; end < len(write.data); { // the contents after each record
-				f, ok := readFrame(write.data, 0, end)
+			size := tl.end - tl.off
+			for end := 0; end < size; { // the contents after each record
+				f, ok := readFrame(tl.after[tl.file], 0, tl.off+end)
 				require.True(t, ok)
 				end += f.size
-				got, _ := tl.opens(t, tl.before.with(memWrite{write.name, write.off, write.data[:end]}), "whole records")
-				allowed = append(allowed, got)
+				allowed = append(allowed, tl.opens(t, tl.written(end, false), "whole records"))
 			}
 			require.Equal(t, tl.with, allowed[len(allowed)-1])
-			pieces := sectors(tl.inFlight)
-			subsets(len(pieces), 64, rand.New(rand.NewPCG(13, 14)), func(has func(int) bool) {
-				var kept []memWrite
-				for i, p := range pieces {
-					if has(i) {
-						kept = append(kept, p)
-					}
-				}
-				tl.check(t, tl.before.with(kept...), fmt.Sprintf("%d of %d sectors written", len(kept), len(pieces)), allowed...)
-			})
+			images(tl.media, 64, rand.New(rand.NewPCG(13, 14)), func(im image) { tl.check(t, im, "an image", allowed...) })
 			// Torn at a byte, it may be refused, but nothing else comes out of it.
-			for n := 0; n < len(write.data); n += len(write.data)/300 + 1 {
-				w, _, err := tl.open(tl.before.with(memWrite{write.name, write.off, write.data[:n]}))
+			for n := 0; n < size; n += size/300 + 1 {
+				w, _, err := tl.open(tl.written(n, false))
 				if err != nil {
 					require.ErrorIs(t, err, ErrCorrupt)
 					continue
@@ -277,131 +231,31 @@ func TestTornSaveInEtcdFormatKeepsARunOfRecords(t *testing.T) {
 	}
 }
 
-// A crash during healing leaves any of its sectors written; the next open comes to the same log.
+// A crash during healing, at any change, leaves any of its sectors written; the next open
+// comes to the same log.
 func TestCrashDuringHealing(t *testing.T) {
-	images := 0
+	tried := 0
 	for _, c := range tornCases {
 		t.Run(c.name, func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(15, 16))
 			tl := newTornLog(t, c)
-			pieces := sectors(tl.inFlight)
-			subsets(len(pieces), 16, rnd, func(has func(int) bool) {
-				var kept []memWrite
-				for i, p := range pieces {
-					if has(i) {
-						kept = append(kept, p)
-					}
+			images(tl.media, 16, rnd, func(crashed image) {
+				m := newMemFS(crashed)
+				rec := m.Record()
+				w, err := Open(nil, memDir, nil, append(slices.Clone(tl.opts), withFS(m))...)
+				require.NoError(t, err)
+				want, err := content(&w.view)
+				require.NoError(t, err)
+				media := rec.Media()
+				for more := true; more; more = media.Advance() {
+					images(media, 16, rnd, func(im image) {
+						what := fmt.Sprintf("after %d changes of the healing", media.At())
+						require.Equal(t, want, tl.opens(t, im, what), what)
+						tried++
+					})
 				}
-				crashed := tl.before.with(kept...)
-				want, heal := tl.opens(t, crashed.clone(), "first open")
-				healing := sectors(untilSync(heal))
-				subsets(len(healing), 32, rnd, func(has func(int) bool) {
-					var done []memWrite
-					for i, p := range healing {
-						if has(i) {
-							done = append(done, p)
-						}
-					}
-					what := fmt.Sprintf("%d of %d sectors of the save, %d of %d of its healing", len(kept), len(pieces), len(done), len(healing))
-					got, _ := tl.opens(t, crashed.with(done...), what)
-					require.Equal(t, want, got, what)
-					images++
-				})
 			})
 		})
 	}
-	t.Log("crashes during healing:", images)
-}
-
-// untilSync are the writes before the first sync.
-func untilSync(writes []memWrite) []memWrite {
-	i := slices.IndexFunc(writes, func(w memWrite) bool { return w.data == nil })
-	return writes[:i]
-}
-
-var errDead = errors.New("the process is dead")
-
-// dying makes every call from the n-th on fail.
-func dying(fsys *faultFS, n int) (calls *int) {
-	calls = new(int)
-	fsys.setFail(func(op) (int, error) {
-		if *calls++; *calls >= n {
-			return 0, errDead
-		}
-		return 0, nil
-	})
-	return calls
-}
-
-// A process that dies at the n-th call of its file system, for every n: of
-// creating a log, saving, cutting segments, releasing, purging and closing.
-func TestDeathAtEveryCall(t *testing.T) {
-	for _, format := range []struct {
-		name string
-		opts []Option
-	}{{"sealed", nil}, {"etcd format", []Option{WithEtcdFormat()}}} {
-		t.Run(format.name, func(t *testing.T) {
-			deaths := 0
-			for n := 1; ; n++ {
-				m := newMemFS(nil)
-				fsys := &faultFS{FS: m}
-				calls := dying(fsys, n)
-				opts := append([]Option{WithSegmentSize(512), WithPreallocation(PreallocateReserve)}, format.opts...)
-				created, saved := liveUntilDeath(append(opts, withFS(fsys)))
-				if *calls < n {
-					break // it lived
-				}
-				deaths++
-				afterDeath(t, m.image(), opts, created, saved, fmt.Sprintf("death at call %d", n))
-			}
-			t.Log("deaths:", deaths)
-			require.Greater(t, deaths, 60)
-		})
-	}
-}
-
-// liveUntilDeath lives a log's life, and returns the last index acknowledged.
-func liveUntilDeath(opts []Option) (created bool, saved uint64) {
-	w, err := Create(nil, memDir, []byte("meta"), opts...)
-	if err != nil {
-		return false, 0
-	}
-	defer w.pipeline.close()
-	for i := uint64(1); i <= 16; i++ {
-		if w.Save(&walpb.HardState{Term: 1, Commit: i}, []log.LogEntry{entry(1, i, strings.Repeat("x", 60))}) != nil {
-			return true, i - 1
-		}
-		if i == 12 {
-			snap := &walpb.Snapshot{Index: 9, Term: 1}
-			if w.SaveSnap(snap) == nil && w.Release(snap) == nil {
-				w.Purge()
-			}
-		}
-	}
-	w.Close()
-	return true, 16
-}
-
-// afterDeath opens what a death left, and goes on with it.
-func afterDeath(t *testing.T, im image, opts []Option, created bool, saved uint64, what string) {
-	opts = append(slices.Clone(opts), withFS(newMemFS(im)))
-	w, err := Open(nil, memDir, nil, opts...)
-	if !created && err != nil {
-		require.NotErrorIs(t, err, ErrCorrupt, what)
-		w, err = Create(nil, memDir, []byte("meta"), opts...)
-	}
-	require.NoError(t, err, what)
-	require.GreaterOrEqual(t, w.LastIndex(), saved, what)
-	require.LessOrEqual(t, w.LastIndex(), saved+1, what)
-	last := w.LastIndex()
-	require.Contains(t, []uint64{last, last - min(last, 1)}, w.State().GetCommitted(), what)
-	for ent, err := range w.Entries(w.FirstIndex(), last+1) {
-		require.NoError(t, err, what)
-		require.True(t, bytes.Equal(bytes.Repeat([]byte("x"), 60), ent.(*walpb.Entry).Data), what)
-	}
-	require.LessOrEqual(t, w.FirstIndex(), uint64(10), what)
-	require.NoError(t, w.SaveEntry(entries(last+1, last+9)), what)
-	require.NoError(t, w.Close(), what)
-	_, err = Verify(nil, memDir, opts...)
-	require.NoError(t, err, what)
+	t.Log("crashes during healing:", tried)
 }

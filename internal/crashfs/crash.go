@@ -1,0 +1,230 @@
+package crashfs
+
+import (
+	"maps"
+	"math"
+	"math/bits"
+	"math/rand/v2"
+	"slices"
+)
+
+// BlockSize is the larger unit in which sectors are lost together, in bytes.
+const BlockSize = 4096
+
+// loose is a cell that has more than one version.
+type loose interface {
+	count() int
+	pick(i int)
+	asOf(at int) int
+	since() int // the change that made it loose
+}
+
+func (c *cell[T]) count() int { return len(c.versions) }
+func (c *cell[T]) pick(i int) { c.picked = i }
+func (c *cell[T]) since() int { return c.versions[1].at }
+
+func (r *naming) count() int { return len(r.names) + 1 }
+func (r *naming) pick(i int) { r.picked = i }
+func (r *naming) since() int { return r.at }
+
+func (r *naming) asOf(at int) int {
+	if r.at > at {
+		return 0
+	}
+	return len(r.names)
+}
+
+// group is the loose cells that a disk may write at once: one block of a file,
+// one length or one name.
+type group struct {
+	cells  []loose
+	sector bool
+}
+
+// groups returns what is loose in all that can be reached from the root in any image.
+func (m *Media) groups() []group {
+	var out []group
+	seen := map[int]bool{}
+	var visit func(id int)
+	visit = func(id int) {
+		s := m.nodes[id]
+		if seen[id] {
+			return
+		}
+		seen[id] = true
+		out = s.groups(out)
+		for _, name := range slices.Sorted(maps.Keys(s.names)) {
+			visit(s.names[name])
+		}
+		for _, r := range s.renames {
+			for _, b := range r.names {
+				if b.to != nil {
+					visit(b.to.id)
+				}
+			}
+		}
+	}
+	visit(m.record.base.id)
+	return out
+}
+
+func (s *stored) groups(out []group) []group {
+	one := func(c loose) []loose {
+		c.pick(0)
+		if c.count() < 2 {
+			return nil
+		}
+		return []loose{c}
+	}
+	if cells := one(&s.size); cells != nil {
+		out = append(out, group{cells: cells})
+	}
+	for _, r := range s.renames {
+		r.pick(0)
+		out = append(out, group{cells: []loose{r}})
+	}
+	var block []loose
+	for i, c := range s.sectors {
+		block = append(block, one(c)...)
+		if last := i == len(s.sectors)-1; len(block) > 0 && (last || (i+1)%(BlockSize/SectorSize) == 0) {
+			out = append(out, group{block, true})
+			block = nil
+		}
+	}
+	return out
+}
+
+// Images returns how many images [Media.Each] would give.
+func (m *Media) Images() uint64 {
+	n := uint64(1)
+	for _, g := range m.groups() {
+		for _, c := range g.cells {
+			hi, lo := bits.Mul64(n, uint64(c.count()))
+			if n = lo; hi > 0 {
+				return math.MaxUint64
+			}
+		}
+	}
+	return n
+}
+
+// Each calls f with every image that a crash at this moment may leave, until f returns false.
+func (m *Media) Each(f func(Image) bool) {
+	var cells []loose
+	for _, g := range m.groups() {
+		cells = append(cells, g.cells...)
+	}
+	at := make([]int, len(cells))
+	for f(m.image()) {
+		i := 0
+		for ; i < len(cells); i++ {
+			if at[i]++; at[i] == cells[i].count() {
+				at[i] = 0
+			}
+			cells[i].pick(at[i])
+			if at[i] > 0 {
+				break
+			}
+		}
+		if i == len(cells) {
+			return
+		}
+	}
+}
+
+// Sample returns one of the images that a crash at this moment may leave. It depends on
+// the record and on rnd only. Every image can come out, and the likely ones do so often: all
+// kept or all lost, changes kept in order, whole blocks lost, one thing lost or kept alone.
+func (m *Media) Sample(rnd *rand.Rand) Image {
+	groups := m.groups()
+	newest := func(c loose) { c.pick(c.count() - 1) }
+	either := func(c loose) { c.pick(rnd.IntN(c.count())) }
+	each := func(f func(c loose)) {
+		for _, g := range groups {
+			for _, c := range g.cells {
+				f(c)
+			}
+		}
+	}
+	oldest := m.at
+	each(func(c loose) { oldest = min(oldest, c.since()-1) })
+	moment := func() int { return oldest + rnd.IntN(m.at-oldest+1) }
+	switch rnd.IntN(16) {
+	case 0: // all lost
+	case 1:
+		each(newest)
+	case 2, 3: // in order
+		at := moment()
+		each(func(c loose) { c.pick(c.asOf(at)) })
+	case 4, 5, 6: // in blocks
+		for _, g := range groups {
+			at := moment()
+			if rnd.IntN(2) == 0 {
+				at = m.at
+			}
+			for _, c := range g.cells {
+				c.pick(c.asOf(at))
+			}
+		}
+	case 7, 8: // one thing not as the others
+		lost := rnd.IntN(2) == 0
+		if lost {
+			each(newest)
+		}
+		if len(groups) > 0 {
+			g := groups[rnd.IntN(len(groups))]
+			either(g.cells[rnd.IntN(len(g.cells))])
+		}
+	case 9, 10, 11, 12: // sectors in any mixture, the rest is kept
+		for _, g := range groups {
+			for _, c := range g.cells {
+				if newest(c); g.sector {
+					either(c)
+				}
+			}
+		}
+	default:
+		each(either)
+	}
+	return m.image()
+}
+
+// Newest returns the image in which nothing is lost: what a process that dies leaves.
+func (m *Media) Newest() Image {
+	for _, g := range m.groups() {
+		for _, c := range g.cells {
+			c.pick(c.count() - 1)
+		}
+	}
+	return m.image()
+}
+
+// image makes the image of what is picked.
+func (m *Media) image() Image {
+	im := Image{}
+	m.collect(im, m.nodes[m.record.base.id], "")
+	return im
+}
+
+func (m *Media) collect(im Image, dir *stored, prefix string) {
+	for name, id := range dir.bound() {
+		n := m.nodes[id]
+		if n.names != nil {
+			im[prefix+name+"/"] = nil
+			m.collect(im, n, prefix+name+"/")
+			continue
+		}
+		im[prefix+name] = n.bytes()
+	}
+}
+
+// bytes are the bytes of a file as they are picked.
+func (s *stored) bytes() []byte {
+	b := make([]byte, s.size.value())
+	for i, c := range s.sectors {
+		if off := i * SectorSize; off < len(b) {
+			copy(b[off:], c.value())
+		}
+	}
+	return b
+}

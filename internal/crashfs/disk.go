@@ -1,0 +1,341 @@
+package crashfs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/seed449c39bc/wal/internal/vfs"
+)
+
+// Disk is a file system in memory. It is safe for concurrent use.
+//
+// Relative and absolute paths begin at the same root, which is always there.
+type Disk struct {
+	mu     sync.Mutex
+	root   *inode
+	nodes  int // inodes made so far
+	deaths int // of the process that has the files open
+	fail   func(Call) *Fault
+	record *Record // nil: changes are not kept
+}
+
+var _ vfs.FS = (*Disk)(nil)
+
+// inode is a file or directory, as the running system sees it.
+type inode struct {
+	id     int
+	name   string            // its path by now
+	files  map[string]*inode // of a directory; nil for a file
+	data   []byte
+	backed []bool // by sector: written at some time, and not only reserved
+	holder *file  // of the lock; nil: nobody
+}
+
+func (n *inode) isDir() bool { return n.files != nil }
+
+// New makes a disk with an image on it, all of it on stable storage. The disk
+// takes over the image's bytes.
+func New(im Image) *Disk {
+	d := &Disk{}
+	d.root = d.newNode(".", true)
+	for _, name := range im.names() {
+		dir, isDir := strings.CutSuffix(name, "/")
+		parent, base, err := d.locate("open", dir)
+		if err != nil {
+			parent, base = d.root, dir // an image without its directories is not one that this package makes
+		}
+		n := d.newNode(dir, isDir)
+		if !isDir {
+			n.data = im[name]
+			n.markBacked(0, int64(len(n.data)))
+		}
+		parent.files[base] = n
+	}
+	return d
+}
+
+func (d *Disk) newNode(name string, dir bool) *inode {
+	n := &inode{id: d.nodes, name: name}
+	d.nodes++
+	if dir {
+		n.files = map[string]*inode{}
+	}
+	return n
+}
+
+// Kill ends the process that uses the disk: every open file is closed, and its lock free. The machine
+// stays up, so nothing that was written is lost.
+func (d *Disk) Kill() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.deaths++
+}
+
+// Image returns a copy of what the running system sees.
+func (d *Disk) Image() Image {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	im := Image{}
+	d.root.collect(im)
+	return im
+}
+
+func (n *inode) collect(im Image) {
+	for _, f := range n.files {
+		if f.isDir() {
+			im[f.name+"/"] = nil
+			f.collect(im)
+			continue
+		}
+		im[f.name] = append(make([]byte, 0, len(f.data)), f.data...)
+	}
+}
+
+// clean makes a caller's path one from the root.
+func clean(name string) string {
+	name = path.Clean("/" + strings.TrimPrefix(filepath.ToSlash(name), filepath.ToSlash(filepath.VolumeName(name))))
+	if name == "/" {
+		return "."
+	}
+	return name[1:]
+}
+
+// locate finds the directory that a path is in, and the path's last element. The lock is held.
+func (d *Disk) locate(op, name string) (dir *inode, base string, err error) {
+	dir = d.root
+	elems := strings.Split(clean(name), "/")
+	for _, e := range elems[:len(elems)-1] {
+		switch dir = dir.files[e]; {
+		case dir == nil:
+			return nil, "", &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
+		case !dir.isDir():
+			return nil, "", &fs.PathError{Op: op, Path: name, Err: syscall.ENOTDIR}
+		}
+	}
+	return dir, elems[len(elems)-1], nil
+}
+
+// find returns what a path names, nil if there is nothing. The lock is held.
+func (d *Disk) find(op, name string) (*inode, error) {
+	dir, base, err := d.locate(op, name)
+	if err != nil {
+		return nil, err
+	}
+	if base == "." {
+		return d.root, nil
+	}
+	return dir.files[base], nil
+}
+
+// bind changes names in a directory, all by one call, in this order. The lock is held.
+func (d *Disk) bind(dir *inode, names ...binding) {
+	for i := range names {
+		b := &names[i]
+		if b.to == nil {
+			delete(dir.files, b.name)
+			continue
+		}
+		b.to.name = path.Join(dir.name, b.name)
+		dir.files[b.name] = b.to
+	}
+	d.keep(change{kind: bound, node: dir.id, names: names})
+}
+
+// mode is how a file is opened.
+type mode struct {
+	kind                  Kind
+	write, create, unique bool
+	lock                  bool
+}
+
+func (d *Disk) open(name string, m mode) (vfs.File, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	do, fault := d.allow(Call{Kind: m.kind, Name: clean(name)})
+	if !do {
+		return nil, fault
+	}
+	dir, base, err := d.locate("open", name)
+	if err != nil {
+		return nil, err
+	}
+	n := dir.files[base]
+	switch {
+	case n == nil && !m.create:
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	case n != nil && m.unique:
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrExist}
+	case n != nil && n.isDir():
+		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.EISDIR}
+	case n == nil:
+		n = d.newNode("", false)
+		d.bind(dir, binding{base, n})
+	}
+	if fault != nil {
+		return nil, fault
+	}
+	f := &file{disk: d, node: n, write: m.write, process: d.deaths}
+	if m.lock {
+		if n.holder != nil && n.holder.open() {
+			return nil, fmt.Errorf("%s: %w", name, vfs.ErrLocked)
+		}
+		n.holder = f
+	}
+	return f, nil
+}
+
+// OpenRead implements [vfs.FS].
+func (d *Disk) OpenRead(name string) (vfs.File, error) {
+	return d.open(name, mode{kind: OpenRead})
+}
+
+// OpenLocked implements [vfs.FS].
+func (d *Disk) OpenLocked(name string) (vfs.File, error) {
+	return d.open(name, mode{kind: OpenLocked, write: true, lock: true})
+}
+
+// CreateLocked implements [vfs.FS].
+func (d *Disk) CreateLocked(name string) (vfs.File, error) {
+	return d.open(name, mode{kind: Create, write: true, create: true, lock: true})
+}
+
+// CreateNew implements [vfs.FS].
+func (d *Disk) CreateNew(name string) (vfs.File, error) {
+	return d.open(name, mode{kind: Create, write: true, create: true, unique: true})
+}
+
+// Rename implements [vfs.FS].
+func (d *Disk) Rename(oldName, newName string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	do, fault := d.allow(Call{Kind: Rename, Name: clean(newName)})
+	if !do {
+		return fault
+	}
+	from, oldBase, err := d.locate("rename", oldName)
+	if err != nil {
+		return err
+	}
+	to, newBase, err := d.locate("rename", newName)
+	if err != nil {
+		return err
+	}
+	if from != to {
+		return &os.LinkError{Op: "rename", Old: oldName, New: newName, Err: errors.ErrUnsupported}
+	}
+	n := from.files[oldBase]
+	if n == nil {
+		return &fs.PathError{Op: "rename", Path: oldName, Err: fs.ErrNotExist}
+	}
+	if oldBase != newBase {
+		d.bind(to, binding{newBase, n}, binding{oldBase, nil})
+	}
+	return fault
+}
+
+// Remove implements [vfs.FS].
+func (d *Disk) Remove(name string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	do, fault := d.allow(Call{Kind: Remove, Name: clean(name)})
+	if !do {
+		return fault
+	}
+	dir, base, err := d.locate("remove", name)
+	if err != nil {
+		return err
+	}
+	switch n := dir.files[base]; {
+	case n == nil:
+		return &fs.PathError{Op: "remove", Path: name, Err: fs.ErrNotExist}
+	case len(n.files) > 0:
+		return &fs.PathError{Op: "remove", Path: name, Err: syscall.ENOTEMPTY}
+	}
+	d.bind(dir, binding{base, nil})
+	return fault
+}
+
+// List implements [vfs.FS].
+func (d *Disk) List(dir string) ([]string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, fault := d.allow(Call{Kind: List, Name: clean(dir)}); fault != nil {
+		return nil, fault
+	}
+	n, err := d.find("open", dir)
+	switch {
+	case err != nil:
+		return nil, err
+	case n == nil:
+		return nil, &fs.PathError{Op: "open", Path: dir, Err: fs.ErrNotExist}
+	case !n.isDir():
+		return nil, &fs.PathError{Op: "readdirent", Path: dir, Err: syscall.ENOTDIR}
+	}
+	return slices.Sorted(maps.Keys(n.files)), nil
+}
+
+// IsDir implements [vfs.FS].
+func (d *Disk) IsDir(name string) (bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, fault := d.allow(Call{Kind: IsDir, Name: clean(name)}); fault != nil {
+		return false, fault
+	}
+	n, err := d.find("stat", name)
+	switch {
+	case err != nil && !isNotExist(err):
+		return false, err
+	case n == nil:
+		return false, nil
+	case !n.isDir():
+		return false, &fs.PathError{Op: "open", Path: name, Err: syscall.ENOTDIR}
+	}
+	return true, nil
+}
+
+// Mkdir implements [vfs.FS].
+func (d *Disk) Mkdir(name string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	do, fault := d.allow(Call{Kind: Mkdir, Name: clean(name)})
+	if !do {
+		return fault
+	}
+	dir, base, err := d.locate("mkdir", name)
+	if err != nil {
+		return err
+	}
+	if base == "." || dir.files[base] != nil {
+		return &fs.PathError{Op: "mkdir", Path: name, Err: fs.ErrExist}
+	}
+	d.bind(dir, binding{base, d.newNode("", true)})
+	return fault
+}
+
+// SyncDir implements [vfs.FS].
+func (d *Disk) SyncDir(dir string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	do, fault := d.allow(Call{Kind: SyncDir, Name: clean(dir)})
+	if !do {
+		return fault
+	}
+	n, err := d.find("open", dir)
+	if err != nil {
+		return err
+	}
+	if n == nil {
+		return &fs.PathError{Op: "open", Path: dir, Err: fs.ErrNotExist}
+	}
+	d.sync(n, change{kind: dirSynced})
+	return fault
+}

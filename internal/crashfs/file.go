@@ -1,0 +1,232 @@
+package crashfs
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"runtime"
+	"syscall"
+
+	"github.com/seed449c39bc/wal/internal/vfs"
+)
+
+// SectorSize is what the disk writes whole or not at all, in bytes.
+const SectorSize = 512
+
+// file is an open file.
+type file struct {
+	disk    *Disk
+	node    *inode
+	write   bool
+	closed  bool
+	process int // which one opened it
+}
+
+var _ vfs.File = (*file)(nil)
+
+func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+// begin takes the disk's lock for a call, which it asks about.
+func (f *file) begin(kind Kind, off int64, n int) (fault *Fault, err error) {
+	f.disk.mu.Lock()
+	if !f.open() {
+		return nil, f.error(kind, fs.ErrClosed)
+	}
+	return f.disk.fault(Call{kind, f.node.name, off, n}), nil
+}
+
+func (f *file) open() bool { return !f.closed && f.process == f.disk.deaths }
+
+func (f *file) error(kind Kind, err error) error {
+	return &fs.PathError{Op: string(kind), Path: f.node.name, Err: err}
+}
+
+func (f *file) ReadAt(b []byte, off int64) (int, error) {
+	fault, err := f.begin(Read, off, len(b))
+	defer f.disk.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	if fault != nil {
+		return 0, fault.Err
+	}
+	if off >= int64(len(f.node.data)) {
+		return 0, io.EOF
+	}
+	n := copy(b, f.node.data[off:])
+	if n < len(b) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (f *file) WriteAt(b []byte, off int64) (int, error) {
+	fault, err := f.begin(Write, off, len(b))
+	defer f.disk.mu.Unlock()
+	if err == nil && !f.write {
+		err = f.error(Write, syscall.EBADF)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if fault != nil {
+		if !fault.Done {
+			b = b[:min(fault.Partial, len(b))]
+		}
+		err = fault.Err
+	}
+	if len(b) > 0 {
+		n := f.node
+		n.resize(max(int64(len(n.data)), off+int64(len(b))))
+		copy(n.data[off:], b)
+		n.markBacked(off, off+int64(len(b)))
+		if f.disk.record != nil {
+			f.disk.keep(change{kind: written, node: n.id, off: off, data: bytes.Clone(b)})
+		}
+	}
+	return len(b), err
+}
+
+// resize sets the length. Bytes that a growing adds are zeros.
+func (n *inode) resize(size int64) {
+	switch grow := size - int64(len(n.data)); {
+	case grow > 0:
+		n.data = append(n.data, make([]byte, grow)...)
+	case grow < 0:
+		clear(n.data[size:]) // they may come into use again
+		n.data = n.data[:size]
+		n.backed = n.backed[:min(len(n.backed), int(sectorsIn(size)))]
+	}
+}
+
+// sectorsIn is how many sectors a file of some size has.
+func sectorsIn(size int64) int64 { return (size + SectorSize - 1) / SectorSize }
+
+func (n *inode) markBacked(from, to int64) {
+	if grow := int(sectorsIn(to)) - len(n.backed); grow > 0 {
+		n.backed = append(n.backed, make([]bool, grow)...)
+	}
+	for i := from / SectorSize; i < sectorsIn(to); i++ {
+		n.backed[i] = true
+	}
+}
+
+func (f *file) Truncate(size int64) error {
+	return f.setSize(Truncate, size, size)
+}
+
+func (f *file) Reserve(size int64) error {
+	return f.setSize(Reserve, size, -1)
+}
+
+// setSize sets the size; a negative shrink says that the file must not become shorter.
+func (f *file) setSize(kind Kind, size, shrink int64) error {
+	fault, err := f.begin(kind, size, 0)
+	defer f.disk.mu.Unlock()
+	if err == nil && !f.write {
+		err = f.error(kind, syscall.EBADF)
+	}
+	if err != nil {
+		return err
+	}
+	if fault != nil && !fault.Done {
+		return fault.Err
+	}
+	n := f.node
+	if shrink < 0 {
+		size = max(size, int64(len(n.data)))
+	}
+	if size != int64(len(n.data)) {
+		n.resize(size)
+		f.disk.keep(change{kind: resized, node: n.id, off: size})
+	}
+	if fault != nil {
+		return fault.Err
+	}
+	return nil
+}
+
+func (f *file) Size() (int64, error) {
+	fault, err := f.begin(Size, 0, 0)
+	defer f.disk.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	if fault != nil {
+		return 0, fault.Err
+	}
+	return int64(len(f.node.data)), nil
+}
+
+func (f *file) Data(off int64) (start, end int64, err error) {
+	fault, err := f.begin(Data, off, 0)
+	defer f.disk.mu.Unlock()
+	if err != nil {
+		return 0, 0, err
+	}
+	if fault != nil {
+		return 0, 0, fault.Err
+	}
+	size, backed := int64(len(f.node.data)), f.node.backed
+	i := min(off, size) / SectorSize
+	for ; i < int64(len(backed)) && !backed[i]; i++ {
+	}
+	if i >= int64(len(backed)) {
+		return size, size, nil
+	}
+	start = max(i*SectorSize, off)
+	for ; i < int64(len(backed)) && backed[i]; i++ {
+	}
+	return min(start, size), min(i*SectorSize, size), nil
+}
+
+func (f *file) Datasync() error { return f.sync(Datasync, dataSynced) }
+func (f *file) Sync() error     { return f.sync(Sync, synced) }
+
+func (f *file) sync(kind Kind, k changeKind) error {
+	fault, err := f.begin(kind, 0, 0)
+	defer f.disk.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	switch {
+	case fault == nil:
+		f.disk.sync(f.node, change{kind: k})
+		return nil
+	case fault.Clean:
+		f.disk.sync(f.node, change{kind: syncLost})
+	case fault.Done:
+		f.disk.sync(f.node, change{kind: k})
+	}
+	return fault.Err
+}
+
+// sync keeps a sync. It takes a while, in which others may go on: what they do
+// meanwhile is not covered. The lock is held, and given up for that while.
+func (d *Disk) sync(n *inode, c change) {
+	if d.record == nil {
+		return
+	}
+	c.node, c.since = n.id, len(d.record.changes)
+	d.mu.Unlock()
+	runtime.Gosched()
+	d.mu.Lock()
+	d.keep(c)
+}
+
+func (f *file) Close() error {
+	fault, err := f.begin(Close, 0, 0)
+	defer f.disk.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	f.closed = true
+	if f.node.holder == f {
+		f.node.holder = nil
+	}
+	if fault != nil {
+		return fault.Err
+	}
+	return nil
+}
