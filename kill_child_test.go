@@ -3,8 +3,8 @@ package wal
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,18 +36,19 @@ func (l killLife) options(rng *rand.Rand) []Option {
 	return opts
 }
 
-// killChild is the process that is killed: goroutines that use a log in every way, and report.
+// killChild is goroutines that use a log in every way, and report: the process that is killed.
 type killChild struct {
 	killLife
 	w       *WAL
-	reports *os.File
+	reports io.Writer
 	ids     atomic.Uint64
 	stop    atomic.Bool
+	acks    atomic.Int64
 	acked   atomic.Uint64 // last index that was acknowledged, unless dropped since
 
-	telling sync.Mutex
+	telling sync.Mutex // over reports
 
-	order sync.Mutex // over what the order of the reports is the order in the log for
+	order sync.Mutex // over what follows, and the first half of the calls that have an order
 	last  uint64
 	snap  uint64
 }
@@ -71,8 +72,9 @@ func (c *killChild) live() error {
 		}
 		c.last, c.snap = c.w.LastIndex(), c.w.Snapshot().GetIndex()
 		c.acked.Store(c.last)
-		if err := c.use(time.Duration(rng.IntN(60))*time.Millisecond, rng.Uint64()); err != nil {
-			return err
+		pause := time.Duration(rng.IntN(60)) * time.Millisecond
+		if errs := c.use(rng.Uint64(), func() { time.Sleep(pause) }); len(errs) > 0 {
+			return errors.Join(errs...)
 		}
 		if err := c.w.Close(); err != nil {
 			return err
@@ -80,10 +82,13 @@ func (c *killChild) live() error {
 	}
 }
 
-// use runs the goroutines for some time.
-func (c *killChild) use(d time.Duration, seed uint64) error {
+// use runs the goroutines, and any more jobs, until the function returns, and
+// returns the error with which each has ended, if it has.
+func (c *killChild) use(seed uint64, until func(), more ...func(*rand.Rand) error) []error {
 	c.stop.Store(false)
-	jobs := []func(*rand.Rand) error{c.saveEntries, c.saveEntries, c.saveEntries, c.saveEntries, c.saveState, c.saveState, c.keep, c.read}
+	jobs := append([]func(*rand.Rand) error{
+		c.saveEntries, c.saveEntries, c.saveEntries, c.saveEntries, c.saveState, c.saveState, c.keep, c.read,
+	}, more...)
 	failed := make(chan error, len(jobs))
 	var wait sync.WaitGroup
 	for i, job := range jobs {
@@ -92,34 +97,34 @@ func (c *killChild) use(d time.Duration, seed uint64) error {
 			for !c.stop.Load() {
 				if err := job(rng); err != nil {
 					failed <- err
-					c.stop.Store(true)
+					return
 				}
 			}
 		})
 	}
-	time.Sleep(d)
+	until()
 	c.stop.Store(true)
 	wait.Wait()
-	select {
-	case err := <-failed:
-		return err
-	default:
-		return nil
+	close(failed)
+	var errs []error
+	for err := range failed {
+		errs = append(errs, err)
 	}
+	return errs
 }
 
 // tell writes one line to the parent.
 func (c *killChild) tell(line string) error {
 	c.telling.Lock()
 	defer c.telling.Unlock()
-	_, err := c.reports.WriteString(line)
+	_, err := io.WriteString(c.reports, line)
 	return err
 }
 
 func (c *killChild) id() uint64 { return c.round<<32 | c.ids.Add(1) }
 
-// report tells of a call before and after it. The call's first half is done in
-// the order of the reports, if locked says so.
+// report tells of a call before and after it. With the order's lock held until the
+// call has its place, the order of the reports is that in the log.
 func (c *killChild) report(o killOp, call func() error) error {
 	if err := c.tell(o.begun()); err != nil {
 		return err
@@ -127,7 +132,15 @@ func (c *killChild) report(o killOp, call func() error) error {
 	if err := call(); err != nil {
 		return err
 	}
+	c.acks.Add(1)
 	return c.tell(o.acked())
+}
+
+// await returns when there are more acknowledgements than n, or nothing goes on.
+func (c *killChild) await(n int64) {
+	for began := time.Now(); c.acks.Load() < n && time.Since(began) < 20*time.Second; {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // saveEntries saves a few entries behind the last one, or over some, with or
@@ -215,6 +228,7 @@ func (c *killChild) truncate(rng *rand.Rand) error {
 
 // read reads what there is, beside the savers.
 func (c *killChild) read(*rand.Rand) error {
+	time.Sleep(time.Millisecond)
 	for ent, err := range c.w.Entries(c.w.FirstIndex(), c.w.LastIndex()+1) {
 		if errors.Is(err, ErrCompacted) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrInvalidArgument) {
 			return nil // purged or dropped since

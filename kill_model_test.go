@@ -103,7 +103,7 @@ func (m *killModel) differs(found *killModel, first uint64) string {
 // killReport is what the child told before it died.
 type killReport struct {
 	ops   []killOp
-	begun []int // by op: its line
+	begun []int // by op: its line; lines count from 1
 	acked []int // by op: its line; 0: never
 	ready bool
 }
@@ -148,7 +148,8 @@ func (r *killReport) acks() int {
 // order up to some call, not earlier than the last one acknowledged: each whole, and
 // nothing else. first is the lowest index found.
 func (r *killReport) agrees(before, found *killModel, first uint64) error {
-	m := &killModel{ents: maps.Clone(before.ents), last: before.last, snap: before.snap}
+	m := &killModel{ents: map[uint64]string{}, last: before.last, snap: before.snap}
+	maps.Copy(m.ents, before.ents)
 	least := 0 // calls that must be there
 	for i, o := range r.ops {
 		if o.kind != killLone && r.acked[i] > 0 {
