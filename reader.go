@@ -80,7 +80,7 @@ type view struct {
 func (v *view) init(o options, dir string, ld *loaded, s *start) {
 	v.fs, v.dir, v.registry = o.fs, dir, o.registry
 	v.contents = ld.contents
-	v.from = s.index()
+	v.from = s.index
 	v.flips = ld.end.flips
 	if len(ld.names) > 0 {
 		v.lastName = ld.names[len(ld.names)-1]

@@ -148,11 +148,11 @@ func (r *replay) entryIndex(data []byte) (uint64, error) {
 }
 
 func (r *replay) takeSnapshot(n segmentName, data []byte, off int64) error {
-	snap := r.registry.NewSnapshot()
-	if err := decodeInto(snap, log.SnapshotType, data); err != nil {
+	snap, i, err := decodeSnapshot(r.registry, data)
+	if err != nil {
 		return fmt.Errorf("wal: segment %s at offset %d: %w", n, off, err)
 	}
-	r.addSnapshot(snap.GetIndex(), n.seq, data)
+	r.addSnapshot(i, n.seq, data)
 	if r.onSnapshot != nil {
 		r.onSnapshot(snap)
 	}
@@ -165,7 +165,12 @@ func (r *replay) corrupt(n segmentName, off int64, reason string, cause error) e
 
 // isSnapshot tells whether a recorded snapshot is the wanted one. With the same
 // index but another term, which only types that have a term can tell, it is an error.
-func isSnapshot(recorded, wanted log.Snapshot) (bool, error) {
+func isSnapshot(recorded, wanted log.Snapshot) (is bool, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: a getter of %T panics: %v", ErrInvalidArgument, wanted, r)
+		}
+	}()
 	if recorded.GetIndex() != wanted.GetIndex() {
 		return false, nil
 	}
