@@ -86,6 +86,9 @@ func (r *replay) record(n segmentName, f frame, off int64, crc uint32) error {
 		}
 		r.header++
 	}
+	if off == 0 && !r.follows(n, f) {
+		return r.corrupt(n, off, fmt.Sprintf("by its name it follows index %d, and what is before it ends at %d", n.before(), r.last), nil)
+	}
 	switch f.typ {
 	case log.CrcType:
 		return r.control(n, f, off)
@@ -100,6 +103,13 @@ func (r *replay) record(n segmentName, f frame, off int64, crc uint32) error {
 		return r.takeSnapshot(n, f.data, off)
 	}
 	return r.corrupt(n, off, fmt.Sprintf("unknown record type %d; was the log written by a newer version?", int64(f.typ)), nil)
+}
+
+// follows tells whether segment n, which begins with f, has the name that it was given behind
+// what was read before it. The chain does not cover control records: that a segment
+// lost a truncation, its last record, shows only here. Other programs' names may be too low.
+func (r *replay) follows(n segmentName, f frame) bool {
+	return r.records == 0 || !f.sealed || !r.anchored || n.before() == r.last
 }
 
 func (r *replay) control(n segmentName, f frame, off int64) error {
