@@ -15,10 +15,10 @@ define in
 @set -e; for module in $(1); do echo "== $$module: $(2)"; (cd "$$module" && $(2)); done
 endef
 
-.PHONY: help test lint demo bench crash cross
+.PHONY: help test lint demo bench crash cross fuzz defects durability
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: ## vet and test every module, with the race detector
 	$(call in,$(MODULES),go vet ./...)
@@ -55,3 +55,22 @@ cross: ## compile everything for Windows and macOS, tests included
 		go vet ./...; \
 		for module in $(EXAMPLES); do (cd "$$module" && go build -o /dev/null ./...); done; \
 	done
+
+# Every fuzz target of the module, found in its packages.
+FUZZTIME ?= 60s
+
+fuzz: ## fuzz every target for a while: make fuzz FUZZTIME=60s
+	@set -e; for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "== $$package: $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+defects: ## put each deliberate defect into the code, and see that the tests notice it
+	WAL_TEST_ALL_DEFECTS=1 go test -count=1 -timeout 60m ./internal/defects
+
+TRIALS ?= 300
+
+durability: ## damage logs of ours and of others, into docs/durability-peers.md: make durability TRIALS=300
+	cd durability && go run . -trials $(TRIALS) -out ../docs/durability-peers.md

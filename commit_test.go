@@ -42,6 +42,12 @@ func (a *orderly) save(n int, data string) (uint64, error) {
 	return last, p.Wait()
 }
 
+// raise makes to at least last.
+func raise(to *atomic.Uint64, last uint64) {
+	for was := to.Load(); was < last && !to.CompareAndSwap(was, last); was = to.Load() {
+	}
+}
+
 // slowSyncs makes every sync of a segment take a while, so that saves gather.
 func slowSyncs(f *faultFS, d time.Duration) {
 	f.setFail(func(o op) (int, error) {
@@ -325,8 +331,7 @@ func TestCloseWhileSavesWait(t *testing.T) {
 						}
 						return
 					}
-					for was := acked.Load(); was < last && !acked.CompareAndSwap(was, last); was = acked.Load() {
-					}
+					raise(&acked, last)
 				}
 			})
 		}
@@ -374,8 +379,7 @@ func TestEverythingAtOnce(t *testing.T) {
 			for running() {
 				last, err := a.save(1+rng.IntN(4), fmt.Sprintf("%0*d", rng.IntN(600), g))
 				check(err)
-				for was := acked.Load(); was < last && !acked.CompareAndSwap(was, last); was = acked.Load() {
-				}
+				raise(&acked, last)
 			}
 		})
 	}

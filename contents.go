@@ -167,6 +167,26 @@ func decodeShared(ent log.LogEntry, data []byte) (i uint64, err error) {
 	return ent.GetIndex(), nil
 }
 
+// decodeSnapshot returns the snapshot encoded in data, which is intact, and its index.
+func decodeSnapshot(reg *log.Registry, data []byte) (snap log.Snapshot, i uint64, err error) {
+	snap = reg.NewSnapshot()
+	defer caught(&err, snap, log.SnapshotType, data)
+	if err := snap.Unmarshal(data); err != nil {
+		return nil, 0, decodeError(snap, log.SnapshotType, data, err)
+	}
+	return snap, snap.GetIndex(), nil
+}
+
+// committedBy returns the last committed index that an encoded state tells, 0 for nil.
+func committedBy(reg *log.Registry, data []byte) (i uint64, err error) {
+	st, err := decodeState(reg, data)
+	if err != nil {
+		return 0, err
+	}
+	defer caught(&err, st, log.StateType, data)
+	return st.GetCommitted(), nil
+}
+
 // readIndex has a type read the index of an encoded entry, which is intact.
 func readIndex(rec log.IndexReader, data []byte) (i uint64, err error) {
 	defer caught(&err, rec, log.EntryType, data)

@@ -2,15 +2,29 @@ package wal
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// A disk that is really full: a file system of a megabyte in memory, which takes
-// root to mount.
+// smallDisk mounts a file system of a megabyte in memory, which takes root.
+func smallDisk(t *testing.T) (mount string) {
+	t.Helper()
+	mount = t.TempDir()
+	if err := syscall.Mount("tmpfs", mount, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skipf("needs the right to mount a file system: %v", err)
+	}
+	t.Cleanup(func() { syscall.Unmount(mount, syscall.MNT_DETACH) })
+	return mount
+}
+
+// A disk that is really full.
 func TestARealFullDiskLosesNothingAcknowledged(t *testing.T) {
 	for name, opts := range map[string][]Option{
 		"zeros":   {WithSegmentSize(100 << 10)},
@@ -19,11 +33,7 @@ func TestARealFullDiskLosesNothingAcknowledged(t *testing.T) {
 		"no sync": {WithSegmentSize(100 << 10), WithNoSync()},
 	} {
 		t.Run(name, func(t *testing.T) {
-			mount := t.TempDir()
-			if err := syscall.Mount("tmpfs", mount, "tmpfs", 0, "size=1m"); err != nil {
-				t.Skipf("needs the right to mount a file system: %v", err)
-			}
-			t.Cleanup(func() { syscall.Unmount(mount, syscall.MNT_DETACH) })
+			mount := smallDisk(t)
 			dir := filepath.Join(mount, "log")
 			w, err := Create(nil, dir, nil, opts...)
 			require.NoError(t, err)
@@ -57,4 +67,66 @@ func TestARealFullDiskLosesNothingAcknowledged(t *testing.T) {
 			require.Equal(t, entries(1, last+1000), readAll(t, dir, nil))
 		})
 	}
+}
+
+// The same with savers beside each other, small segments, so that the disk is full
+// in the middle of a cut as well as of a save, and again and again: each time some
+// room is made by deleting something else.
+func TestARealDiskFullUnderConcurrentSaversAgainAndAgain(t *testing.T) {
+	for _, p := range []Preallocation{PreallocateZero, PreallocateReserve, PreallocateNone} {
+		t.Run(fmt.Sprintf("preallocation %d", p), func(t *testing.T) {
+			mount := smallDisk(t)
+			const ballasts = 4
+			ballast := func(i int) string { return filepath.Join(mount, fmt.Sprintf("ballast %d", i)) }
+			for i := range ballasts {
+				require.NoError(t, os.WriteFile(ballast(i), make([]byte, 150<<10), 0o600))
+			}
+			dir := filepath.Join(mount, "log")
+			opts := []Option{WithSegmentSize(24 << 10), WithPreallocation(p)}
+			w, err := Create(nil, dir, nil, opts...)
+			require.NoError(t, err)
+			acked := uint64(0)
+			for i := range ballasts {
+				acked = max(acked, saveUntilFull(t, w))
+				require.ErrorIs(t, w.Close(), ErrFailed)
+				got := readAll(t, dir, nil)
+				require.GreaterOrEqual(t, uint64(len(got)), acked, "full for time %d", i+1)
+				require.Zero(t, len(got)%3, "half a save")
+				require.NoError(t, os.Remove(ballast(i)))
+				w, err = Open(nil, dir, nil, opts...)
+				require.NoError(t, err)
+				require.EqualValues(t, len(got), w.LastIndex())
+			}
+			cuts := len(segmentsOf(t, dir)) - 1
+			require.Greater(t, cuts, 10)
+			t.Logf("%d entries acknowledged, %d cuts, %d times full", acked, cuts, ballasts)
+			require.NoError(t, w.Close())
+			_, err = Verify(nil, dir)
+			require.NoError(t, err)
+		})
+	}
+}
+
+// saveUntilFull saves three entries at a time from four goroutines until all have
+// got the error of a full disk, and returns the last index acknowledged.
+func saveUntilFull(t *testing.T, w *WAL) uint64 {
+	a := &orderly{w: w, last: w.LastIndex()}
+	var acked atomic.Uint64
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			for {
+				last, err := a.save(3, "a payload of some bytes, so that the disk fills")
+				if err != nil {
+					if !errors.Is(err, ErrFailed) || !errors.Is(err, syscall.ENOSPC) {
+						t.Error("not the sticky error:", err)
+					}
+					return
+				}
+				raise(&acked, last)
+			}
+		})
+	}
+	wait.Wait()
+	return acked.Load()
 }

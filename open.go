@@ -80,6 +80,7 @@ func (w *WAL) begin(dir string, ld *loaded, s *start, tail tailEnd) {
 // lockAndLoad locks the segments from the one that pick chooses, and loads
 // them. On an error too, the caller closes what is held.
 func lockAndLoad(l *loader, pick func([]segmentName) (int, error)) (held []segment, ld *loaded, err error) {
+	missing := ""
 	for {
 		names, err := listSegments(l.fs, l.dir)
 		if err != nil {
@@ -91,7 +92,12 @@ func lockAndLoad(l *loader, pick func([]segmentName) (int, error)) (held []segme
 		}
 		held, err := lockAll(l.fs, l.dir, names[from:])
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // purged since it was listed
+			// Purged since it was listed; then it is not listed again.
+			if missing == err.Error() {
+				return nil, nil, fmt.Errorf("%v, although it is in the directory; is it a link to nothing?", err)
+			}
+			missing = err.Error()
+			continue
 		}
 		if err != nil {
 			return nil, nil, err

@@ -87,7 +87,7 @@ func (v *view) init(o options, dir string, ld *loaded, s *start) {
 	v.fs, v.dir, v.registry = o.fs, dir, o.registry
 	v.contents = ld.contents
 	v.replaced = 0
-	v.from = s.index()
+	v.from = s.index
 	v.flips = ld.end.flips
 	v.handles.init(o, dir)
 	v.live = make(map[*cursor]struct{})

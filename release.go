@@ -73,12 +73,16 @@ func (w *WAL) Release(snap log.Snapshot) error {
 	if isNil(snap) {
 		return fmt.Errorf("%w: a nil snapshot", ErrInvalidArgument)
 	}
+	index, err := indexOf(snap)
+	if err != nil {
+		return err
+	}
 	w.writer.Lock()
 	defer w.unlock()
 	if err := w.life.err(); err != nil {
 		return err
 	}
-	i := w.snapshotPosition(snap.GetIndex())
+	i := w.snapshotPosition(index)
 	for _, s := range w.segments[:i] {
 		if err := s.file.Close(); err != nil {
 			return w.fail("close of a released segment", err)

@@ -35,6 +35,9 @@ func (r *replay) take(s *scan) error {
 	if r.segments > 0 && s.seen > 0 && s.begins != r.crc {
 		return r.corrupt(s.name, 0, errChain.Error(), nil)
 	}
+	if !r.follows(s) {
+		return r.corrupt(s.name, 0, fmt.Sprintf("by its name it follows index %d, and what is before it ends at %d", s.name.before(), r.last), nil)
+	}
 	for i := range s.notes {
 		x := &s.notes[i]
 		if x.save > r.committed.off || s.name.seq != r.committed.seq {
@@ -52,6 +55,13 @@ func (r *replay) take(s *scan) error {
 		c.cut = r.committed // the scan did not know the segments before
 	}
 	return s.err
+}
+
+// follows tells whether a segment has the name that it was given behind what was read
+// before it. The chain does not cover control records: that a segment lost a truncation, its
+// last record, shows only here. Other programs' names may be too low.
+func (r *replay) follows(s *scan) bool {
+	return r.segments == 0 || s.seen == 0 || !s.dec.sealed || !r.anchored || s.name.before() == r.last
 }
 
 // wholeUpTo says that all before an offset of a segment is part of the log.
@@ -72,12 +82,12 @@ func (r *replay) note(s *scan, x *note) error {
 			return r.corrupt(s.name, x.off, err.Error(), err)
 		}
 	case log.SnapshotType:
-		snap := r.registry.NewSnapshot()
-		if err := decodeInto(snap, log.SnapshotType, x.data); err != nil {
+		snap, i, err := decodeSnapshot(r.registry, x.data)
+		if err != nil {
 			return fmt.Errorf("wal: segment %s at offset %d: %w", s.name, x.off, err)
 		}
-		if x.index = snap.GetIndex(); x.index == math.MaxUint64 {
-			err := checkIndex(x.index, r.last)
+		if x.index = i; i == math.MaxUint64 {
+			err := checkIndex(i, r.last)
 			return r.corrupt(s.name, x.off, err.Error(), err)
 		}
 		if r.onSnapshot != nil {
@@ -105,7 +115,12 @@ func (r *replay) corrupt(n segmentName, off int64, reason string, cause error) e
 
 // isSnapshot tells whether a recorded snapshot is the wanted one. With the same
 // index but another term, which only types that have a term can tell, it is an error.
-func isSnapshot(recorded, wanted log.Snapshot) (bool, error) {
+func isSnapshot(recorded, wanted log.Snapshot) (is bool, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: a getter of %T panics: %v", ErrInvalidArgument, wanted, r)
+		}
+	}()
 	if recorded.GetIndex() != wanted.GetIndex() {
 		return false, nil
 	}

@@ -10,6 +10,8 @@ import (
 // segment there is. It is for one open.
 type start struct {
 	snap     log.Snapshot // nil: the oldest segment
+	index    uint64       // of the snapshot, 0 without one
+	bad      error        // the snapshot cannot be asked
 	oldest   bool         // read from the oldest segment whatever the snapshot's index
 	skipped  bool         // the segments picked are not all there are
 	found    bool
@@ -18,28 +20,34 @@ type start struct {
 
 func startAt(snap log.Snapshot) *start {
 	if isNil(snap) {
-		snap = nil
+		return &start{}
 	}
-	return &start{snap: snap}
+	index, err := indexOf(snap)
+	return &start{snap: snap, index: index, bad: err}
 }
 
-// index is the index of the snapshot, 0 without one.
-func (s *start) index() uint64 {
-	if s.snap == nil {
-		return 0
-	}
-	return s.snap.GetIndex()
+// indexOf asks a snapshot of the caller's for its index.
+func indexOf(snap log.Snapshot) (i uint64, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: GetIndex of %T panics: %v", ErrInvalidArgument, snap, r)
+		}
+	}()
+	return snap.GetIndex(), nil
 }
 
 // pick chooses the first segment to read.
 func (s *start) pick(names []segmentName) (int, error) {
+	if s.bad != nil {
+		return 0, s.bad
+	}
 	s.found, s.mismatch, s.skipped = false, nil, false
 	if s.snap == nil || s.oldest {
 		return 0, nil
 	}
-	i := holding(names, s.index())
+	i := holding(names, s.index)
 	if i < 0 {
-		return 0, fmt.Errorf("%w: index %d, the oldest segment is %s; see ValidSnapshots", ErrSnapshotNotFound, s.index(), names[0])
+		return 0, fmt.Errorf("%w: index %d, the oldest segment is %s; see ValidSnapshots", ErrSnapshotNotFound, s.index, names[0])
 	}
 	s.skipped = i > 0
 	return i, nil
@@ -80,10 +88,10 @@ func (s *start) check(ld *loaded) error {
 	case !s.found && s.mismatch != nil:
 		return s.mismatch
 	case !s.found:
-		return fmt.Errorf("%w: index %d; see ValidSnapshots", ErrSnapshotNotFound, s.index())
-	case ld.last > s.index() && ld.first() > s.index()+1:
+		return fmt.Errorf("%w: index %d; see ValidSnapshots", ErrSnapshotNotFound, s.index)
+	case ld.last > s.index && ld.first() > s.index+1:
 		return fmt.Errorf("%w: the log goes on at entry %d behind the snapshot at %d, because of a later snapshot: open it there; see ValidSnapshots",
-			ErrIndexGap, ld.first(), s.index())
+			ErrIndexGap, ld.first(), s.index)
 	}
 	return nil
 }

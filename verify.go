@@ -79,13 +79,13 @@ func ValidSnapshots(lg *zap.Logger, dir string, opts ...Option) ([]log.Snapshot,
 	if err != nil {
 		return nil, err
 	}
-	st, err := decodeState(o.registry, ld.state)
+	committed, err := committedBy(o.registry, ld.state)
 	if err != nil {
 		return nil, err
 	}
 	var valid []log.Snapshot
 	for _, s := range all {
-		if s.GetIndex() <= st.GetCommitted() {
+		if s.GetIndex() <= committed {
 			valid = append(valid, s)
 		}
 	}

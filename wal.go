@@ -81,10 +81,22 @@ func newSave(st log.HardState, ents []log.LogEntry) (save, error) {
 	if isNil(st) {
 		return s, fmt.Errorf("%w: a nil pointer as a state; pass nil to save none", ErrInvalidArgument)
 	}
-	if e, ok := st.(log.EmptyState); !ok || !e.IsEmpty() {
+	empty, err := isEmpty(st)
+	if !empty {
 		s.st = st
 	}
-	return s, nil
+	return s, err
+}
+
+// isEmpty asks a state whether it is empty; one that cannot tell is not.
+func isEmpty(st log.HardState) (empty bool, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: IsEmpty of %T panics: %v", ErrEncode, st, r)
+		}
+	}()
+	e, ok := st.(log.EmptyState)
+	return ok && e.IsEmpty(), nil
 }
 
 // SaveState is Save of a state alone.

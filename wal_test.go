@@ -46,7 +46,7 @@ func TestSavedIsReadBeforeAndAfterReopening(t *testing.T) {
 				w = reopen(t, w, snap, opts...)
 				st, ents := contentsOf(t, w)
 				require.Equal(t, &walpb.HardState{Term: 1, Commit: 199}, st)
-				first := startAt(snap).index() + 1
+				first := startAt(snap).index + 1
 				require.Equal(t, entries(first, 200), ents)
 				require.EqualValues(t, 200, w.LastIndex())
 				require.Equal(t, at(150), w.Snapshot())

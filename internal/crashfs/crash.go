@@ -189,6 +189,12 @@ func (m *Media) Sample(rnd *rand.Rand) Image {
 	return m.image()
 }
 
+// Oldest returns the image in which all is lost that can be.
+func (m *Media) Oldest() Image {
+	m.groups() // which takes the oldest version of everything
+	return m.image()
+}
+
 // Newest returns the image in which nothing is lost: what a process that dies leaves.
 func (m *Media) Newest() Image {
 	for _, g := range m.groups() {

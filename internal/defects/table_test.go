@@ -1,0 +1,232 @@
+package defects
+
+// defect is one mistake in one place, and the tests that must notice it.
+type defect struct {
+	name     string
+	file     string // from the module's root
+	old, new string // old stands there once
+	tests    []string
+	module   string // whose tests; the root's by default
+	quick    bool   // also in a run of all tests of the module, with the first of its tests
+}
+
+const (
+	crashTest = "TestCrashAtEveryMoment" // the simulated disk
+	powerTest = "TestEveryAcknowledgementIsDurableAtThatMoment"
+	killTest  = "TestKilledProcessLosesNothingAcknowledged"
+	faultTest = "TestAnyOneFailingCallLosesNothingAcknowledged"
+	tornTest  = "TestTornSaveIsWholeOrGone"
+	rotTest   = "TestBitRotInAClosedLog"
+	tableTest = "TestVerdictFollowsTheTable"
+	modelTest = "FuzzModel" // its seeds
+)
+
+var table = []defect{
+	// Saves.
+	{
+		name: "the sync after a write is skipped", file: "flush.go", quick: true,
+		old:   "if err := f.file.Datasync(); err != nil {",
+		new:   "if err := error(nil); err != nil {",
+		tests: []string{powerTest, crashTest},
+	}, {
+		name: "callers are let go before the sync", file: "flush.go",
+		old:   "\tif f.sync {\n\t\tbegan := time.Now()",
+		new:   "\tw.finished(f)\n\tf.round = nil\n\tif f.sync {\n\t\tbegan := time.Now()",
+		tests: []string{powerTest, crashTest},
+	}, {
+		name: "callers are let go before the write, and the disk is slow", file: "flush.go",
+		old:   "func (w *WAL) perform(f *flight) error {\n",
+		new:   "func (w *WAL) perform(f *flight) error {\n\tw.finished(f)\n\tf.round = nil\n\ttime.Sleep(5 * time.Millisecond)\n",
+		tests: []string{killTest, crashTest},
+	}, {
+		name: "a failure does not last", file: "flush.go", quick: true,
+		old:   "if w.life.end(err) {",
+		new:   "if w.lg == nil {",
+		tests: []string{faultTest, "TestAFailureReachesEveryWaiterAndEveryLaterCall", "TestAllAtOnceAndThenTheDiskFails"},
+	}, {
+		name: "a failed write counts as done", file: "flush.go",
+		old:   "\tif err := f.write(); err != nil {\n\t\treturn f.answer(w.fail(\"write\", err))\n\t}\n\tif err := w.runway",
+		new:   "\tif err := f.write(); err != nil {\n\t\treturn w.finished(f)\n\t}\n\tif err := w.runway",
+		tests: []string{faultTest, "TestAFailureReachesEveryWaiterAndEveryLaterCall"},
+	}, {
+		name: "SYNCED although nothing was synced", file: "flush.go",
+		old:   "f.enc.sealed, !w.unsynced)",
+		new:   "f.enc.sealed, true)",
+		tests: []string{"TestSyncedIsNotClaimedAfterAnUnsyncedSaveUntilASync"},
+	}, {
+		name: "a failed Marshal leaves half a save in the batch", file: "batch.go",
+		old:   "\t\tif err != nil {\n\t\t\tb.back(m)\n\t\t}",
+		new:   "\t\t_ = m",
+		tests: []string{"TestAMarshalThatFailsInTheMiddleOfASaveLeavesTheLogAsItWas"},
+	}, {
+		name: "gaps in the indexes are not refused", file: "contents.go",
+		old:   "case i > last && i-last > 1:",
+		new:   "case i > last && i-last > 1<<63:",
+		tests: []string{"TestDefectIndexGapIsAcceptedAtSave"},
+	},
+
+	// New segments.
+	{
+		name: "the old segment is not synced at a cut", file: "cut.go",
+		old:   "if err := f.file.Sync(); err != nil {",
+		new:   "if err := error(nil); err != nil {",
+		tests: []string{powerTest, "TestACutIsDurableStepByStep", crashTest},
+	}, {
+		name: "the new segment is not synced before it gets its name", file: "segment.go",
+		old:   "if err := f.Sync(); err != nil {",
+		new:   "if err := error(nil); err != nil {",
+		tests: []string{powerTest, "TestACutIsDurableStepByStep", crashTest},
+	}, {
+		name: "the directory is not synced after the rename", file: "segment.go",
+		old:   "if err := fsys.SyncDir(dir); err != nil {",
+		new:   "if err := error(nil); err != nil {",
+		tests: []string{powerTest, "TestACutIsDurableStepByStep", crashTest},
+	}, {
+		name: "the state is not carried into the next segment", file: "cut.go",
+		old:   "state: w.head.state,",
+		new:   "state: nil,",
+		tests: []string{"TestDefectStateLostByCutAndPurge", modelTest},
+	}, {
+		name: "a segment's name has the wrong index", file: "cut.go",
+		old:   "w.head.last + 1}",
+		new:   "w.head.last + 2}",
+		tests: []string{rotTest, powerTest},
+	}, {
+		name: "a leftover file is taken as it is", file: "file_pipeline.go",
+		old:   "if err = f.Truncate(0); err == nil && p.reserve {",
+		new:   "if p.reserve {",
+		tests: []string{"TestDefectLeftoverTmpHasOldBytes", "TestAPreparedFileIsLockedAndZeroWhateverWasInIt"},
+	}, {
+		name: "the parent of a new log's directory is not synced", file: "create.go",
+		old:   "err = fsys.SyncDir(filepath.Dir(dir))",
+		new:   "err = nil",
+		tests: []string{"TestDefectCreateDeletesFilesOrDoesNotSync", crashTest},
+	},
+
+	// Endings.
+	{
+		name: "the newest segment is purged first", file: "release.go", quick: true,
+		old:   "\tfor _, n := range names {\n\t\tif n.seq >= first {\n\t\t\tbreak\n\t\t}",
+		new:   "\tfor i := range names {\n\t\tn := names[len(names)-1-i]\n\t\tif n.seq >= first {\n\t\t\tcontinue\n\t\t}",
+		tests: []string{"TestDeathAtEveryCall", faultTest, crashTest},
+	}, {
+		name: "a purge does not sync the directory after each segment", file: "release.go",
+		old:   "\t\tif err := w.fs.SyncDir(w.dir); err != nil {\n\t\t\treturn removed,",
+		new:   "\t\tif err := error(nil); err != nil {\n\t\t\treturn removed,",
+		tests: []string{crashTest},
+	}, {
+		name: "one segment too many is released", file: "release.go",
+		old:   "\t\t\ti--\n\t\t}\n\t}\n\treturn i",
+		new:   "\t\t\ti--\n\t\t}\n\t}\n\treturn min(i+1, len(names)-1)",
+		tests: []string{"TestReleaseAndPurgeKeepWhatAnOpenAtTheSnapshotNeeds"},
+	}, {
+		name: "Close does not sync", file: "release.go",
+		old:   "\tif w.unsynced {\n",
+		new:   "\tif w.unsynced && w.lg == nil {\n",
+		tests: []string{"TestDefectCloseLosesWhatWasNotSynced"},
+	}, {
+		name: "Close does not wait for who writes", file: "release.go",
+		old:   "\terr := w.quiesce()\n",
+		new:   "\terr := w.life.err()\n",
+		tests: []string{"TestCloseWhileSavesWait", "TestAllAtOnceAndThenSeveralCloses"},
+	}, {
+		name: "CLOSED stands in the block of the last save", file: "release.go",
+		old:   "\tif e.end() < border {",
+		new:   "\tif e.end() < border && w.lg == nil {",
+		tests: []string{rotTest, "TestRandomDamageToAClosedLogIsSeen"},
+	}, {
+		name: "a log is locked by nobody", file: "internal/vfs/os.go",
+		old:   "fileutil.TryLockFile(name, flag, fileutil.PrivateFileMode)",
+		new:   "func() (*fileutil.LockedFile, error) {\n\t\tf, err := os.OpenFile(name, flag, 0o600)\n\t\treturn &fileutil.LockedFile{File: f}, err\n\t}()",
+		tests: []string{"TestTwoProcesses", "TestAllAtOnceAndThenSeveralCloses"},
+	},
+
+	// Reading.
+	{
+		name: "a trailer's check is not checked", file: "record.go", quick: true,
+		old:   "f.flags, control) != uint32(r.Trailer) {",
+		new:   "f.flags, control) != uint32(r.Trailer) && n < 0 {",
+		tests: []string{tableTest, rotTest, "TestEveryFlippedBitOfASealedFrameIsRefused"},
+	}, {
+		name: "the chain is not checked", file: "decoder.go",
+		old:   "if crc != f.crc {",
+		new:   "if crc != f.crc && d.off < 0 {",
+		tests: []string{rotTest, "TestBitRotInEtcdFormat", "TestRandomDamageInEtcdFormatNeverMakesUpEntries"},
+	}, {
+		name: "COMMIT is ignored", file: "record.go",
+		old:   "return !f.sealed || f.flags&flagCommit != 0",
+		new:   "return true",
+		tests: []string{tornTest, crashTest},
+	}, {
+		name: "truncations are ignored at replay", file: "replay.go",
+		old:   "\tr.truncate(i)\n\treturn nil",
+		new:   "\t_ = i\n\treturn nil",
+		tests: []string{"TestTruncateBack", killTest},
+	}, {
+		name: "an overwrite drops nothing behind it", file: "contents.go",
+		old:   "\tc.last, c.anchored = i, true\n",
+		new:   "\tc.last, c.anchored = max(c.last, i), true\n",
+		tests: []string{"TestDefectOverwriteBelowTheSnapshotBringsEntriesBack"},
+	}, {
+		name: "a name that does not follow goes unseen", file: "replay.go",
+		old:   "|| !r.anchored || n.before() == r.last",
+		new:   "|| !r.anchored || n.before() <= ^uint64(0)",
+		tests: []string{"TestTruncatedSegments"},
+	},
+
+	// The end of the log, and healing it.
+	{
+		name: "a later SYNCED proves nothing", file: "verdict.go", quick: true,
+		old:   "if t.syncedFollows() {",
+		new:   "if t.syncedFollows() && t.size < 0 {",
+		tests: []string{tableTest, rotTest},
+	}, {
+		name: "a lost sector is corruption", file: "verdict.go",
+		old:   "case t.pieceLost(w):",
+		new:   "case t.pieceLost(w) && t.size < 0:",
+		tests: []string{tornTest, tableTest, crashTest},
+	}, {
+		name: "a flipped bit is torn", file: "verdict.go",
+		old:   "return finding{corrupt, \"one bit of the record is flipped\", at}",
+		new:   "return finding{torn, \"one bit of the record is flipped\", at}",
+		tests: []string{"TestBitRotInAnUnclosedLog", tableTest},
+	}, {
+		name: "a bit that a lost sector explains is corruption", file: "verdict.go",
+		old:   "if t.lostWith(bit) {",
+		new:   "if t.lostWith(bit) && t.size < 0 {",
+		tests: []string{tornTest, tableTest},
+	}, {
+		name: "healing zeroes the last save as well", file: "recover.go", quick: true,
+		old:   "if _, err := f.WriteAt(b, off); err != nil {",
+		new:   "clear(b)\n\t\tif _, err := f.WriteAt(b, off); err != nil {",
+		tests: []string{tornTest, crashTest},
+	}, {
+		name: "healing does not write what was not synced", file: "recover.go",
+		old:   "for off := end.synced; off < end.off; off += healChunk {",
+		new:   "for off := end.off; off < end.off; off += healChunk {",
+		tests: []string{"TestDefectUnsyncedTailIsHandedOutAsDurable", crashTest},
+	}, {
+		name: "healing leaves what is torn", file: "recover.go",
+		old:   "for off := end.off; off < end.dirty; off += int64(len(zeros)) {",
+		new:   "for off := end.dirty; off < end.dirty; off += int64(len(zeros)) {",
+		tests: []string{tornTest},
+	}, {
+		name: "healing does not sync", file: "recover.go",
+		old:   "if err := f.Sync(); err != nil {",
+		new:   "if err := error(nil); err != nil {",
+		tests: []string{"TestDefectUnsyncedTailIsHandedOutAsDurable", crashTest},
+	},
+
+	// Against etcd's own code.
+	{
+		name: "a segment of etcd's format is named otherwise", file: "cut.go", module: "interop",
+		old:   "w.head.last + 1}",
+		new:   "w.head.last + 2}",
+		tests: []string{"TestTheSameCallsGiveTheSameSegments"},
+	}, {
+		name: "etcd's format gets the trailer", file: "encoder.go", module: "interop",
+		old:   "e.at, e.crc, e.sealed, e.flags = p, crc, sealed, 0",
+		new:   "e.at, e.crc, e.sealed, e.flags = p, crc, true, 0",
+		tests: []string{"TestTheSameCallsGiveTheSameBytesUpToTheFirstCut", "TestTheReferenceVectorIsWhatBothWrite"},
+	},
+}

@@ -1,0 +1,242 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed449c39bc/wal/log"
+	"github.com/seed449c39bc/wal/walpb"
+)
+
+// killLife is how the child lives: what its rounds differ in.
+type killLife struct {
+	dir   string
+	round uint64
+	seed  uint64
+}
+
+func (l killLife) String() string { return fmt.Sprintf("%d %d %s", l.round, l.seed, l.dir) }
+
+func parseKillLife(s string) (l killLife, err error) {
+	_, err = fmt.Sscanf(s, "%d %d %s", &l.round, &l.seed, &l.dir)
+	return l, err
+}
+
+// options are the child's, at random. What survives a kill does not depend on a sync.
+func (l killLife) options(rng *rand.Rand) []Option {
+	opts := []Option{WithSegmentSize(4<<10 + rng.Int64N(24<<10)), WithPreallocation(Preallocation(rng.IntN(3)))}
+	if rng.IntN(4) == 0 {
+		opts = append(opts, WithNoSync())
+	}
+	return opts
+}
+
+// killChild is goroutines that use a log in every way, and report: the process that is killed.
+type killChild struct {
+	killLife
+	w       *WAL
+	reports io.Writer
+	ids     atomic.Uint64
+	stop    atomic.Bool
+	acks    atomic.Int64
+	acked   atomic.Uint64 // last index that was acknowledged, unless dropped since
+
+	telling sync.Mutex // over reports
+
+	order sync.Mutex // over what follows, and the first half of the calls that have an order
+	last  uint64
+	snap  uint64
+}
+
+// live opens the log, uses it for a while, closes it, and so on, until the process is killed.
+func (c *killChild) live() error {
+	rng := rand.New(rand.NewPCG(c.seed, c.round))
+	for {
+		opts := c.options(rng)
+		var err error
+		if Exist(c.dir) {
+			c.w, err = Open(nil, c.dir, nil, opts...)
+		} else {
+			c.w, err = Create(nil, c.dir, []byte("kill"), opts...)
+		}
+		if err != nil {
+			return err
+		}
+		if err := c.tell(killReady); err != nil {
+			return err
+		}
+		c.last, c.snap = c.w.LastIndex(), c.w.Snapshot().GetIndex()
+		c.acked.Store(c.last)
+		pause := time.Duration(rng.IntN(60)) * time.Millisecond
+		if errs := c.use(rng.Uint64(), func() { time.Sleep(pause) }); len(errs) > 0 {
+			return errors.Join(errs...)
+		}
+		if err := c.w.Close(); err != nil {
+			return err
+		}
+	}
+}
+
+// use runs the goroutines, and any more jobs, until the function returns, and
+// returns the error with which each has ended, if it has.
+func (c *killChild) use(seed uint64, until func(), more ...func(*rand.Rand) error) []error {
+	c.stop.Store(false)
+	jobs := append([]func(*rand.Rand) error{
+		c.saveEntries, c.saveEntries, c.saveEntries, c.saveEntries, c.saveState, c.saveState, c.keep, c.read,
+	}, more...)
+	failed := make(chan error, len(jobs))
+	var wait sync.WaitGroup
+	for i, job := range jobs {
+		rng := rand.New(rand.NewPCG(seed, uint64(i)))
+		wait.Go(func() {
+			for !c.stop.Load() {
+				if err := job(rng); err != nil {
+					failed <- err
+					return
+				}
+			}
+		})
+	}
+	until()
+	c.stop.Store(true)
+	wait.Wait()
+	close(failed)
+	var errs []error
+	for err := range failed {
+		errs = append(errs, err)
+	}
+	return errs
+}
+
+// tell writes one line to the parent.
+func (c *killChild) tell(line string) error {
+	c.telling.Lock()
+	defer c.telling.Unlock()
+	_, err := io.WriteString(c.reports, line)
+	return err
+}
+
+func (c *killChild) id() uint64 { return c.round<<32 | c.ids.Add(1) }
+
+// report tells of a call before and after it. With the order's lock held until the
+// call has its place, the order of the reports is that in the log.
+func (c *killChild) report(o killOp, call func() error) error {
+	if err := c.tell(o.begun()); err != nil {
+		return err
+	}
+	if err := call(); err != nil {
+		return err
+	}
+	c.acks.Add(1)
+	return c.tell(o.acked())
+}
+
+// await returns when there are more acknowledgements than n, or nothing goes on.
+func (c *killChild) await(n int64) {
+	for began := time.Now(); c.acks.Load() < n && time.Since(began) < 20*time.Second; {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// saveEntries saves a few entries behind the last one, or over some, with or
+// without a state. Only the ordering half is done under the lock, most of the time.
+func (c *killChild) saveEntries(rng *rand.Rand) error {
+	c.order.Lock()
+	o := killOp{id: c.id(), kind: killEntries, index: c.last + 1, n: 1 + rng.IntN(5), state: rng.IntN(2) == 0}
+	if back := rng.Uint64N(4); rng.IntN(10) == 0 && c.last > c.snap+back {
+		o.index -= back
+	}
+	c.last = o.index + uint64(o.n) - 1
+	last := c.last
+	ents := make([]log.LogEntry, o.n)
+	for i := range ents {
+		ents[i] = entry(o.id, o.index+uint64(i), killData(o.id, i, o.n))
+	}
+	var st log.HardState
+	if o.state {
+		st = killState(o.id)
+	}
+	err := c.report(o, func() error {
+		if rng.IntN(4) == 0 {
+			defer c.order.Unlock()
+			return c.w.Save(st, ents)
+		}
+		p, err := c.w.Append(st, ents)
+		c.order.Unlock()
+		if err != nil {
+			return err
+		}
+		return p.Wait()
+	})
+	c.acked.Store(last)
+	return err
+}
+
+// saveState saves a state alone, with nothing but the log's own order.
+func (c *killChild) saveState(*rand.Rand) error {
+	o := killOp{id: c.id(), kind: killLone, state: true}
+	return c.report(o, func() error { return c.w.SaveState(killState(o.id)) })
+}
+
+// keep does what a program does now and then: snapshot, release and purge; truncate; sync.
+func (c *killChild) keep(rng *rand.Rand) error {
+	time.Sleep(time.Duration(rng.IntN(3)) * time.Millisecond)
+	switch rng.IntN(4) {
+	case 0:
+		return c.truncate(rng)
+	case 1:
+		_ = c.w.Stats()
+		return c.w.Sync()
+	}
+	c.order.Lock()
+	index := min(c.acked.Load(), c.last) - min(c.last, rng.Uint64N(20))
+	if index <= c.snap || index > c.last {
+		c.order.Unlock()
+		return nil
+	}
+	c.snap = index
+	o := killOp{id: c.id(), kind: killSnapshot, index: index}
+	snap := &walpb.Snapshot{Index: index, Term: 1}
+	err := c.report(o, func() error { return c.w.SaveSnap(snap) })
+	c.order.Unlock()
+	if err != nil || rng.IntN(2) == 0 {
+		return err
+	}
+	if err := c.w.Release(snap); err != nil || rng.IntN(2) == 0 {
+		return err
+	}
+	_, err = c.w.Purge()
+	return err
+}
+
+// truncate drops a few entries above the snapshot.
+func (c *killChild) truncate(rng *rand.Rand) error {
+	c.order.Lock()
+	defer c.order.Unlock()
+	if c.last <= c.snap {
+		return nil
+	}
+	c.last = max(c.snap, c.last-min(c.last, 1+rng.Uint64N(3)))
+	o := killOp{id: c.id(), kind: killTruncate, index: c.last}
+	return c.report(o, func() error { return c.w.TruncateBack(o.index) })
+}
+
+// read reads what there is, beside the savers.
+func (c *killChild) read(*rand.Rand) error {
+	time.Sleep(time.Millisecond)
+	for ent, err := range c.w.Entries(c.w.FirstIndex(), c.w.LastIndex()+1) {
+		if errors.Is(err, ErrCompacted) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrInvalidArgument) || errors.Is(err, ErrOverwritten) {
+			return nil // purged or dropped since
+		}
+		if err != nil {
+			return err
+		}
+		_ = ent
+	}
+	return nil
+}
