@@ -128,6 +128,43 @@ func TestRecordsCanBeLeftEarly(t *testing.T) {
 func TestRecordsWithEveryBitFlipped(t *testing.T) {
 	dir := recordsLog(t)
 	want, _ := physical(t, dir)
+	withEveryBitFlipped(t, dir, func(segment string, off int64, where string) {
+		hit := -1 // the record with the bit; -1: it is behind the log's end
+		for i, rec := range want {
+			if rec.Segment == segment && off >= rec.Offset && off < rec.Offset+rec.Size {
+				hit = i
+			}
+		}
+		strict, damage := physical(t, dir)
+		got, reported := physical(t, dir, WithTolerant())
+		require.Len(t, reported, 1, where)
+		require.Equal(t, segment, reported[0].Segment, where)
+		if hit < 0 {
+			require.Empty(t, damage, where)
+			require.Equal(t, want, strict, where)
+			require.Equal(t, want, got, where)
+			return
+		}
+		require.Len(t, damage, 1, where)
+		require.True(t, slices.EqualFunc(want[:hit], strict, sameRecord), where)
+		require.Equal(t, want[hit].Offset, reported[0].Offset, where)
+		require.Len(t, got, len(want)-1, where)
+		for i, rec := range got {
+			orig := want[i]
+			if i >= hit {
+				orig = want[i+1]
+			}
+			if i == hit {
+				rec.Unverified = false // the first one behind the damage may be
+			}
+			require.Equal(t, orig, rec, where)
+		}
+	})
+}
+
+// withEveryBitFlipped calls during with each bit of each segment flipped, one in rotStep or all with fullRot.
+func withEveryBitFlipped(t *testing.T, dir string, during func(segment string, off int64, where string)) {
+	t.Helper()
 	for _, path := range segmentsOf(t, dir) {
 		segment := filepath.Base(path)
 		data, err := os.ReadFile(path)
@@ -136,38 +173,9 @@ func TestRecordsWithEveryBitFlipped(t *testing.T) {
 			if os.Getenv(fullRot) == "" && bit%rotStep != 0 {
 				continue
 			}
-			patch(t, path, int64(bit/8), []byte{data[bit/8] ^ 1<<(bit%8)}, func() {
-				where := fmt.Sprintf("bit %d of %s", bit, segment)
-				hit := -1 // the record with the bit; -1: it is behind the log's end
-				for i, rec := range want {
-					if rec.Segment == segment && int64(bit/8) >= rec.Offset && int64(bit/8) < rec.Offset+rec.Size {
-						hit = i
-					}
-				}
-				strict, damage := physical(t, dir)
-				got, reported := physical(t, dir, WithTolerant())
-				require.Len(t, reported, 1, where)
-				require.Equal(t, segment, reported[0].Segment, where)
-				if hit < 0 {
-					require.Empty(t, damage, where)
-					require.Equal(t, want, strict, where)
-					require.Equal(t, want, got, where)
-					return
-				}
-				require.Len(t, damage, 1, where)
-				require.True(t, slices.EqualFunc(want[:hit], strict, sameRecord), where)
-				require.Equal(t, want[hit].Offset, reported[0].Offset, where)
-				require.Len(t, got, len(want)-1, where)
-				for i, rec := range got {
-					orig := want[i]
-					if i >= hit {
-						orig = want[i+1]
-					}
-					if i == hit {
-						rec.Unverified = false // the first one behind the damage may be
-					}
-					require.Equal(t, orig, rec, where)
-				}
+			off := int64(bit / 8)
+			patch(t, path, off, []byte{data[off] ^ 1<<(bit%8)}, func() {
+				during(segment, off, fmt.Sprintf("bit %d of %s", bit, segment))
 			})
 		}
 	}
@@ -183,26 +191,17 @@ func TestRecordsOfAPlainLogWithEveryBitFlipped(t *testing.T) {
 	for _, rec := range want {
 		at[place(rec)] = rec
 	}
-	for _, path := range segmentsOf(t, dir) {
-		data, err := os.ReadFile(path)
-		require.NoError(t, err)
-		for bit := range len(data) * 8 {
-			if os.Getenv(fullRot) == "" && bit%rotStep != 0 {
-				continue
+	withEveryBitFlipped(t, dir, func(_ string, _ int64, where string) {
+		got, _ := physical(t, dir, WithTolerant())
+		require.GreaterOrEqual(t, len(got), len(want)-2, where)
+		for _, rec := range got {
+			orig, ok := at[place(rec)]
+			require.True(t, ok, "%s: no record stands at %d", where, rec.Offset)
+			if !rec.Unverified {
+				require.Equal(t, orig.Data, rec.Data, where)
 			}
-			patch(t, path, int64(bit/8), []byte{data[bit/8] ^ 1<<(bit%8)}, func() {
-				got, _ := physical(t, dir, WithTolerant())
-				require.GreaterOrEqual(t, len(got), len(want)-2, "bit %d of %s", bit, path)
-				for _, rec := range got {
-					orig, ok := at[place(rec)]
-					require.True(t, ok, "bit %d of %s: no record stands at %d", bit, path, rec.Offset)
-					if !rec.Unverified {
-						require.Equal(t, orig.Data, rec.Data, "bit %d of %s", bit, path)
-					}
-				}
-			})
 		}
-	}
+	})
 }
 
 // A segment that is gone, one that is all zeros, and a torn tail: all that is left is shown.

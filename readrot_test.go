@@ -1,8 +1,6 @@
 package wal
 
 import (
-	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -46,45 +44,34 @@ func TestReadsOfAnOpenLogInWhichABitRots(t *testing.T) {
 	require.Len(t, spans, len(want))
 	last := uint64(len(want))
 	tried, hit := 0, 0
-	for _, path := range segmentsOf(t, dir) {
-		segment := filepath.Base(path)
-		data, err := os.ReadFile(path)
-		require.NoError(t, err)
-		for bit := range len(data) * 8 {
-			if os.Getenv(fullRot) == "" && bit%rotStep != 0 {
-				continue
+	withEveryBitFlipped(t, dir, func(segment string, off int64, where string) {
+		tried++
+		streamed := last // entries that an iteration can yield
+		entered := false // it reads from the segment's first entry on, also what stands between entries
+		for i := uint64(1); i <= last; i++ {
+			s := spans[i-1]
+			bad := s.segment == segment && s.from <= off && off < s.to
+			got, err := w.Entry(i)
+			requireRead(t, want[i-1], got, err, bad, segment, where)
+			entered = entered || s.segment == segment && s.from <= off
+			if entered && s.segment == segment && off < s.to {
+				streamed = min(streamed, i-1)
 			}
-			tried++
-			patch(t, path, int64(bit/8), []byte{data[bit/8] ^ 1<<(bit%8)}, func() {
-				where := fmt.Sprintf("bit %d of %s", bit, segment)
-				streamed := last // entries that an iteration can yield
-				entered := false // it reads from the segment's first entry on, also what stands between entries
-				for i := uint64(1); i <= last; i++ {
-					s := spans[i-1]
-					bad := s.segment == segment && s.from <= int64(bit/8) && int64(bit/8) < s.to
-					got, err := w.Entry(i)
-					requireRead(t, want[i-1], got, err, bad, segment, where)
-					entered = entered || s.segment == segment && s.from <= int64(bit/8)
-					if entered && s.segment == segment && int64(bit/8) < s.to {
-						streamed = min(streamed, i-1)
-					}
-				}
-				got, err := collect(&w.view, 1, last+1)
-				require.Equal(t, want[:streamed], append([]log.LogEntry{}, got...), where)
-				limited, lerr := w.EntriesLimit(1, last+1, ^uint64(0))
-				if streamed < last {
-					hit++
-					require.ErrorIs(t, err, ErrCorrupt, where)
-					require.ErrorIs(t, lerr, ErrCorrupt, where)
-					require.Empty(t, limited, where)
-				} else {
-					require.NoError(t, err, where)
-					require.NoError(t, lerr, where)
-					require.Equal(t, want, limited, where)
-				}
-			})
 		}
-	}
+		got, err := collect(&w.view, 1, last+1)
+		require.Equal(t, want[:streamed], append([]log.LogEntry{}, got...), where)
+		limited, lerr := w.EntriesLimit(1, last+1, ^uint64(0))
+		if streamed < last {
+			hit++
+			require.ErrorIs(t, err, ErrCorrupt, where)
+			require.ErrorIs(t, lerr, ErrCorrupt, where)
+			require.Empty(t, limited, where)
+		} else {
+			require.NoError(t, err, where)
+			require.NoError(t, lerr, where)
+			require.Equal(t, want, limited, where)
+		}
+	})
 	t.Logf("%d bits, %d of them in what is read, %d entries each", tried, hit, last)
 }
 
