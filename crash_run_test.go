@@ -233,8 +233,10 @@ func (r *crashRun) purge(i uint64) {
 		return
 	}
 	r.life.floors = append(r.life.floors, crashFloor{r.at(), i, len(r.life.stages)})
-	_, err := r.w.Purge()
-	r.failed("purge", err)
+	removed, err := r.w.Purge()
+	if !r.failed("purge", err) && removed > 0 { // what they were released for is durable
+		r.life.stages[len(r.life.stages)-1].acked = r.at()
+	}
 }
 
 // sync makes the stages so far durable, whatever their saves promised.

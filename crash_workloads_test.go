@@ -192,6 +192,17 @@ var crashWorkloads = []crashWorkload{
 		r.reopen()
 		r.save(nil, r.entries(1, 300)...)
 	}},
+	{name: "a purge without syncs", size: 512, kind: crashKind{noSync: true}, opts: []Option{WithNoSync()}, run: func(r *crashRun) {
+		r.create()
+		r.snapshot(0) // the first purge takes it away
+		for range 3 {
+			for range 4 {
+				r.save(nil, r.entries(1, 200)...)
+			}
+			r.snapshot(r.life.newest().last())
+			r.purge(r.life.newest().last())
+		}
+	}},
 	{name: "etcd format", kind: crashKind{etcd: true}, opts: []Option{WithEtcdFormat()}, run: func(r *crashRun) {
 		r.create()
 		for range 5 {

@@ -56,8 +56,8 @@ var faultModes = []faultMode{
 // log is opened again, nor when the power is cut after the fault or after that.
 func TestAnyOneFailingCallLosesNothingAcknowledged(t *testing.T) {
 	plan := newCrashPlan(t, 2)
-	stride, preallocs := 7, 1 // calls from one that fails to the next
-	if plan.each > 1 {
+	stride, preallocs := 17, 1 // calls from one that fails to the next
+	if plan.long() {
 		stride, preallocs = 1, len(preallocations)
 	}
 	var total atomic.Int64

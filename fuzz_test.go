@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -203,38 +205,11 @@ func (rl *recoverLog) requirePrefix(t *testing.T, got string, from, to int) {
 	require.GreaterOrEqual(t, after, least, "saves are missing")
 }
 
-// modelLog is what a log must hold, in plain memory.
-type modelLog struct {
-	ents  map[uint64]string
-	last  uint64
-	floor uint64 // entries up to here may be gone
-	st    walpb.HardState
-	snap  walpb.Snapshot
-}
-
-func (m *modelLog) put(i uint64, data string) {
-	m.drop(i - 1)
-	m.ents[i], m.last = data, i
-}
-
-// drop forgets the entries above i.
-func (m *modelLog) drop(i uint64) {
-	for ; m.last > i; m.last-- {
-		delete(m.ents, m.last)
-	}
-	m.last = min(m.last, i)
-	m.floor = min(m.floor, m.last)
-}
-
-// modelRun is a log and its model under random operations.
+// modelRun is a log under random operations. Its model is what a crashRun keeps.
 type modelRun struct {
-	t    *testing.T
-	fs   *memFS
-	w    *WAL
-	m    modelLog
-	etcd bool
-	ops  []byte
-	log  []string
+	*crashRun
+	ops []byte
+	log []string
 }
 
 func (r *modelRun) byte() byte {
@@ -246,119 +221,111 @@ func (r *modelRun) byte() byte {
 	return b
 }
 
-func (r *modelRun) opts() []Option {
-	opts := []Option{withFS(r.fs), WithSegmentSize(512), WithPreallocation(PreallocateReserve)}
-	if r.etcd {
-		opts = append(opts, WithEtcdFormat())
+// newModelRun makes a run whose kind comes from the bits of a byte.
+func newModelRun(t *testing.T, ops []byte, kind byte) *modelRun {
+	wl := crashWorkload{size: 512, kind: crashKind{etcd: kind&1 != 0, noSync: kind&2 != 0}}
+	if wl.kind.etcd {
+		wl.opts = append(wl.opts, WithEtcdFormat())
 	}
-	return opts
+	if wl.kind.noSync {
+		wl.opts = append(wl.opts, WithNoSync())
+	}
+	seed := fnv.New64a()
+	seed.Write(ops)
+	rnd := rand.New(rand.NewPCG(seed.Sum64(), uint64(kind)))
+	return &modelRun{crashRun: newCrashRun(t, wl, Preallocation(kind>>2%3), rnd), ops: ops}
 }
 
-func (r *modelRun) reopen(snap log.Snapshot) {
-	w, err := Open(nil, memDir, snap, r.opts()...)
-	require.NoError(r.t, err, "%v", r.log)
-	r.w = w
-}
-
-// step does one operation on both.
+// step does one operation on the log and its model.
 func (r *modelRun) step() {
-	op, arg := r.byte()%10, uint64(r.byte())
+	op, arg := r.byte()%13, int(r.byte())
 	r.log = append(r.log, fmt.Sprintf("%d(%d)", op, arg))
-	m, w := &r.m, r.w
+	last := r.life.newest().last()
+	below := last - min(uint64(arg%8), last)
 	switch op {
-	case 0, 1, 2: // entries behind the last one, or over earlier ones
-		first := m.last + 1
-		if op == 2 {
-			first -= min(arg%8, first-1)
+	case 0, 1:
+		r.save(r.state(), r.entries(arg%4+1, 3*arg)...)
+	case 2: // over earlier ones
+		ents := []*walpb.Entry{r.entry(2, below+1, arg)}
+		for i := range uint64(arg % 3) {
+			ents = append(ents, r.entry(2, below+2+i, arg))
 		}
-		var ents []log.LogEntry
-		for i := range arg%4 + 1 {
-			ents = append(ents, entry(1, first+i, string(make([]byte, arg))+fmt.Sprint(len(r.ops), i)))
-		}
-		st := &walpb.HardState{Term: 1 + arg, Commit: uint64(len(r.ops))}
-		require.NoError(r.t, w.Save(st, ents), "%v", r.log)
-		for _, e := range ents {
-			m.put(e.GetIndex(), string(e.(*walpb.Entry).Data))
-		}
-		m.st = *st
+		r.save(nil, ents...)
 	case 3:
-		require.ErrorIs(r.t, w.SaveEntry(entries(m.last+2+arg, m.last+2+arg)), ErrIndexGap)
+		gap := last + 2 + uint64(arg)
+		require.ErrorIs(r.t, r.w.SaveEntry(entries(gap, gap)), ErrIndexGap)
 	case 4:
-		m.st = walpb.HardState{Term: 5, Vote: arg + 1}
-		require.NoError(r.t, w.SaveState(&walpb.HardState{Term: 5, Vote: arg + 1}))
-	case 5:
-		r.snapshot(m.last + arg/250 - min(arg%8, m.last))
+		r.save(r.state())
+	case 5: // also above the last entry: the log jumps
+		r.snapshot(below + uint64(arg/250*8))
 	case 6:
-		if r.etcd {
-			require.ErrorIs(r.t, w.TruncateBack(0), errors.ErrUnsupported)
+		if r.kind.etcd {
+			require.ErrorIs(r.t, r.w.TruncateBack(0), errors.ErrUnsupported)
 			return
 		}
-		to := m.last - min(arg%8, m.last)
-		require.NoError(r.t, w.TruncateBack(to))
-		m.drop(to)
+		r.truncate(below)
 	case 7:
-		require.NoError(r.t, w.Close())
-		r.reopen(nil)
-	case 8: // the process dies
-		r.w.pipeline.close()
-		r.fs = newMemFS(r.fs.image())
-		r.reopen(nil)
+		r.reopen()
+	case 8:
+		r.die()
 	case 9:
-		require.NoError(r.t, w.Release(&m.snap), "%v", r.log)
-		_, err := w.Purge()
-		require.NoError(r.t, err)
-		m.floor = max(m.floor, min(m.snap.Index, m.last))
+		r.purge(r.life.newest().snap.Index)
+	case 10:
+		r.powerCut(arg%16, nil)
+	case 11:
+		r.powerCut(arg%16, func() {
+			_, err := Repair(nil, crashDir, r.options()...)
+			require.NoError(r.t, err)
+		})
+	case 12:
+		r.sync()
 	}
 }
 
-func (r *modelRun) snapshot(i uint64) {
-	r.m.snap = walpb.Snapshot{Index: i, Term: 1}
-	require.NoError(r.t, r.w.SaveSnap(&walpb.Snapshot{Index: i, Term: 1}))
-	if i > r.m.last { // the log jumps
-		clear(r.m.ents)
-		r.m.last, r.m.floor = i, i
-	}
-}
-
-// compare makes sure that the log holds what the model says.
+// compare makes sure that the log holds what the model says, by every way of reading.
 func (r *modelRun) compare() {
-	m, w := &r.m, r.w
-	require.Equal(r.t, m.last, w.LastIndex(), "%v", r.log)
-	require.Equal(r.t, &m.st, w.State(), "%v", r.log)
-	require.LessOrEqual(r.t, w.FirstIndex(), m.floor+1, "%v", r.log)
-	i := w.FirstIndex()
-	for e, err := range w.Entries(i, m.last+1) {
+	f, err := foundIn(&r.w.view, crashMetadata)
+	require.NoError(r.t, err, "%v", r.log)
+	stage := len(r.life.stages) - 1
+	floor := r.life.floor(r.at()+1, stage)
+	require.True(r.t, r.life.newest().is(f, floor), "after %v\nfound %v\nwant %v\nentries up to %d may be gone", r.log, f.content(), r.life.newest(), floor)
+
+	lo := f.first + r.rnd.Uint64N(uint64(len(f.ents))+1)
+	hi := lo + r.rnd.Uint64N(f.last()+2-lo)
+	for e, err := range r.w.Entries(lo, hi) {
 		require.NoError(r.t, err, "%v", r.log)
-		require.Equal(r.t, i, e.GetIndex(), "%v", r.log)
-		if want, ok := m.ents[i]; ok || i > m.floor {
-			require.Equal(r.t, want, string(e.(*walpb.Entry).Data), "entry %d, %v", i, r.log)
-		}
-		i++
+		require.True(r.t, sameEntry(e.(*walpb.Entry), f.ents[lo-f.first]), "entry %d, %v", lo, r.log)
+		lo++
 	}
-	require.Equal(r.t, m.last+1, i, "%v", r.log)
+	require.Equal(r.t, hi, lo)
+	_, err = r.w.Entry(f.last() + 1)
+	require.ErrorIs(r.t, err, ErrNotFound)
+	_, err = r.w.Entry(f.first - 1)
+	require.ErrorIs(r.t, err, ErrCompacted)
 }
 
-// FuzzModel: a log under random operations, with closes, deaths and reopens among
-// them, holds what a plain model of it says.
+// FuzzModel: a log under random operations, with closes, deaths of the process, power cuts, repairs and
+// reopens among them, holds what a plain model of it says.
 func FuzzModel(f *testing.F) {
-	f.Add([]byte{0, 0, 3, 1, 9, 2, 3, 4, 7, 7, 0, 1, 60, 2, 5, 7, 0}, false)
-	f.Add([]byte{0, 0, 60, 1, 90, 1, 90, 1, 90, 5, 2, 9, 0, 8, 0, 2, 7, 7, 0, 9, 0}, false)
-	f.Add([]byte{0, 0, 60, 6, 3, 6, 1, 8, 0, 0, 9, 5, 255, 0, 1, 8, 0, 9, 0, 7, 0}, false)
-	f.Add([]byte{1, 0, 60, 6, 3, 2, 7, 8, 0, 0, 200, 5, 2, 0, 200, 9, 0, 7, 0, 8, 0}, true)
-	f.Fuzz(func(t *testing.T, ops []byte, etcd bool) {
+	f.Add([]byte{0, 0, 3, 1, 9, 2, 4, 4, 7, 7, 0, 1, 60, 2, 5, 7, 0}, byte(0))
+	f.Add([]byte{0, 0, 60, 1, 90, 1, 90, 1, 90, 5, 2, 9, 0, 8, 0, 2, 7, 7, 0, 9, 0}, byte(4))
+	f.Add([]byte{0, 0, 60, 6, 3, 6, 1, 8, 0, 0, 9, 5, 255, 0, 1, 8, 0, 9, 0, 7, 0}, byte(8))
+	f.Add([]byte{1, 0, 60, 6, 3, 2, 7, 8, 0, 0, 200, 5, 2, 0, 200, 9, 0, 7, 0, 8, 0}, byte(1))
+	f.Add([]byte{0, 200, 10, 1, 0, 99, 11, 2, 0, 9, 10, 5, 2, 200, 6, 2, 10, 2, 1, 7, 10, 3}, byte(0))
+	f.Add([]byte{0, 200, 10, 1, 0, 99, 1, 30, 12, 0, 0, 9, 10, 5, 4, 0, 4, 0, 11, 3, 8, 0, 10, 9}, byte(2))
+	f.Add([]byte{0, 80, 0, 80, 0, 80, 5, 1, 9, 0, 2, 7, 2, 7, 10, 3, 5, 251, 9, 0, 0, 2, 10, 4}, byte(8))
+	f.Fuzz(func(t *testing.T, ops []byte, kind byte) {
 		if len(ops) > 200 {
 			return
 		}
-		r := &modelRun{t: t, fs: newMemFS(nil), etcd: etcd, ops: ops, m: modelLog{ents: map[uint64]string{}}}
-		w, err := Create(nil, memDir, []byte("m"), r.opts()...)
-		require.NoError(t, err)
-		r.w = w
+		r := newModelRun(t, ops, kind)
+		r.create()
 		for len(r.ops) > 0 {
 			r.step()
 			r.compare()
 		}
-		require.NoError(t, r.w.Close())
-		_, err = Verify(nil, memDir, r.opts()...)
-		require.NoError(t, err)
+		r.close()
+		_, err := Verify(nil, crashDir, r.options()...)
+		require.NoError(t, err, "%v", r.log)
 	})
 }

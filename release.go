@@ -132,8 +132,15 @@ func (w *WAL) Purge() (removed int, err error) {
 	first = w.needed(first)
 	w.handles.dropBefore(first)
 	names, err := listSegments(w.fs, w.dir)
-	if err != nil {
+	if err != nil || names[0].seq >= first {
 		return 0, err
+	}
+	// Without syncs, the snapshot that the segments were released for may not be durable
+	// yet: a crash must not take it when the old one and its entries are gone.
+	if w.opts.noSync {
+		if err := w.Sync(); err != nil {
+			return 0, err
+		}
 	}
 	for _, n := range names {
 		if n.seq >= first {

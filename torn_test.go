@@ -186,7 +186,7 @@ func TestTornSaveIsWholeOrGone(t *testing.T) {
 // shortWrites tears the save at bytes, and takes the file's size back.
 func (tl *tornLog) shortWrites(t *testing.T, rnd *rand.Rand) (tried int) {
 	size := tl.end - tl.off
-	step := size/150 + 1
+	step := size/60 + 1
 	for n := rnd.IntN(step); n <= size; n += step {
 		what := fmt.Sprintf("%d of %d bytes written", n, size)
 		tl.check(t, tl.written(n, false), what, tl.without, tl.with)
