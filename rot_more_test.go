@@ -19,7 +19,7 @@ import (
 
 // moreRot is the number of random damages of each kind to each shape; many times
 // more with fullRot.
-const moreRot = 60
+const moreRot = 25
 
 // randomRots are ways to damage an image at random.
 var randomRots = []struct {
@@ -173,7 +173,7 @@ func (c *moreRotCase) touched(im image, name string, off int) bool {
 // times is how often each random damage is done to one shape.
 func times() int {
 	if os.Getenv(fullRot) != "" {
-		return 50 * moreRot
+		return 120 * moreRot
 	}
 	return moreRot
 }
@@ -266,7 +266,7 @@ func TestTruncatedSegments(t *testing.T) {
 				t.Parallel()
 				c := newMoreRotCase(t, s.make(t, closed))
 				for name, data := range c.im {
-					for size := 0; size < len(data); size += 1 + len(data)/150 {
+					for size := 0; size < len(data); size += 1 + len(data)/60 {
 						im := c.im.clone()
 						im[name] = im[name][:size]
 						refused, _ := c.judge(t, im, fmt.Sprintf("%s cut to %d bytes", name, size), name == c.last)
