@@ -158,7 +158,7 @@ func TestAnEmptyFileAloneIsNoLog(t *testing.T) {
 }
 
 func TestDirectoriesBehindLinksAndMissingParents(t *testing.T) {
-	dir, want := strayLog(t)
+	dir, _ := strayLog(t)
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(dir, link); err != nil {
 		t.Skipf("no symbolic links here: %v", err)
@@ -169,7 +169,7 @@ func TestDirectoriesBehindLinksAndMissingParents(t *testing.T) {
 	_, err := Open(nil, dir, nil)
 	require.ErrorIs(t, err, ErrLocked, "it is the same log")
 	fillSegments(t, w, 1)
-	want = entries(1, w.LastIndex())
+	want := entries(1, w.LastIndex())
 	require.NoError(t, w.Close())
 	require.Equal(t, want, readAll(t, dir, nil))
 

@@ -171,8 +171,8 @@ func decodeShared(ent log.LogEntry, data []byte) (i uint64, err error) {
 func decodeSnapshot(reg *log.Registry, data []byte) (snap log.Snapshot, i uint64, err error) {
 	snap = reg.NewSnapshot()
 	defer caught(&err, snap, log.SnapshotType, data)
-	if err := snap.Unmarshal(data); err != nil {
-		return nil, 0, decodeError(snap, log.SnapshotType, data, err)
+	if err := decodeInto(snap, log.SnapshotType, data); err != nil {
+		return nil, 0, err
 	}
 	return snap, snap.GetIndex(), nil
 }

@@ -19,7 +19,7 @@ import (
 
 // moreRot is the number of random damages of each kind to each shape; many times
 // more with fullRot.
-const moreRot = 60
+const moreRot = 25
 
 // randomRots are ways to damage an image at random.
 var randomRots = []struct {
@@ -173,54 +173,26 @@ func (c *moreRotCase) touched(im image, name string, off int) bool {
 // times is how often each random damage is done to one shape.
 func times() int {
 	if os.Getenv(fullRot) != "" {
-		return 50 * moreRot
+		return 120 * moreRot
 	}
 	return moreRot
 }
 
-func TestRandomDamageToAClosedLogIsSeen(t *testing.T) {
+// eachRandomRot damages the logs of all shapes at random, and has each judged.
+func eachRandomRot(t *testing.T, make func(t *testing.T, s rotShape) image, judge func(t *testing.T, c *moreRotCase, im image, what string) (refused, less bool)) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	for _, s := range rotShapes {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			c := newMoreRotCase(t, s.make(t, true))
-			for _, d := range randomRots {
-				rng := rand.New(rand.NewPCG(seed, uint64(len(d.name))))
-				refused := 0
-				for range times() {
-					im := c.im.clone()
-					what := d.name + ": " + d.do(im, rng)
-					r, _ := c.judge(t, im, what, false)
-					if r {
-						refused++
-					}
-				}
-				t.Logf("%s: %d damages, %d refused", d.name, times(), refused)
-			}
-		})
-	}
-}
-
-// Without a clean close the last batch can be taken for one that was never
-// acknowledged. Zeros are the only single fault that does it (TestBitRotInAnUnclosedLog); here it
-// takes more than a flip: garbage can look like the frame of a torn save. Even so
-// nothing but the end behind the last SYNCED record is lost, and nothing else comes out.
-func TestRandomDamageToAnUnclosedLogTouchesAtMostItsEnd(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	for _, s := range rotShapes {
-		t.Run(s.name, func(t *testing.T) {
-			t.Parallel()
-			c := newMoreRotCase(t, s.make(t, false))
+			c := newMoreRotCase(t, make(t, s))
 			for _, d := range randomRots {
 				rng := rand.New(rand.NewPCG(seed, uint64(len(d.name))))
 				refused, fewer := 0, 0
 				for range times() {
 					im := c.im.clone()
 					what := d.name + ": " + d.do(im, rng)
-					atEnd := c.touched(im, c.last, c.synced)
-					r, less := c.judge(t, im, what, atEnd)
+					r, less := judge(t, c, im, what)
 					if r {
 						refused++
 					}
@@ -234,6 +206,56 @@ func TestRandomDamageToAnUnclosedLogTouchesAtMostItsEnd(t *testing.T) {
 	}
 }
 
+func TestRandomDamageToAClosedLogIsSeen(t *testing.T) {
+	eachRandomRot(t, func(t *testing.T, s rotShape) image { return s.make(t, true) },
+		func(t *testing.T, c *moreRotCase, im image, what string) (bool, bool) {
+			return c.judge(t, im, what, false)
+		})
+}
+
+// Without a clean close the last batch can be taken for one that was never
+// acknowledged. Zeros are the only single fault that does it (TestBitRotInAnUnclosedLog); here it
+// takes more than a flip: garbage can look like the frame of a torn save. Even so
+// nothing but the end behind the last SYNCED record is lost, and nothing else comes out.
+func TestRandomDamageToAnUnclosedLogTouchesAtMostItsEnd(t *testing.T) {
+	eachRandomRot(t, func(t *testing.T, s rotShape) image { return s.make(t, false) },
+		func(t *testing.T, c *moreRotCase, im image, what string) (bool, bool) {
+			return c.judge(t, im, what, c.touched(im, c.last, c.synced))
+		})
+}
+
+// In etcd's format random damage may go unseen in the last segment; what comes out
+// is then still nothing but entries that were saved, unless a record's type was hit.
+func TestRandomDamageInEtcdFormatNeverMakesUpEntries(t *testing.T) {
+	format := WithEtcdFormat()
+	eachRandomRot(t, func(t *testing.T, s rotShape) image {
+		if strings.Contains(s.name, "truncation") {
+			t.Skip("there are no truncations in this format")
+		}
+		return s.make(t, true, format)
+	}, func(t *testing.T, c *moreRotCase, im image, what string) (bool, bool) {
+		if c.hitsAType(t, im) {
+			for _, reader := range rotReaders {
+				reader.read(im) // must not panic
+			}
+			return false, false
+		}
+		return c.judge(t, im, what, c.touched(im, c.last, 0))
+	})
+}
+
+// hitsAType tells whether a damage changed the type of a record.
+func (c *moreRotCase) hitsAType(t *testing.T, im image) bool {
+	for name, offs := range typeBytes(t, c.im) {
+		for _, off := range offs {
+			if im[name][off] != c.im[name][off] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // A file that ends early: in all segments but the last that is an error. The last one then holds
 // what was there after an earlier save; a disk that loses the length of a synced file cannot be told
 // from a crash.
@@ -244,7 +266,7 @@ func TestTruncatedSegments(t *testing.T) {
 				t.Parallel()
 				c := newMoreRotCase(t, s.make(t, closed))
 				for name, data := range c.im {
-					for size := 0; size < len(data); size += 1 + len(data)/150 {
+					for size := 0; size < len(data); size += 1 + len(data)/60 {
 						im := c.im.clone()
 						im[name] = im[name][:size]
 						refused, _ := c.judge(t, im, fmt.Sprintf("%s cut to %d bytes", name, size), name == c.last)
@@ -357,47 +379,4 @@ func segmentWithNumber(im image, seq uint64) []byte {
 		}
 	}
 	return nil
-}
-
-// In etcd's format random damage may go unseen in the last segment; what comes out
-// is then still nothing but entries that were saved, unless a record's type was hit.
-func TestRandomDamageInEtcdFormatNeverMakesUpEntries(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	for _, s := range rotShapes {
-		if strings.Contains(s.name, "truncation") {
-			continue // not in this format
-		}
-		t.Run(s.name, func(t *testing.T) {
-			t.Parallel()
-			c := newMoreRotCase(t, s.make(t, true, WithEtcdFormat()))
-			types := typeBytes(t, c.im)
-			for _, d := range randomRots {
-				rng := rand.New(rand.NewPCG(seed, uint64(len(d.name))))
-				for range times() {
-					im := c.im.clone()
-					what := d.name + ": " + d.do(im, rng)
-					if c.hits(im, types) {
-						for _, reader := range rotReaders {
-							reader.read(im) // must not panic
-						}
-						continue
-					}
-					c.judge(t, im, what, c.touched(im, c.last, 0))
-				}
-			}
-		})
-	}
-}
-
-// hits tells whether a damage changed the type of a record.
-func (c *moreRotCase) hits(im image, types map[string][]int) bool {
-	for name, offs := range types {
-		for _, off := range offs {
-			if im[name][off] != c.im[name][off] {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -85,7 +85,7 @@ var table = []defect{
 		name: "the state is not carried into the next segment", file: "cut.go",
 		old:   "state: w.head.state,",
 		new:   "state: nil,",
-		tests: []string{"TestDefectStateLostByCutAndPurge", modelTest},
+		tests: []string{"TestDefectStateLostByCutAndPurge"},
 	}, {
 		name: "a segment's name has the wrong index", file: "cut.go",
 		old:   "w.head.last + 1}",
@@ -162,6 +162,11 @@ var table = []defect{
 		old:   "\tr.truncate(i)\n\treturn nil",
 		new:   "\t_ = i\n\treturn nil",
 		tests: []string{"TestTruncateBack", killTest},
+	}, {
+		name: "states are ignored at replay", file: "replay.go",
+		old:   "\t\tr.setState(f.data)\n",
+		new:   "",
+		tests: []string{modelTest, killTest},
 	}, {
 		name: "an overwrite drops nothing behind it", file: "contents.go",
 		old:   "\tc.last, c.anchored = i, true\n",
