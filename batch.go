@@ -195,7 +195,6 @@ func mayWait(s *save, h head, reg *log.Registry) (bool, error) {
 func (v *view) publish(b *batch, n segmentName) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	visible := v.last
 	for i := range b.notes {
 		switch x := &b.notes[i]; x.typ {
 		case log.EntryType:
@@ -210,5 +209,5 @@ func (v *view) publish(b *batch, n segmentName) {
 			}
 		}
 	}
-	v.published(visible, place{n.seq, b.enc.end()})
+	v.published(place{n.seq, b.enc.end()})
 }
