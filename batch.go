@@ -191,9 +191,8 @@ func mayWait(s *save, h head, reg *log.Registry) (bool, error) {
 func (v *view) publish(b *batch, n segmentName) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	visible := v.last
 	for i := range b.notes {
 		v.apply(&b.notes[i], n)
 	}
-	v.published(visible, place{n.seq, b.enc.end()})
+	v.published(place{n.seq, b.enc.end()})
 }

@@ -65,16 +65,14 @@ func (v *view) endOf(x extent, off int64) place {
 }
 
 // published tells those who read what a batch changed that ends the log at a
-// place. What was above the index visible, nobody has seen. mu is held.
-func (v *view) published(visible uint64, end place) {
+// place. mu is held.
+func (v *view) published(end place) {
 	v.tail = end
 	if r := v.replaced; r != 0 {
 		v.replaced = 0
-		if r <= visible {
-			for c := range v.live {
-				if old := c.replaced.Load(); old == 0 || r < old {
-					c.replaced.Store(r)
-				}
+		for c := range v.live {
+			if old := c.replaced.Load(); old == 0 || r < old {
+				c.replaced.Store(r)
 			}
 		}
 	}
