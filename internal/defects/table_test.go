@@ -108,7 +108,7 @@ var table = []defect{
 		name: "the newest segment is purged first", file: "release.go", quick: true,
 		old:   "\tfor _, n := range names {\n\t\tif n.seq >= first {\n\t\t\tbreak\n\t\t}",
 		new:   "\tfor i := range names {\n\t\tn := names[len(names)-1-i]\n\t\tif n.seq >= first {\n\t\t\tcontinue\n\t\t}",
-		tests: []string{"TestDeathAtEveryCall", faultTest, crashTest},
+		tests: []string{crashTest, faultTest},
 	}, {
 		name: "a purge does not sync the directory after each segment", file: "release.go",
 		old:   "\t\tif err := w.fs.SyncDir(w.dir); err != nil {\n\t\t\treturn removed,",
@@ -144,8 +144,8 @@ var table = []defect{
 	// Reading.
 	{
 		name: "a trailer's check is not checked", file: "record.go", quick: true,
-		old:   "f.flags, control) != uint32(r.Trailer) {",
-		new:   "f.flags, control) != uint32(r.Trailer) && n < 0 {",
+		old:   "control) != uint32(r.Trailer) {",
+		new:   "control) != uint32(r.Trailer) && n < 0 {",
 		tests: []string{tableTest, rotTest, "TestEveryFlippedBitOfASealedFrameIsRefused"},
 	}, {
 		name: "the chain is not checked", file: "decoder.go",
@@ -159,23 +159,23 @@ var table = []defect{
 		tests: []string{tornTest, crashTest},
 	}, {
 		name: "truncations are ignored at replay", file: "replay.go",
-		old:   "\tr.truncate(i)\n\treturn nil",
-		new:   "\t_ = i\n\treturn nil",
+		old:   "\tr.apply(x, s.name)\n",
+		new:   "\tif x.typ != log.CrcType {\n\t\tr.apply(x, s.name)\n\t}\n",
 		tests: []string{"TestTruncateBack", killTest},
 	}, {
 		name: "states are ignored at replay", file: "replay.go",
-		old:   "\t\tr.setState(f.data)\n",
-		new:   "",
+		old:   "\tr.apply(x, s.name)\n",
+		new:   "\tif x.typ != log.StateType {\n\t\tr.apply(x, s.name)\n\t}\n",
 		tests: []string{modelTest, killTest},
 	}, {
 		name: "an overwrite drops nothing behind it", file: "contents.go",
-		old:   "\tc.last, c.anchored = i, true\n",
-		new:   "\tc.last, c.anchored = max(c.last, i), true\n",
+		old:   "c.last, c.anchored = x.next-1, true\n",
+		new:   "c.last, c.anchored = max(c.last, x.next-1), true\n",
 		tests: []string{"TestDefectOverwriteBelowTheSnapshotBringsEntriesBack"},
 	}, {
 		name: "a name that does not follow goes unseen", file: "replay.go",
-		old:   "|| !r.anchored || n.before() == r.last",
-		new:   "|| !r.anchored || n.before() <= ^uint64(0)",
+		old:   "|| !r.anchored || s.name.before() == r.last",
+		new:   "|| !r.anchored || s.name.before() <= ^uint64(0)",
 		tests: []string{"TestTruncatedSegments"},
 	},
 
@@ -195,6 +195,16 @@ var table = []defect{
 		old:   "return finding{corrupt, \"one bit of the record is flipped\", at}",
 		new:   "return finding{torn, \"one bit of the record is flipped\", at}",
 		tests: []string{"TestBitRotInAnUnclosedLog", tableTest},
+	}, {
+		name: "a lost sector passes for a flipped bit", file: "verdict.go",
+		old:   "t.p.off) == f.thin",
+		new:   "t.p.off) <= 1<<16-1",
+		tests: []string{"TestALostSectorIsNotTakenForAFlippedBit", tableTest},
+	}, {
+		name: "an iteration is not told of an overwrite", file: "contents.go",
+		old:   "if i <= c.last && (c.replaced == 0 || i < c.replaced) {",
+		new:   "if i == 0 {",
+		tests: []string{"TestEverythingAtOnce"},
 	}, {
 		name: "a bit that a lost sector explains is corruption", file: "verdict.go",
 		old:   "if t.lostWith(bit) {",
