@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
+	"github.com/seed449c39bc/wal/log"
+	"github.com/seed449c39bc/wal/walpb"
 )
 
 // crashJudge cuts the power in a life and judges what is left.
@@ -119,6 +122,9 @@ func (j *crashJudge) machine(k int, im crashfs.Image) error {
 	if err := j.second(disk.Image(), f); err != nil {
 		return fmt.Errorf("the second open: %w", err)
 	}
+	if err := j.atSnapshot(disk.Image(), f); err != nil {
+		return fmt.Errorf("opened at the snapshot: %w", err)
+	}
 	for _, stop := range []int{j.rnd.IntN(opened + 1), opened} {
 		for m.At() < stop {
 			m.Advance()
@@ -166,6 +172,30 @@ func (j *crashJudge) second(im crashfs.Image, f *crashFound) error {
 		return fmt.Errorf("found %v, and before %v", g.content(), f.content())
 	case healed:
 		return errors.New("it heals once more")
+	}
+	return nil
+}
+
+// atSnapshot opens the log now and then at the last snapshot, if there is one.
+func (j *crashJudge) atSnapshot(im crashfs.Image, f *crashFound) error {
+	if f.snap.Index == 0 || j.rnd.IntN(4) != 0 {
+		return nil
+	}
+	w, err := Open(nil, crashDir, &f.snap, j.with(withFS(crashfs.New(im)))...)
+	if err != nil {
+		return err
+	}
+	_, st, ents, err := w.ReadAll()
+	if err != nil {
+		return err
+	}
+	want := f.ents
+	for len(want) > 0 && want[0].Index <= f.snap.Index {
+		want = want[1:]
+	}
+	same := func(e log.LogEntry, o *walpb.Entry) bool { return sameEntry(e.(*walpb.Entry), o) }
+	if *hardState(st) != f.st || !slices.EqualFunc(ents, want, same) {
+		return fmt.Errorf("%d entries and state %+v, want %d of %v", len(ents), st, len(want), f.content())
 	}
 	return nil
 }

@@ -144,9 +144,7 @@ func TestWhatACrashLeaves(t *testing.T) {
 			rec := d.Record()
 			tt.do(&world{t, d, f})
 			var got []string
-			m := rec.Media()
-			for m.Advance() {
-			}
+			m := end(rec)
 			each(t, m, func(im crashfs.Image) {
 				got = append(got, strings.TrimPrefix(show(im), "d/ d/f="))
 			})
@@ -180,9 +178,7 @@ func TestWhatACrashLeavesOfDirectories(t *testing.T) {
 			d := crashfs.New(crashfs.Image{"d/": nil, "d/a": {}})
 			rec := d.Record()
 			tt.do(&world{t: t, Disk: d})
-			m := rec.Media()
-			for m.Advance() {
-			}
+			m := end(rec)
 			var got []string
 			each(t, m, func(im crashfs.Image) {
 				var names []string
@@ -204,6 +200,14 @@ func (w *world) create(name string) vfs.File {
 	f, err := w.CreateNew(path.Join("d", name))
 	w.ok(err)
 	return f
+}
+
+// end returns the media after all changes.
+func end(rec *crashfs.Record) *crashfs.Media {
+	m := rec.Media()
+	for m.Advance() {
+	}
+	return m
 }
 
 // each calls f with all images of a moment, which must be as many as Images says.
@@ -237,18 +241,16 @@ func TestASyncCoversWhatWasBeforeIt(t *testing.T) {
 		runtime.Gosched()
 		require.NoError(t, f.Sync())
 		<-done
-		var end, begun int // of the sync, in changes
+		var ended, begun int // of the sync, in changes
 		for _, line := range strings.Split(rec.String(), "\n") {
-			if n, _ := fmt.Sscanf(line, "%d sync #1, what was before %d", &end, &begun); n == 2 {
+			if n, _ := fmt.Sscanf(line, "%d sync #1, what was before %d", &ended, &begun); n == 2 {
 				break
 			}
 		}
-		if end <= begun+1 {
+		if ended <= begun+1 {
 			continue
 		}
-		m := rec.Media()
-		for m.Advance() {
-		}
+		m := end(rec)
 		left := map[byte]bool{}
 		each(t, m, func(im crashfs.Image) { left[im["f"][0]] = true })
 		require.Len(t, left, writes-begun+1, "\n%s", rec)
@@ -270,9 +272,7 @@ func TestSamplesAreAllImages(t *testing.T) {
 	w.ok(f.Truncate(2 * sector))
 	w.write("d")
 	w.ok(d.Rename("d/f", "d/g"))
-	m := rec.Media()
-	for m.Advance() {
-	}
+	m := end(rec)
 	all := map[string]bool{}
 	each(t, m, func(im crashfs.Image) { all[show(im)] = true })
 	require.Equal(t, show(d.Image()), show(m.Newest()))
