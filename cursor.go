@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"runtime"
 	"sync/atomic"
 
@@ -55,6 +56,7 @@ func (c *cursor) set(v *view, extents []extent, end place, lo uint64) {
 	c.file = segmentFile{handles: &v.handles}
 	c.dec.win.f = nil // opens anew: nothing read ahead before may be used
 	c.replaced.Store(0)
+	c.needs.Store(math.MaxUint64)
 	if len(extents) > 0 {
 		c.needs.Store(extents[0].name.seq)
 	}

@@ -17,12 +17,17 @@ func (v *view) begin(lo, hi uint64) (*cursor, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := v.cursor(found, end, lo)
-	v.live[c] = struct{}{}
-	return c, nil
+	return v.register(found, end, lo), nil
 }
 
-// end ends what begin began.
+// register makes a cursor known to its view. It is to be ended. mu is held.
+func (v *view) register(extents []extent, end place, lo uint64) *cursor {
+	c := v.cursor(extents, end, lo)
+	v.live[c] = struct{}{}
+	return c
+}
+
+// end ends what begin or register began.
 func (v *view) end(c *cursor) {
 	v.mu.Lock()
 	delete(v.live, c)

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/log"
+	"github.com/seed449c39bc/wal/walpb"
 )
 
 // newer is entry i as a later save has it.
@@ -247,4 +249,54 @@ func TestReadsSeeErrorsOfTheFile(t *testing.T) {
 	got, err := collect(&w.view, 1, 10)
 	require.NoError(t, err, "a failed read is not the end of the log")
 	require.Equal(t, entries(1, 9), got)
+}
+
+// gate is an entry whose decoding calls a function of the test first.
+type gate struct{ walpb.Entry }
+
+var atGate atomic.Pointer[func()]
+
+func (g *gate) Unmarshal(data []byte) error {
+	if f := atGate.Load(); f != nil {
+		(*f)()
+	}
+	return g.Entry.Unmarshal(data)
+}
+
+// UnmarshalShared is not to be promoted.
+func (g *gate) UnmarshalShared(data []byte) error { return g.Unmarshal(data) }
+
+func TestReadAllKeepsItsSegmentsFromBeingPurged(t *testing.T) {
+	reading, purged := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	wait := func() { once.Do(func() { close(reading); <-purged }) }
+	reg := log.NewRegistry()
+	reg.Register(log.EntryType, (*gate)(nil))
+	w, _ := newLog(t, WithRegistry(reg))
+	fillSegments(t, w, 5)
+	last := w.LastIndex()
+	require.NoError(t, w.SaveSnap(at(last)))
+	atGate.Store(&wait)
+	defer atGate.Store(nil)
+	type result struct {
+		ents []log.LogEntry
+		err  error
+	}
+	done := make(chan result)
+	go func() {
+		_, _, ents, err := w.ReadAll()
+		done <- result{ents, err}
+	}()
+	<-reading
+	require.NoError(t, w.Release(at(last)))
+	removed, err := w.Purge()
+	require.NoError(t, err)
+	require.Zero(t, removed, "the reading still needs them")
+	close(purged)
+	r := <-done
+	require.NoError(t, r.err)
+	require.Len(t, r.ents, int(last))
+	removed, err = w.Purge()
+	require.NoError(t, err)
+	require.Positive(t, removed)
 }

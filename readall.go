@@ -16,7 +16,7 @@ func (v *view) ReadAll() (metadata []byte, st log.HardState, ents []log.LogEntry
 	if err := v.life.err(); err != nil {
 		return nil, nil, nil, err
 	}
-	v.mu.RLock()
+	v.mu.Lock()
 	lo, hi := max(v.first(), v.from+1), v.last+1
 	st, err = decodeState(v.registry, v.state)
 	var found []extent
@@ -24,7 +24,9 @@ func (v *view) ReadAll() (metadata []byte, st log.HardState, ents []log.LogEntry
 		found = v.index.find(lo, hi)
 		ents = make([]log.LogEntry, hi-lo)
 	}
-	v.mu.RUnlock()
+	reading := v.register(found, place{}, lo) // so Purge leaves it the segments
+	v.mu.Unlock()
+	defer v.end(reading)
 	if err == nil {
 		err = v.collect(found, lo, ents)
 	}
