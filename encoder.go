@@ -1,7 +1,6 @@
 package wal
 
 import (
-	"encoding"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -30,6 +29,8 @@ type encoder struct {
 	buf    []byte
 	data   []byte // of the record appended last
 	check  checker
+
+	appenders appenders
 }
 
 // start begins a batch at p. The chain goes on from crc. With synced the first
@@ -62,7 +63,7 @@ func (e *encoder) appendBytes(typ log.RecordType, data []byte, flags byte) {
 // appendRecord appends a record of the user's, marshalled straight into the
 // batch if its type can do that.
 func (e *encoder) appendRecord(typ log.RecordType, rec log.RecordData, flags byte) error {
-	a, ok := rec.(encoding.BinaryAppender)
+	a, ok := e.appenders.of(typ, rec)
 	if !ok {
 		data, err := rec.Marshal()
 		if err != nil {

@@ -155,7 +155,7 @@ type entryReader struct {
 func newEntryReader(reg *log.Registry, decode bool) entryReader {
 	r := entryReader{registry: reg}
 	if !decode {
-		r.peek, _ = reg.NewEntry().(log.IndexReader)
+		r.peek = indexReader(reg)
 	}
 	return r
 }

@@ -30,7 +30,7 @@ func (s *slab) decode(reg *log.Registry, data []byte) (ent log.LogEntry, i uint6
 	if len(s.entries) == 0 {
 		s.made = reg.AppendEntries(s.made[:0], slabEntries)
 		s.entries = s.made
-		if _, ok := s.made[0].(log.SharedUnmarshaler); !ok {
+		if !shares(s.made[0]) {
 			s.alone = true
 			return decodeEntry(reg, data)
 		}

@@ -88,17 +88,6 @@ func newSave(st log.HardState, ents []log.LogEntry) (save, error) {
 	return s, err
 }
 
-// isEmpty asks a state whether it is empty; one that cannot tell is not.
-func isEmpty(st log.HardState) (empty bool, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: IsEmpty of %T panics: %v", ErrEncode, st, r)
-		}
-	}()
-	e, ok := st.(log.EmptyState)
-	return ok && e.IsEmpty(), nil
-}
-
 // SaveState is Save of a state alone.
 func (w *WAL) SaveState(st log.HardState) error { return w.Save(st, nil) }
 

@@ -35,6 +35,10 @@ func (rt RecordType) String() string {
 // the encoding to its argument and returns the extended slice. The log then uses
 // it in place of Marshal, to encode straight into its buffer.
 //
+// AppendBinary, and the methods ReadIndex, UnmarshalShared and IsEmpty of the optional
+// interfaces below, count only if nothing that the type embeds has them: a type that
+// embeds another and adds a field in its own Marshal would have the shortcut without the field.
+//
 // The log calls the methods of records while it holds its locks: they must
 // return soon, and must not call the log. A record handed to the log must not
 // change until the call has returned. Decoding may happen in several goroutines
