@@ -18,7 +18,7 @@ const maxKeptWindow = 1 << 20
 // giveWay is after how many entries a cursor lets others run. A loop over entries that
 // are in the page cache does not block, and a save whose sync has returned would
 // wait for its processor until the scheduler takes it away, which is after 10 ms.
-const giveWay = 32
+const giveWay = 256
 
 // cursor reads the entries of extents in order and verifies every record that it
 // passes. All of them are durable, and no byte of them is ever written again, so it

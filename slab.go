@@ -19,6 +19,7 @@ type slab struct {
 	entries []log.LogEntry // not used yet; those of one slab lie in one piece of memory
 	made    []log.LogEntry // the memory of entries
 	data    []byte         // not used yet
+	known   bool           // alone is
 	alone   bool           // the type cannot share
 }
 
@@ -30,9 +31,10 @@ func (s *slab) decode(reg *log.Registry, data []byte) (ent log.LogEntry, i uint6
 	if len(s.entries) == 0 {
 		s.made = reg.AppendEntries(s.made[:0], slabEntries)
 		s.entries = s.made
-		if !shares(s.made[0]) {
-			s.alone = true
-			return decodeEntry(reg, data)
+		if !s.known {
+			if s.known, s.alone = true, !shares(s.made[0]); s.alone {
+				return decodeEntry(reg, data)
+			}
 		}
 	}
 	if len(data) > len(s.data) {
