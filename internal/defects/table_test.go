@@ -199,12 +199,12 @@ var table = []defect{
 		name: "a lost sector passes for a flipped bit", file: "verdict.go",
 		old:   "t.p.off) == f.thin",
 		new:   "t.p.off) <= 1<<16-1",
-		tests: []string{"TestALostSectorIsNotTakenForAFlippedBit", tableTest},
+		tests: []string{"TestALostSectorIsNotTakenForAFlippedBit"},
 	}, {
 		name: "an iteration is not told of an overwrite", file: "contents.go",
 		old:   "if i <= c.last && (c.replaced == 0 || i < c.replaced) {",
 		new:   "if i == 0 {",
-		tests: []string{"TestEverythingAtOnce"},
+		tests: []string{"TestAnIterationEndsWhereTheLogWasReplaced"},
 	}, {
 		name: "a bit that a lost sector explains is corruption", file: "verdict.go",
 		old:   "if t.lostWith(bit) {",
@@ -219,7 +219,7 @@ var table = []defect{
 		name: "healing does not write what was not synced", file: "recover.go",
 		old:   "for off := end.synced; off < end.off; off += healChunk {",
 		new:   "for off := end.off; off < end.off; off += healChunk {",
-		tests: []string{"TestDefectUnsyncedTailIsHandedOutAsDurable", crashTest},
+		tests: []string{"TestDefectUnsyncedTailIsHandedOutAsDurable", faultTest},
 	}, {
 		name: "healing leaves what is torn", file: "recover.go",
 		old:   "for off := end.off; off < end.dirty; off += int64(len(zeros)) {",
