@@ -257,15 +257,19 @@ func TestARecordOf100MiB(t *testing.T) {
 	}
 }
 
-// oddSnapshot and oddState have getters that panic.
+// oddSnapshot and oddState have getters that panic. The state embeds nothing: the
+// IsEmpty of one that embeds a default state is not asked.
 type (
 	oddSnapshot struct{ walpb.Snapshot }
-	oddState    struct{ walpb.HardState }
+	oddState    struct{ st walpb.HardState }
 )
 
-func (*oddSnapshot) GetIndex() uint64  { panic("no index") }
-func (*oddState) GetCommitted() uint64 { panic("no commit") }
-func (*oddState) IsEmpty() bool        { panic("cannot tell") }
+func (*oddSnapshot) GetIndex() uint64           { panic("no index") }
+func (*oddState) GetCommitted() uint64          { panic("no commit") }
+func (*oddState) IsEmpty() bool                 { panic("cannot tell") }
+func (s *oddState) Marshal() ([]byte, error)    { return s.st.Marshal() }
+func (s *oddState) Unmarshal(data []byte) error { return s.st.Unmarshal(data) }
+func (s *oddState) Reset()                      { s.st.Reset() }
 
 func TestGettersThatPanicAreErrors(t *testing.T) {
 	w, dir := newLog(t)
