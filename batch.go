@@ -173,7 +173,7 @@ func (b *batch) encodeRecord(typ log.RecordType, rec log.RecordData, index uint6
 // mayWait tells whether the type of a save's state says that it need not be
 // durable at once.
 func mayWait(s *save, h head, reg *log.Registry) (bool, error) {
-	st, ok := s.st.(log.SyncState)
+	st, ok := syncState(s.st)
 	if !ok || s.records() > 1 {
 		return false, nil
 	}

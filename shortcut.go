@@ -11,8 +11,9 @@ import (
 
 // A record's type can have shortcuts: methods that do what others do, only faster. If it
 // embeds a type that has one, it has it too, maybe unknowingly: with a Marshal of its own
-// for a field more, AppendBinary of what it embeds would drop that field. So a
-// shortcut that embedding gives is not taken. That costs speed, never data.
+// for a field more, AppendBinary of what it embeds would drop that field, and MustSync would
+// leave a change of it in the page cache. So a shortcut that embedding gives is not
+// taken. That costs speed, never data.
 
 // appenders knows of the types encoded last, one for each kind of record, whether they
 // have AppendBinary of their own. It is not safe for concurrent use.
@@ -48,6 +49,12 @@ func indexReader(reg *log.Registry) log.IndexReader {
 func shares(ent log.LogEntry) bool {
 	_, ok := ent.(log.SharedUnmarshaler)
 	return ok && !embedding.Gives(reflect.TypeOf(ent), "UnmarshalShared")
+}
+
+// syncState returns the state as one that knows when it need not be durable at once.
+func syncState(st log.HardState) (log.SyncState, bool) {
+	s, ok := st.(log.SyncState)
+	return s, ok && !embedding.Gives(reflect.TypeOf(st), "MustSync")
 }
 
 // isEmpty asks a state whether it is empty; one that cannot tell by itself is not.

@@ -77,3 +77,29 @@ func TestAFieldMoreThanTheEmbeddedTypeHasIsNeverDropped(t *testing.T) {
 		w = reopen(t, w, nil, WithRegistry(reg))
 	}
 }
+
+// taggedLazyState embeds a state that need not be synced while its term stays the same.
+type taggedLazyState struct {
+	lazyState
+	Tag uint64
+}
+
+func (s *taggedLazyState) Marshal() ([]byte, error)    { return tagged(&s.HardState, s.Tag) }
+func (s *taggedLazyState) Unmarshal(data []byte) error { return untag(&s.HardState, &s.Tag, data) }
+
+func TestAFieldMoreThanTheEmbeddedTypeHasIsDurableAtOnce(t *testing.T) {
+	reg := log.NewRegistry()
+	reg.Register(log.StateType, (*taggedLazyState)(nil))
+	fsys := newFaultFS()
+	w, _ := newLog(t, WithRegistry(reg), withFS(fsys))
+	st := &taggedLazyState{}
+	st.Term = 1
+	for st.Tag = range 3 {
+		settle(w)
+		fsys.record()
+		require.NoError(t, w.SaveState(st))
+		require.Len(t, fsys.record(opDatasync), 1, "tag %d", st.Tag)
+	}
+	w = reopen(t, w, nil, WithRegistry(reg))
+	require.Equal(t, uint64(2), w.State().(*taggedLazyState).Tag)
+}

@@ -35,8 +35,8 @@ func (rt RecordType) String() string {
 // the encoding to its argument and returns the extended slice. The log then uses
 // it in place of Marshal, to encode straight into its buffer.
 //
-// AppendBinary, and the methods ReadIndex, UnmarshalShared and IsEmpty of the optional
-// interfaces below, count only if nothing that the type embeds has them: a type that
+// AppendBinary, and the methods ReadIndex, UnmarshalShared, IsEmpty and MustSync of the
+// optional interfaces below, count only if nothing that the type embeds has them: a type that
 // embeds another and adds a field in its own Marshal would have the shortcut without the field.
 //
 // The log calls the methods of records while it holds its locks: they must
