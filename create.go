@@ -31,7 +31,9 @@ func Create(lg *zap.Logger, dir string, metadata []byte, opts ...Option) (*WAL, 
 	if err != nil {
 		return nil, err
 	}
-	dir = filepath.Clean(dir)
+	if dir, err = whereabouts(o.fs, dir); err != nil {
+		return nil, err
+	}
 	h := header{sealed: !o.etcdFormat, metadata: metadata}
 	if h.snapshot, err = emptySnapshot(o); err != nil {
 		return nil, err
@@ -86,7 +88,7 @@ func (w *WAL) createFirst(dir string, h header) error {
 		err = nameSegment(fsys, dir, tmp, h.name)
 	}
 	if err == nil {
-		err = fsys.SyncDir(filepath.Dir(dir))
+		err = syncParent(fsys, dir)
 	}
 	if err != nil {
 		discard(fsys, f, tmp)
@@ -147,6 +149,15 @@ func makeDir(fsys vfs.FS, dir string) error {
 		return err
 	}
 	return fsys.SyncDir(parent)
+}
+
+// syncParent makes the name of a log's directory durable. Where a directory may be entered but not be read, and
+// so not be synced, neither may it be written by Create: what is in it was made by somebody else.
+func syncParent(fsys vfs.FS, dir string) error {
+	if err := fsys.SyncDir(filepath.Dir(dir)); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
 }
 
 // asReadOnly adds ErrReadOnly to an error that says so in the system's words.

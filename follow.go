@@ -32,6 +32,10 @@ import (
 // segments that it still has to read from being purged.
 func (w *WAL) Follow(ctx context.Context, from uint64) iter.Seq2[log.LogEntry, error] {
 	return func(yield func(log.LogEntry, error) bool) {
+		if ctx == nil {
+			yield(nil, fmt.Errorf("%w: a nil context; pass context.Background() to follow until the log is closed", ErrInvalidArgument))
+			return
+		}
 		c := w.cursor(nil, place{}, from)
 		defer w.end(c)
 		for next := from; ; {

@@ -33,7 +33,9 @@ func Open(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) (*WAL, 
 	if err != nil {
 		return nil, err
 	}
-	dir = filepath.Clean(dir)
+	if dir, err = whereabouts(o.fs, dir); err != nil {
+		return nil, err
+	}
 	start := startAt(snap)
 	l := start.loader(o, dir)
 	held, ld, err := lockAndLoad(l, start.pick)

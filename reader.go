@@ -34,6 +34,9 @@ func OpenForRead(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) 
 	if err != nil {
 		return nil, err
 	}
+	if dir, err = whereabouts(o.fs, dir); err != nil {
+		return nil, err
+	}
 	start := startAt(snap)
 	l := start.loader(o, dir)
 	ld, err := l.loadUnlocked(start.pick)

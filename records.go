@@ -59,7 +59,11 @@ func Records(dir string, opts ...Option) iter.Seq2[Record, error] {
 			yield(Record{}, err)
 			return
 		}
-		names, err := listSegments(o.fs, dir)
+		dir, err := whereabouts(o.fs, dir)
+		var names []segmentName
+		if err == nil {
+			names, err = listSegments(o.fs, dir)
+		}
 		if err != nil {
 			yield(Record{}, err)
 			return

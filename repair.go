@@ -26,7 +26,9 @@ func Repair(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir = filepath.Clean(dir)
+	if dir, err = whereabouts(o.fs, dir); err != nil {
+		return nil, err
+	}
 	l := &loader{fs: o.fs, dir: dir, registry: o.registry}
 	held, ld, err := lockAndLoad(l, func([]segmentName) (int, error) { return 0, nil })
 	defer closeAll(held)

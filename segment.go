@@ -54,6 +54,20 @@ type segment struct {
 	file vfs.File
 }
 
+// whereabouts returns the name by which a log finds its directory as long as it is open. It is
+// an absolute one: when the process goes to another directory, the log must not go on in the
+// one that has the relative name there, which can be another log.
+func whereabouts(fsys vfs.FS, dir string) (string, error) {
+	if dir == "" {
+		return "", fmt.Errorf("%w: the name of the log's directory is empty", ErrInvalidArgument)
+	}
+	abs, err := fsys.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("wal: find the directory %s: %w", dir, err)
+	}
+	return abs, nil
+}
+
 // listSegments returns the segments of a directory by number. Other files are none of its business.
 func listSegments(fsys vfs.FS, dir string) ([]segmentName, error) {
 	files, err := fsys.List(dir)

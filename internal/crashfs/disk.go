@@ -283,6 +283,9 @@ func (d *Disk) List(dir string) ([]string, error) {
 	return slices.Sorted(maps.Keys(n.files)), nil
 }
 
+// Abs implements [vfs.FS]. No process is anywhere on a simulated disk.
+func (d *Disk) Abs(dir string) (string, error) { return clean(dir), nil }
+
 // IsDir implements [vfs.FS].
 func (d *Disk) IsDir(name string) (bool, error) {
 	d.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"go.etcd.io/etcd/client/pkg/v3/fileutil"
@@ -47,6 +48,9 @@ func (f osFile) Data(off int64) (start, end int64, err error) {
 
 func (f osFile) Datasync() error { return fileutil.Fdatasync(f.File) }
 func (f osFile) Sync() error     { return fileutil.Fsync(f.File) }
+
+// Abs implements [FS].
+func (OS) Abs(dir string) (string, error) { return filepath.Abs(dir) }
 
 // OpenRead implements [FS].
 func (OS) OpenRead(name string) (File, error) {

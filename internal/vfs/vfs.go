@@ -41,9 +41,11 @@ type File interface {
 	Sync() error
 }
 
-// FS is a file system. All names are paths as the caller gave them. Errors are
+// FS is a file system. Names are paths, as Abs returned them or as the caller gave them. Errors are
 // those of package os: they satisfy errors.Is with fs.ErrNotExist and so on.
 type FS interface {
+	// Abs returns the name of a directory that still holds when the process goes to another one.
+	Abs(dir string) (string, error)
 	// OpenRead opens an existing file for reading, without a lock.
 	OpenRead(name string) (File, error)
 	// OpenLocked opens an existing file for reading and writing and takes its

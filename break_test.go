@@ -1,0 +1,121 @@
+package wal
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed449c39bc/wal/internal/vfs"
+	"github.com/seed449c39bc/wal/log"
+	"github.com/seed449c39bc/wal/walpb"
+)
+
+// A log in a relative directory stays in that directory when the process goes elsewhere.
+func TestChdirDoesNotMoveALog(t *testing.T) {
+	here, there := t.TempDir(), t.TempDir()
+	t.Chdir(there)
+	other, err := Create(nil, "log", []byte("other"), WithSegmentSize(testSegment))
+	require.NoError(t, err)
+	fillSegments(t, other, 3)
+	require.NoError(t, other.Close())
+	before := files(t, "log")
+
+	t.Chdir(here)
+	w, err := Create(nil, "log", []byte("metadata"), WithSegmentSize(testSegment))
+	require.NoError(t, err)
+	r, err := OpenForRead(nil, "log", nil)
+	require.NoError(t, err)
+	require.NoError(t, w.SaveEntry(entries(1, 1)))
+	t.Chdir(there)
+	fillSegments(t, w, 3)
+	last := w.LastIndex()
+	require.NoError(t, w.SaveSnap(at(last)))
+	require.NoError(t, w.Release(at(last)))
+	_, err = w.Purge()
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	require.NoError(t, r.Close())
+	require.Equal(t, before, files(t, "log"), "the other log")
+
+	t.Chdir(here)
+	w, err = Open(nil, "log", at(last), WithSegmentSize(testSegment))
+	require.NoError(t, err)
+	require.Equal(t, last, w.LastIndex())
+	require.NoError(t, w.Close())
+}
+
+func TestFollowWithoutAContext(t *testing.T) {
+	w, _ := newLog(t)
+	require.NoError(t, w.SaveEntry(entries(1, 2)))
+	var ctx context.Context
+	for _, err := range w.Follow(ctx, 1) {
+		require.ErrorIs(t, err, ErrInvalidArgument)
+	}
+}
+
+// secretiveFS is a file system on which a directory may be entered but not be read.
+type secretiveFS struct {
+	vfs.FS
+	secret string
+}
+
+func (s secretiveFS) SyncDir(dir string) error {
+	if filepath.Clean(dir) == s.secret {
+		return &fs.PathError{Op: "open", Path: dir, Err: syscall.EACCES}
+	}
+	return s.FS.SyncDir(dir)
+}
+
+func TestTheParentNeedNotBeReadable(t *testing.T) {
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "log")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	fsys := secretiveFS{vfs.OS{}, parent}
+	w, err := Create(nil, dir, nil, withFS(fsys))
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	w, err = Open(nil, dir, nil, withFS(fsys))
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+}
+
+// cautiousState says when it has to be synced, of what it knows.
+type cautiousState struct{ walpb.HardState }
+
+func (s *cautiousState) MustSync(prev log.HardState) bool {
+	return prev == nil || s.GetCommitted() != prev.GetCommitted()
+}
+
+// widerState embeds it, and has a field more.
+type widerState struct {
+	cautiousState
+	Extra byte
+}
+
+func (s *widerState) Marshal() ([]byte, error) {
+	b, err := s.cautiousState.Marshal()
+	return append([]byte{s.Extra}, b...), err
+}
+
+func (s *widerState) Unmarshal(data []byte) error {
+	if len(data) == 0 {
+		return walpb.ErrMalformed
+	}
+	s.Extra = data[0]
+	return s.cautiousState.Unmarshal(data[1:])
+}
+
+func TestAnEmbeddedMustSyncDoesNotCount(t *testing.T) {
+	reg := log.NewRegistry()
+	reg.Register(log.StateType, &widerState{})
+	w, _ := newLog(t, WithRegistry(reg))
+	require.NoError(t, w.SaveState(&widerState{Extra: 1}))
+	before := w.Stats().Syncs
+	require.NoError(t, w.SaveState(&widerState{Extra: 2}))
+	require.Equal(t, before+1, w.Stats().Syncs)
+}
