@@ -156,10 +156,12 @@ func (w *WAL) recover(ld *loaded) error {
 	}
 	// A segment that was named, or a directory that was made, right before a
 	// crash may not be durable yet.
-	for _, dir := range []string{w.dir, filepath.Dir(w.dir)} {
-		if err := w.fs.SyncDir(dir); err != nil {
-			return fmt.Errorf("wal: open: %w", err)
-		}
+	err := w.fs.SyncDir(w.dir)
+	if err == nil {
+		err = syncParent(w.fs, w.dir)
+	}
+	if err != nil {
+		return fmt.Errorf("wal: open: %w", err)
 	}
 	if t := end.torn; t != nil {
 		w.lg.Warn("healed a torn tail of the log: a save that was never acknowledged is gone", tornFields(*t)...)
@@ -167,8 +169,7 @@ func (w *WAL) recover(ld *loaded) error {
 			healed(*t)
 		}
 	}
-	err := w.extendTail(tail)
-	if err != nil {
+	if err := w.extendTail(tail); err != nil {
 		return err
 	}
 	if w.runway, err = newRunway(&w.opts, tail.file, end.off); err != nil {

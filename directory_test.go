@@ -11,8 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/vfs"
-	"github.com/seed449c39bc/wal/log"
-	"github.com/seed449c39bc/wal/walpb"
 )
 
 // A log in a relative directory stays in that directory when the process goes elsewhere.
@@ -82,40 +80,4 @@ func TestTheParentNeedNotBeReadable(t *testing.T) {
 	w, err = Open(nil, dir, nil, withFS(fsys))
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
-}
-
-// cautiousState says when it has to be synced, of what it knows.
-type cautiousState struct{ walpb.HardState }
-
-func (s *cautiousState) MustSync(prev log.HardState) bool {
-	return prev == nil || s.GetCommitted() != prev.GetCommitted()
-}
-
-// widerState embeds it, and has a field more.
-type widerState struct {
-	cautiousState
-	Extra byte
-}
-
-func (s *widerState) Marshal() ([]byte, error) {
-	b, err := s.cautiousState.Marshal()
-	return append([]byte{s.Extra}, b...), err
-}
-
-func (s *widerState) Unmarshal(data []byte) error {
-	if len(data) == 0 {
-		return walpb.ErrMalformed
-	}
-	s.Extra = data[0]
-	return s.cautiousState.Unmarshal(data[1:])
-}
-
-func TestAnEmbeddedMustSyncDoesNotCount(t *testing.T) {
-	reg := log.NewRegistry()
-	reg.Register(log.StateType, &widerState{})
-	w, _ := newLog(t, WithRegistry(reg))
-	require.NoError(t, w.SaveState(&widerState{Extra: 1}))
-	before := w.Stats().Syncs
-	require.NoError(t, w.SaveState(&widerState{Extra: 2}))
-	require.Equal(t, before+1, w.Stats().Syncs)
 }
