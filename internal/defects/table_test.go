@@ -40,9 +40,9 @@ var table = []defect{
 		tests: []string{killTest, crashTest},
 	}, {
 		name: "a failure does not last", file: "flush.go", quick: true,
-		old:   "if w.life.end(err) {",
-		new:   "if w.lg == nil {",
-		tests: []string{faultTest, "TestAFailureReachesEveryWaiterAndEveryLaterCall", "TestAllAtOnceAndThenTheDiskFails"},
+		old:   "\treturn w.life.err()\n}\n\n// abandon",
+		new:   "\tw.life.over.Store(nil)\n\treturn err\n}\n\n// abandon",
+		tests: []string{faultTest},
 	}, {
 		name: "a failed write counts as done", file: "flush.go",
 		old:   "\tif err := f.write(); err != nil {\n\t\treturn f.answer(w.fail(\"write\", err))\n\t}\n\tif err := w.runway",
@@ -98,7 +98,7 @@ var table = []defect{
 		tests: []string{"TestDefectLeftoverTmpHasOldBytes", "TestAPreparedFileIsLockedAndZeroWhateverWasInIt"},
 	}, {
 		name: "the parent of a new log's directory is not synced", file: "create.go",
-		old:   "err = fsys.SyncDir(filepath.Dir(dir))",
+		old:   "err = syncParent(fsys, dir)",
 		new:   "err = nil",
 		tests: []string{"TestDefectCreateDeletesFilesOrDoesNotSync", crashTest},
 	},
