@@ -51,7 +51,9 @@ func (c *contents) apply(x *note, n segmentName) {
 // receives it, lets the log go on behind it: what was before is cut off from what comes.
 func (c *contents) addSnapshot(i, seq uint64, data []byte) {
 	c.snapshot = overwrite(c.snapshot, data)
-	c.marks = append(c.marks, snapshotMark{i, seq})
+	if mark := (snapshotMark{i, seq}); len(c.marks) == 0 || c.marks[len(c.marks)-1] != mark {
+		c.marks = append(c.marks, mark)
+	}
 	if i > c.last {
 		c.index.clear()
 		c.last = i

@@ -148,7 +148,11 @@ func makeDir(fsys vfs.FS, dir string) error {
 	if err := fsys.SyncDir(filepath.Dir(parent)); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	return fsys.SyncDir(parent)
+	if err := fsys.SyncDir(parent); err != nil {
+		fsys.Remove(dir) // or the next Create would take it for one that is durable
+		return err
+	}
+	return nil
 }
 
 // syncParent makes the name of a log's directory durable. Where a directory may be entered but not be read, and

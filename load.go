@@ -72,43 +72,51 @@ func (l *loader) load(names []segmentName) (*loaded, error) {
 	return ld, l.stake(names, first, r.lastThere)
 }
 
-// scanAll scans consecutive segments, as many at a time as there are processors, and
+// scanAll scans consecutive segments, about as many at a time as there are processors, and
 // hands the scans to take in order, until one or take fails. With toEnd the last one
 // of them is the last one of the log.
 func (l *loader) scanAll(names []segmentName, toEnd bool, take func(*scan) error) error {
 	entries := newEntryReader(l.registry, l.decodeAll)
 	workers := min(runtime.GOMAXPROCS(0), len(names))
-	buffers := make(chan []byte, workers) // whoever has one may scan
-	for range workers {
-		buffers <- nil
+	free := make(chan scratch, workers+1) // whoever has one may scan; it is given back once the scan was taken
+	for range workers + 1 {
+		free <- scratch{}
 	}
-	order := make(chan chan *scan, workers)
+	order := make(chan chan *scan, workers+1)
 	var failed atomic.Bool
 	go func() {
 		defer close(order)
 		for i, n := range names {
-			buf := <-buffers
+			memory := <-free
 			if failed.Load() {
 				return
 			}
-			s := &scan{name: n, last: toEnd && i == len(names)-1, entries: entries}
+			s := &scan{name: n, last: toEnd && i == len(names)-1, entries: entries, notes: memory.notes}
 			done := make(chan *scan, 1)
 			order <- done
 			go func() {
-				l.scan(s, buf)
-				buffers <- s.dec.win.buf
+				l.scan(s, memory.buf)
 				done <- s
 			}()
 		}
 	}()
 	var err error
 	for done := range order {
-		if s := <-done; err == nil {
+		s := <-done
+		if err == nil {
 			err = take(s)
 			failed.Store(err != nil)
 		}
+		clear(s.notes) // lets go of their data
+		free <- scratch{s.dec.win.buf, s.notes[:0]}
 	}
 	return err
+}
+
+// scratch is the memory of one scan at a time.
+type scratch struct {
+	buf   []byte
+	notes notes
 }
 
 // scan scans one segment.

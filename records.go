@@ -201,20 +201,44 @@ func (r *recordReader) damage(bad *badFrame) (goOn, found bool) {
 
 // firstNonZero returns the offset of the first byte that is not zero, from off on, and -1 if there is none.
 func (r *recordReader) firstNonZero(off int64) (int64, error) {
-	for off < r.dec.win.size {
-		n := int(min(readSize, r.dec.win.size-off))
-		b, err := r.dec.win.at(off, n)
+	win := &r.dec.win
+	for off < win.size {
+		start, end, err := win.f.Data(off)
 		if err != nil {
 			return 0, err
 		}
-		for i, c := range b {
-			if c != 0 {
-				return off + int64(i), nil
-			}
+		if end <= off {
+			break
 		}
-		off += int64(n)
+		for off = max(off, start); off < min(end, win.size); {
+			n := int(min(readSize, end-off, win.size-off))
+			b, err := win.at(off, n)
+			if err != nil {
+				return 0, err
+			}
+			for i, c := range b {
+				if c != 0 {
+					return off + int64(i), nil
+				}
+			}
+			off += int64(n)
+		}
 	}
 	return -1, nil
+}
+
+// skipZeros goes on to the next word that is not zero, if the one at off is: there may be a large
+// hole. If there is none, off is the end.
+func (r *recordReader) skipZeros(off *int64) error {
+	b, err := r.dec.win.at(*off, wordSize)
+	if err != nil || binary.LittleEndian.Uint64(b) != 0 {
+		return err
+	}
+	next, err := r.firstNonZero(*off)
+	if *off = next / wordSize * wordSize; next < 0 {
+		*off = r.dec.win.size
+	}
+	return err
 }
 
 // resync looks for a record behind damage, of which the first byte that is not
@@ -232,7 +256,10 @@ func (r *recordReader) resync(bad *badFrame, behind int64) (goOn, found bool) {
 		return true, false
 	}
 	for off := max(bad.off+wordSize, behind/wordSize*wordSize); off+wordSize <= d.win.size; off += wordSize {
-		f, err := r.candidate(off)
+		f, err := (*frame)(nil), r.skipZeros(&off)
+		if err == nil {
+			f, err = r.candidate(off)
+		}
 		if err != nil {
 			r.yield(Record{}, fmt.Errorf("wal: %w", err))
 			return false, false

@@ -13,8 +13,10 @@ const closedBlock = 4096
 
 // Close makes everything that was saved durable, marks the log as closed
 // cleanly, and gives up its locks. A log that failed earlier is closed too, and
-// the failure returned. Closing again returns nil.
+// the failure returned. Closing again returns nil, once the log is closed.
 func (w *WAL) Close() error {
+	w.closing.Lock()
+	defer w.closing.Unlock()
 	w.writer.Lock()
 	defer w.writer.Unlock()
 	if w.closed {

@@ -2,6 +2,7 @@ package wal
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 
@@ -47,11 +48,15 @@ func (r *replay) take(s *scan) error {
 			return err
 		}
 	}
+	if s.state != nil {
+		r.state = s.state
+	}
 	r.wholeUpTo(s.name, s.end.off)
 	r.records += s.records
 	r.segments++
 	r.crc = s.end.crc
-	if c, ok := s.err.(*CorruptionError); ok && c.cut.off == 0 {
+	var c *CorruptionError
+	if errors.As(s.err, &c) && c.cut.off == 0 {
 		c.cut = r.committed // the scan did not know the segments before
 	}
 	return s.err

@@ -23,15 +23,17 @@ type scan struct {
 
 	dec     decoder
 	records int    // of whole saves
-	notes   notes  // of whole saves
+	notes   notes  // of whole saves, but for states
+	state   []byte // the last one in a whole save; nil: none
 	begins  uint32 // the chain that the segment begins with; known once dec is chained
 	end     logEnd // behind the last whole save; off is 0 without one
 	err     error  // why the scan ended before the end
 
-	seen    int   // records so far
-	open    notes // of the save that is being read
-	synced  int64 // the last record so far that vouches for all before it
-	mistake error // in the save that is being read; it counts if that turns out to be whole
+	seen    int    // records so far
+	open    notes  // of the save that is being read
+	newest  []byte // the last state in it; nil: none
+	synced  int64  // the last record so far that vouches for all before it
+	mistake error  // in the save that is being read; it counts if that turns out to be whole
 }
 
 // run scans a segment's file, through a buffer that it may replace.
@@ -77,7 +79,9 @@ func (s *scan) record(f *frame, off int64, crc uint32) {
 		s.open.entry(i, off, s.end.off, crc)
 	case log.CrcType:
 		s.control(f, off)
-	case log.MetadataType, log.StateType, log.SnapshotType:
+	case log.StateType:
+		s.newest = overwrite(s.newest, f.data)
+	case log.MetadataType, log.SnapshotType:
 		s.open = append(s.open, note{typ: f.typ, off: off, save: s.end.off, data: bytes.Clone(f.data)})
 	default:
 		s.mistaken(off, fmt.Sprintf("unknown record type %d; was the log written by a newer version?", int64(f.typ)))
@@ -112,6 +116,9 @@ func (s *scan) commit(f *frame) {
 	s.records = s.seen
 	s.notes.join(s.open)
 	s.open = s.open[:0]
+	if s.newest != nil {
+		s.state, s.newest = s.newest, nil
+	}
 	d, control := &s.dec, f.control()
 	s.end = logEnd{
 		off: d.off, crc: d.crc, sealed: d.sealed, synced: s.synced, flips: d.win.flips,

@@ -42,6 +42,7 @@ type WAL struct {
 	stats    Stats
 
 	purging sync.Mutex // one Purge at a time; taken without writer
+	closing sync.Mutex // one Close at a time; taken without writer
 }
 
 func newWAL(lg *zap.Logger, o options) *WAL {

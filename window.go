@@ -8,6 +8,10 @@ import (
 // readSize is how much a window reads at a time, in bytes.
 const readSize = 256 << 10
 
+// maxHole is how far apart what stands in a segment may be, in bytes. A crash leaves
+// holes no larger than a save; what is far behind a larger one is no part of it.
+const maxHole = 1 << 30
+
 // source is what a window needs of a file.
 type source interface {
 	io.ReaderAt
@@ -82,7 +86,8 @@ func (w *window) flip(bit int64) {
 }
 
 // nonZero returns the bytes from off to the last one of the file that is not
-// zero. Zeros at the end cost no memory, and holes and reserved space are not read.
+// zero. Zeros at the end cost no memory, and holes and reserved space are not read. So a
+// damaged length of the file does not take memory; it is a *CorruptionError.
 func (w *window) nonZero(off int64) ([]byte, error) {
 	var out []byte
 	for from := off; from < w.size; {
@@ -90,8 +95,12 @@ func (w *window) nonZero(off int64) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("find data in segment %s behind offset %d: %w", w.name, from, err)
 		}
-		if end <= from { // none is left, or a writer has cut the prepared space off meanwhile
+		if start == end || end <= from { // none is left, or a writer has cut the prepared space off meanwhile
 			break
+		}
+		if start-from > maxHole {
+			return nil, &CorruptionError{Segment: w.name, Offset: from,
+				Reason: fmt.Sprintf("a hole of %d bytes, and something behind it; is the length of the file damaged?", start-from)}
 		}
 		from = max(from, start)
 		for end = min(end, w.size); from < end; {
