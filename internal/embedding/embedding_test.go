@@ -15,7 +15,7 @@ func (base) ByValue()    {}
 func (*base) ByPointer() {}
 
 type (
-	own       struct{ field base }
+	own       struct{ Field base }
 	embeds    struct{ base }
 	embedsPtr struct{ *base }
 	deeper    struct{ embeds }
