@@ -71,7 +71,8 @@ type tornLog struct {
 
 func newTornLog(t *testing.T, c tornCase, opts ...Option) *tornLog {
 	m := newMemFS(nil)
-	tl := &tornLog{opts: append(append([]Option{WithSegmentSize(16 << 10), WithPreallocation(PreallocateReserve)}, c.opts...), opts...)}
+	// No case fills half of a segment, so nothing is prepared in the background beside the save.
+	tl := &tornLog{opts: append(append([]Option{WithSegmentSize(32 << 10), WithPreallocation(PreallocateReserve)}, c.opts...), opts...)}
 	w, err := Create(nil, memDir, []byte("meta"), append(slices.Clone(tl.opts), withFS(m))...)
 	require.NoError(t, err)
 	require.NoError(t, w.SaveEntry(entries(1, 3)))
@@ -82,6 +83,7 @@ func newTornLog(t *testing.T, c tornCase, opts ...Option) *tornLog {
 	rec := m.Record()
 	require.NoError(t, c.save(w))
 	tl.after, tl.end = m.image(), int(tailOf(w).off)
+	require.Nil(t, w.pipeline.next, "no segment is prepared beside the save")
 	require.Equal(t, 2, rec.Len(), "a save is one write and one sync")
 	tl.media = rec.Media()
 	tl.media.Advance()
