@@ -169,6 +169,7 @@ func (f *faultRun) run(wl crashWorkload) {
 	} else if f.w != nil && !f.dead {
 		f.close()
 	}
+	require.Zero(f.t, f.life.disk.Opened(), "files are left open: %s", f.what())
 	f.life.disk.Inject(nil)
 	f.mode.forGood, f.dead, f.onError = false, false, nil
 	m := f.life.rec.Media()

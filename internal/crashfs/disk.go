@@ -24,6 +24,7 @@ type Disk struct {
 	root   *inode
 	nodes  int // inodes made so far
 	deaths int // of the process that has the files open
+	opened int // files that it has open
 	fail   func(Call) *Fault
 	record *Record // nil: changes are not kept
 }
@@ -78,6 +79,14 @@ func (d *Disk) Kill() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.deaths++
+	d.opened = 0
+}
+
+// Opened returns how many files are open.
+func (d *Disk) Opened() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.opened
 }
 
 // Image returns a copy of what the running system sees.
@@ -190,6 +199,7 @@ func (d *Disk) open(name string, m mode) (vfs.File, error) {
 		}
 		n.holder = f
 	}
+	d.opened++
 	return f, nil
 }
 

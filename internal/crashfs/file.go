@@ -222,6 +222,7 @@ func (f *file) Close() error {
 		return err
 	}
 	f.closed = true
+	f.disk.opened--
 	if f.node.holder == f {
 		f.node.holder = nil
 	}

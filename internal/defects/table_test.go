@@ -226,6 +226,11 @@ var table = []defect{
 		new:   "for off := end.dirty; off < end.dirty; off += int64(len(zeros)) {",
 		tests: []string{tornTest},
 	}, {
+		name: "an open that fails at healing leaves its files open", file: "open.go",
+		old:   "if err := w.recover(ld); err != nil {\n\t\tcloseAll(held)",
+		new:   "if err := w.recover(ld); err != nil {",
+		tests: []string{faultTest},
+	}, {
 		name: "healing does not sync", file: "recover.go",
 		old:   "if err := f.Sync(); err != nil {",
 		new:   "if err := error(nil); err != nil {",
