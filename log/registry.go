@@ -62,6 +62,10 @@ func (r *Registry) register(rt RecordType, prototype RecordData) error {
 	t := reflect.TypeOf(prototype)
 	switch rt {
 	case EntryType:
+		if t == reflect.TypeFor[*walpb.Entry]() {
+			r.entry.Store(nil) // as if no other had ever been registered
+			return nil
+		}
 		return set(&r.entry, t, entryMethods)
 	case StateType:
 		return set(&r.state, t, stateMethods)
