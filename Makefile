@@ -24,8 +24,9 @@ test: ## vet and test every module, with the race detector
 	$(call in,$(MODULES),go vet ./...)
 	$(call in,$(MODULES),go test -race ./...)
 
-lint: ## check formatting, and run vet and staticcheck on every module
+lint: ## check formatting and go.mod, and run vet and staticcheck on every module
 	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "not formatted, run gofmt -w on:"; echo "$$bad"; exit 1; fi
+	$(call in,$(MODULES),go mod tidy -diff)
 	$(call in,$(MODULES),go vet ./...)
 	$(call in,$(MODULES),$(STATICCHECK) ./...)
 
