@@ -71,6 +71,8 @@ func (w *WAL) perform(f *flight) error {
 			return f.answer(w.fail("sync", err))
 		}
 		f.took = time.Since(began)
+	} else {
+		f.writeBack()
 	}
 	return w.finished(f)
 }

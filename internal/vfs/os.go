@@ -46,8 +46,9 @@ func (f osFile) Data(off int64) (start, end int64, err error) {
 	return start, end, nil
 }
 
-func (f osFile) Datasync() error { return fileutil.Fdatasync(f.File) }
-func (f osFile) Sync() error     { return fileutil.Fsync(f.File) }
+func (f osFile) WriteBack(off, n int64) { writeBack(f.File, off, n) }
+func (f osFile) Datasync() error        { return fileutil.Fdatasync(f.File) }
+func (f osFile) Sync() error            { return fileutil.Fsync(f.File) }
 
 // Abs implements [FS].
 func (OS) Abs(dir string) (string, error) { return filepath.Abs(dir) }

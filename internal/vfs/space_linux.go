@@ -29,3 +29,9 @@ func data(f *os.File, off, size int64) (start, end int64) {
 func zeroed(f *os.File, old, size int64) bool {
 	return unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_WRITE_ZEROES, old, size-old) == nil
 }
+
+// writeBack submits the pages and does not wait for them, so it does not take the
+// device's error away from the sync that comes later. What it cannot do, the sync does.
+func writeBack(f *os.File, off, n int64) {
+	_ = unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
+}

@@ -35,6 +35,9 @@ type File interface {
 	// only reserved, and reads as zeros. An empty range at the file's end means that there
 	// is none. A file system that cannot tell says that all of it is data.
 	Data(off int64) (start, end int64, err error)
+	// WriteBack begins to put n written bytes from off on, on stable storage. It is a hint: it
+	// waits for nothing, promises nothing, and leaves errors to the next sync.
+	WriteBack(off, n int64)
 	// Datasync puts written bytes, and the length needed to read them, on stable storage.
 	Datasync() error
 	// Sync puts the file's bytes and all of its metadata on stable storage.
