@@ -28,9 +28,11 @@ func (w *WAL) commit(s *save) error {
 	return w.await(began)
 }
 
-// await returns when the open batch is durable. It gives up the lock, which is held.
+// await returns when the open batch is durable. It gives up the lock, which is held. Nobody
+// begins to lead where somebody waits for the log: he takes the batch along, or is
+// the last one to wait, and leaves it to a leader.
 func (w *WAL) await(began time.Time) error {
-	if w.leading {
+	if w.leading || w.wanted > 0 {
 		r := w.open.join()
 		w.writer.Unlock()
 		<-r.done
@@ -43,9 +45,10 @@ func (w *WAL) await(began time.Time) error {
 	return err
 }
 
-// unlock gives up the lock. What is pending has a leader whenever nobody holds the lock.
+// unlock gives up the lock. What is pending has a leader whenever nobody holds the lock,
+// or somebody who waits for the log.
 func (w *WAL) unlock() {
-	if !w.leading && w.open.pending() {
+	if !w.leading && w.wanted == 0 && w.open.pending() {
 		w.leading = true
 		go w.lead()
 	}
@@ -95,7 +98,9 @@ func (w *WAL) accept(s *save, last uint64) {
 	b.entries += len(s.ents)
 }
 
-// untilIdle waits until nobody leads. The leader stops after its batch.
+// untilIdle waits until nobody leads. The leader stops after its batch, and nobody follows
+// him: whoever saves again and again would be faster than who waits is woken, each time. It is
+// followed by await or unlock, or by the end of the log's life.
 func (w *WAL) untilIdle() {
 	w.wanted++
 	for w.leading {
@@ -108,8 +113,12 @@ func (w *WAL) untilIdle() {
 // held, and not given up any more once nobody leads: what follows has the log to itself.
 func (w *WAL) quiesce() error {
 	w.untilIdle()
-	if err := w.life.err(); err != nil || !w.open.pending() {
+	if err := w.life.err(); err != nil {
+		w.abandon(err)
 		return err
+	}
+	if !w.open.pending() {
+		return nil
 	}
 	f := w.take()
 	return w.settle(f, w.perform(f))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -289,6 +290,23 @@ func TestAFailedPurgeDoesNotLeaveSavesWaiting(t *testing.T) {
 	require.ErrorIs(t, w.Close(), ErrFailed)
 }
 
+// Nor does it where the log's next user is on his way, and would have written the batch.
+func TestAFailureLeavesNoSaveToWhoCloses(t *testing.T) {
+	w, _ := newLog(t)
+	wants := func(n int) {
+		w.writer.Lock()
+		defer w.writer.Unlock()
+		w.wanted += n
+	}
+	wants(1) // a close that was woken, but has not come to run yet
+	p, err := w.Append(nil, entries(1, 1))
+	require.NoError(t, err)
+	require.ErrorIs(t, w.fail("purge", syscall.EIO), ErrFailed)
+	wants(-1)
+	require.ErrorIs(t, w.Close(), ErrFailed)
+	within(t, "the save", func() { require.ErrorIs(t, p.Wait(), ErrFailed) })
+}
+
 // hookFS is a file system whose syncs of directories can be made to fail.
 type hookFS struct {
 	vfs.FS
@@ -428,4 +446,59 @@ func TestEverythingAtOnce(t *testing.T) {
 	r, err := OpenForRead(nil, dir, nil)
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, r.LastIndex(), acked.Load())
+}
+
+// Whoever needs the log for himself (Close, or a save that goes on to another segment) is not kept
+// waiting by those who save again and again, also where there is one processor only.
+func TestNobodyOvertakesWhoWaitsForTheLog(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for name, wants := range map[string]func(w *WAL) error{
+		"close": (*WAL).Close,
+		"cut":   func(w *WAL) error { return w.SaveEntry(entries(1, 200)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, err := Create(nil, memDir, nil, withFS(newMemFS(nil)), WithSegmentSize(4<<10), WithPreallocation(PreallocateNone))
+			require.NoError(t, err)
+			syncing, disk := make(chan struct{}), make(chan struct{})
+			var once sync.Once
+			w.segments[0].file = &flightHook{File: w.segments[0].file, before: func() {
+				once.Do(func() {
+					close(syncing)
+					<-disk
+				})
+			}}
+			var done atomic.Bool
+			saves := 0
+			saver := make(chan error)
+			go func() {
+				for i := uint64(1); !done.Load() && saves < 1000; i++ {
+					if err := w.SaveState(&walpb.HardState{Term: 1, Commit: i}); err != nil {
+						saver <- err
+						return
+					}
+					saves++
+				}
+				saver <- nil
+			}()
+			<-syncing
+			wanted := make(chan error)
+			go func() {
+				err := wants(w)
+				done.Store(true)
+				wanted <- err
+			}()
+			for waits := false; !waits; runtime.Gosched() {
+				w.writer.Lock()
+				waits = w.wanted == 1
+				w.writer.Unlock()
+			}
+			close(disk)
+			if err := <-saver; err != nil {
+				require.ErrorIs(t, err, ErrClosed)
+			}
+			require.NoError(t, <-wanted)
+			require.Less(t, saves, 100)
+			require.NoError(t, w.Close())
+		})
+	}
 }

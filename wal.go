@@ -32,7 +32,7 @@ type WAL struct {
 	runway     runway
 	spare      *batch // the next open one; nil while the leader writes
 	leading    bool   // somebody writes a batch, and has the last segment's file to himself
-	wanted     int    // how many wait for nobody to lead
+	wanted     int    // how many wait for nobody to lead; nobody begins to meanwhile
 	unsynced   bool   // there are bytes before the open batch that no sync covers
 	closedMark bool   // the log ends with a CLOSED record
 	closed     bool

@@ -226,6 +226,11 @@ var table = []defect{
 		new:   "for off := end.dirty; off < end.dirty; off += int64(len(zeros)) {",
 		tests: []string{tornTest},
 	}, {
+		name: "whoever saves again and again overtakes a close", file: "commit.go",
+		old:   "if w.leading || w.wanted > 0 {",
+		new:   "if w.leading {",
+		tests: []string{"TestNobodyOvertakesWhoWaitsForTheLog"},
+	}, {
 		name: "an open that fails at healing leaves its files open", file: "open.go",
 		old:   "if err := w.recover(ld); err != nil {\n\t\tcloseAll(held)",
 		new:   "if err := w.recover(ld); err != nil {",
