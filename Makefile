@@ -59,14 +59,18 @@ cross: ## compile everything for Windows and macOS, tests included
 		for module in $(EXAMPLES); do (cd "$$module" && go build -o /dev/null ./...); done; \
 	done
 
-# Every fuzz target of the module, found in its packages.
+# Every fuzz target of the module, found in its packages. Before Go 1.27 a run may fail with
+# "context deadline exceeded" when its time is over (go.dev/issue/75804); only an input that
+# fails is a finding.
 FUZZTIME ?= 60s
 
 fuzz: ## fuzz every target for a while: make fuzz FUZZTIME=60s
 	@set -e; for package in $$(go list ./...); do \
 		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 			echo "== $$package: $$target"; \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+			{ go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package 2>&1 || echo "status $$?"; } | \
+				awk '/context deadline exceeded/ { late = 1 } /Failing input written/ { found = 1 } \
+					/^status / { exit late && !found ? 0 : $$2 } { print; fflush() }'; \
 		done; \
 	done
 
