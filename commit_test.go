@@ -331,6 +331,38 @@ func (h *flightHook) Datasync() error {
 	return h.File.Datasync()
 }
 
+func TestASecondCloseWaitsForTheFirst(t *testing.T) {
+	fsys := newFaultFS()
+	w, dir := newLog(t, withFS(fsys), WithNoSync())
+	require.NoError(t, w.SaveEntry(entries(1, 3)))
+	settle(w)
+	syncing, release := make(chan struct{}), make(chan struct{})
+	first := true
+	fsys.setFail(func(o op) (int, error) {
+		if o.kind == opDatasync && first {
+			first = false
+			close(syncing)
+			<-release
+		}
+		return 0, nil
+	})
+	results := make(chan error, 2)
+	go func() { results <- w.Close() }()
+	<-syncing
+	go func() { results <- w.Close() }()
+	select {
+	case <-results:
+		t.Fatal("a Close returned while the log is not durable yet")
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(release)
+	require.NoError(t, <-results)
+	require.NoError(t, <-results)
+	w, err := Open(nil, dir, nil)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+}
+
 func TestCloseWhileSavesWait(t *testing.T) {
 	for round := range 20 {
 		dir := t.TempDir()

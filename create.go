@@ -27,11 +27,8 @@ func Exist(dir string) bool {
 //
 // A nil logger logs nothing.
 func Create(lg *zap.Logger, dir string, metadata []byte, opts ...Option) (*WAL, error) {
-	o, err := newOptions(opts)
+	o, dir, err := optionsAt(dir, opts)
 	if err != nil {
-		return nil, err
-	}
-	if dir, err = whereabouts(o.fs, dir); err != nil {
 		return nil, err
 	}
 	h := header{sealed: !o.etcdFormat, metadata: metadata}
@@ -143,9 +140,8 @@ func makeDir(fsys vfs.FS, dir string) error {
 		return err
 	}
 	// The parent may have been made by a Create that was interrupted, and its name
-	// not been synced yet; what is above was synced before it was made. Where that is
-	// not permitted, no Create has made it.
-	if err := fsys.SyncDir(filepath.Dir(parent)); err != nil && !errors.Is(err, fs.ErrPermission) {
+	// not been synced yet; what is above was synced before it was made.
+	if err := syncParent(fsys, parent); err != nil {
 		return err
 	}
 	if err := fsys.SyncDir(parent); err != nil {
@@ -155,7 +151,7 @@ func makeDir(fsys vfs.FS, dir string) error {
 	return nil
 }
 
-// syncParent makes the name of a log's directory durable. Where a directory may be entered but not be read, and
+// syncParent makes the name of a directory durable. Where a directory may be entered but not be read, and
 // so not be synced, neither may it be written by Create: what is in it was made by somebody else.
 func syncParent(fsys vfs.FS, dir string) error {
 	if err := fsys.SyncDir(filepath.Dir(dir)); err != nil && !errors.Is(err, fs.ErrPermission) {

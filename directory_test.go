@@ -1,7 +1,6 @@
 package wal
 
 import (
-	"context"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -45,15 +44,6 @@ func TestChdirDoesNotMoveALog(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, last, w.LastIndex())
 	require.NoError(t, w.Close())
-}
-
-func TestFollowWithoutAContext(t *testing.T) {
-	w, _ := newLog(t)
-	require.NoError(t, w.SaveEntry(entries(1, 2)))
-	var ctx context.Context
-	for _, err := range w.Follow(ctx, 1) {
-		require.ErrorIs(t, err, ErrInvalidArgument)
-	}
 }
 
 // secretiveFS is a file system on which a directory may be entered but not be read.

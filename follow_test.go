@@ -284,3 +284,12 @@ func TestReplicasThatFollowBecomeTheLog(t *testing.T) {
 	}
 	t.Logf("%d entries; rewinds %v", len(want), rewinds)
 }
+
+func TestFollowWithoutAContext(t *testing.T) {
+	w, _ := newLog(t)
+	require.NoError(t, w.SaveEntry(entries(1, 2)))
+	var ctx context.Context
+	for _, err := range w.Follow(ctx, 1) {
+		require.ErrorIs(t, err, ErrInvalidArgument)
+	}
+}

@@ -29,11 +29,8 @@ import (
 // elsewhere, a [*CorruptionError], which is an [ErrCorrupt] and leaves the disk as
 // it was, [ErrDecode], and [ErrReadOnly]. A nil logger logs nothing.
 func Open(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) (*WAL, error) {
-	o, err := newOptions(opts)
+	o, dir, err := optionsAt(dir, opts)
 	if err != nil {
-		return nil, err
-	}
-	if dir, err = whereabouts(o.fs, dir); err != nil {
 		return nil, err
 	}
 	start := startAt(snap)

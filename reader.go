@@ -30,11 +30,8 @@ type Reader struct{ view }
 // nothing: a torn tail is passed over, not healed. Where snap says to start is
 // as in [Open], and so are the errors, but for ErrLocked.
 func OpenForRead(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) (*Reader, error) {
-	o, err := newOptions(opts)
+	o, dir, err := optionsAt(dir, opts)
 	if err != nil {
-		return nil, err
-	}
-	if dir, err = whereabouts(o.fs, dir); err != nil {
 		return nil, err
 	}
 	start := startAt(snap)

@@ -54,12 +54,7 @@ type Record struct {
 // a plain segment, which has no checks, the next one that the one behind it bears out.
 func Records(dir string, opts ...Option) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		o, err := newOptions(opts)
-		if err != nil {
-			yield(Record{}, err)
-			return
-		}
-		dir, err := whereabouts(o.fs, dir)
+		o, dir, err := optionsAt(dir, opts)
 		var names []segmentName
 		if err == nil {
 			names, err = listSegments(o.fs, dir)
@@ -167,7 +162,7 @@ func (r *recordReader) record(f *frame, off int64, unverified bool) bool {
 // tail, or damage. If found, the decoder stands at a record behind it; else the segment
 // is done, and goOn tells whether the next one comes.
 func (r *recordReader) damage(bad *badFrame) (goOn, found bool) {
-	behind, err := r.firstNonZero(bad.off)
+	behind, err := r.dec.win.firstNonZero(bad.off)
 	if err != nil {
 		r.yield(Record{}, fmt.Errorf("wal: %w", err))
 		return false, false
@@ -199,46 +194,19 @@ func (r *recordReader) damage(bad *badFrame) (goOn, found bool) {
 	return r.resync(bad, behind)
 }
 
-// firstNonZero returns the offset of the first byte that is not zero, from off on, and -1 if there is none.
-func (r *recordReader) firstNonZero(off int64) (int64, error) {
+// nonZeroWord returns off if the word there is not zero, else the place of the next one that is
+// not: there may be a large hole. If there is none, that is the end.
+func (r *recordReader) nonZeroWord(off int64) (int64, error) {
 	win := &r.dec.win
-	for off < win.size {
-		start, end, err := win.f.Data(off)
-		if err != nil {
-			return 0, err
-		}
-		if end <= off {
-			break
-		}
-		for off = max(off, start); off < min(end, win.size); {
-			n := int(min(readSize, end-off, win.size-off))
-			b, err := win.at(off, n)
-			if err != nil {
-				return 0, err
-			}
-			for i, c := range b {
-				if c != 0 {
-					return off + int64(i), nil
-				}
-			}
-			off += int64(n)
-		}
-	}
-	return -1, nil
-}
-
-// skipZeros goes on to the next word that is not zero, if the one at off is: there may be a large
-// hole. If there is none, off is the end.
-func (r *recordReader) skipZeros(off *int64) error {
-	b, err := r.dec.win.at(*off, wordSize)
+	b, err := win.at(off, wordSize)
 	if err != nil || binary.LittleEndian.Uint64(b) != 0 {
-		return err
+		return off, err
 	}
-	next, err := r.firstNonZero(*off)
-	if *off = next / wordSize * wordSize; next < 0 {
-		*off = r.dec.win.size
+	next, err := win.firstNonZero(off)
+	if next < 0 {
+		return win.size, err
 	}
-	return err
+	return next / wordSize * wordSize, err
 }
 
 // resync looks for a record behind damage, of which the first byte that is not
@@ -256,8 +224,9 @@ func (r *recordReader) resync(bad *badFrame, behind int64) (goOn, found bool) {
 		return true, false
 	}
 	for off := max(bad.off+wordSize, behind/wordSize*wordSize); off+wordSize <= d.win.size; off += wordSize {
-		f, err := (*frame)(nil), r.skipZeros(&off)
-		if err == nil {
+		var f *frame
+		var err error
+		if off, err = r.nonZeroWord(off); err == nil {
 			f, err = r.candidate(off)
 		}
 		if err != nil {

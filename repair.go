@@ -22,11 +22,8 @@ import (
 // and no .broken file is ever overwritten. A Repair that was interrupted can be
 // run again.
 func Repair(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
-	o, err := newOptions(opts)
+	o, dir, err := optionsAt(dir, opts)
 	if err != nil {
-		return nil, err
-	}
-	if dir, err = whereabouts(o.fs, dir); err != nil {
 		return nil, err
 	}
 	l := &loader{fs: o.fs, dir: dir, registry: o.registry}

@@ -3,6 +3,7 @@ package wal
 import (
 	"fmt"
 	"io"
+	"iter"
 )
 
 // readSize is how much a window reads at a time, in bytes.
@@ -85,38 +86,73 @@ func (w *window) flip(bit int64) {
 	w.buf = w.buf[:0]
 }
 
+// portion is some of a file's bytes, and where they stand. It is valid until the window is used again.
+type portion struct {
+	off  int64
+	data []byte
+}
+
+// portions yields what stands in the file from off on, at most readSize bytes at a time. Holes and
+// reserved space are left out, and not read. It ends with an error.
+func (w *window) portions(off int64) iter.Seq2[portion, error] {
+	return func(yield func(portion, error) bool) {
+		off := off
+		for off < w.size {
+			start, end, err := w.f.Data(off)
+			if err != nil {
+				yield(portion{}, fmt.Errorf("find data in segment %s behind offset %d: %w", w.name, off, err))
+				return
+			}
+			if start == end || end <= off { // none is left, or a writer has cut the prepared space off meanwhile
+				return
+			}
+			for off, end = max(off, start), min(end, w.size); off < end; {
+				b, err := w.at(off, int(min(readSize, end-off)))
+				if !yield(portion{off, b}, err) || err != nil {
+					return
+				}
+				off += int64(len(b))
+			}
+		}
+	}
+}
+
 // nonZero returns the bytes from off to the last one of the file that is not
 // zero. Zeros at the end cost no memory, and holes and reserved space are not read. So a
 // damaged length of the file does not take memory; it is a *CorruptionError.
 func (w *window) nonZero(off int64) ([]byte, error) {
 	var out []byte
-	for from := off; from < w.size; {
-		start, end, err := w.f.Data(from)
+	behind := off // the last portion
+	for p, err := range w.portions(off) {
 		if err != nil {
-			return nil, fmt.Errorf("find data in segment %s behind offset %d: %w", w.name, from, err)
+			return nil, err
 		}
-		if start == end || end <= from { // none is left, or a writer has cut the prepared space off meanwhile
-			break
+		if hole := p.off - behind; hole > maxHole {
+			return nil, &CorruptionError{Segment: w.name, Offset: behind,
+				Reason: fmt.Sprintf("a hole of %d bytes, and something behind it; is the length of the file damaged?", hole)}
 		}
-		if start-from > maxHole {
-			return nil, &CorruptionError{Segment: w.name, Offset: from,
-				Reason: fmt.Sprintf("a hole of %d bytes, and something behind it; is the length of the file damaged?", start-from)}
+		if used := trimZeros(p.data); len(used) > 0 {
+			zeros := p.off - off - int64(len(out))
+			out = append(append(out, make([]byte, zeros)...), used...)
 		}
-		from = max(from, start)
-		for end = min(end, w.size); from < end; {
-			n := min(readSize, end-from)
-			b, err := w.at(from, int(n))
-			if err != nil {
-				return nil, err
-			}
-			if used := trimZeros(b); len(used) > 0 {
-				zeros := from - off - int64(len(out))
-				out = append(append(out, make([]byte, zeros)...), used...)
-			}
-			from += n
-		}
+		behind = p.off + int64(len(p.data))
 	}
 	return out, nil
+}
+
+// firstNonZero returns the offset of the first byte that is not zero, from off on, and -1 if there is none.
+func (w *window) firstNonZero(off int64) (int64, error) {
+	for p, err := range w.portions(off) {
+		if err != nil {
+			return 0, err
+		}
+		for i, c := range p.data {
+			if c != 0 {
+				return p.off + int64(i), nil
+			}
+		}
+	}
+	return -1, nil
 }
 
 // trimZeros cuts the zeros off the end of b.

@@ -62,23 +62,24 @@ func (r *Registry) register(rt RecordType, prototype RecordData) error {
 	t := reflect.TypeOf(prototype)
 	switch rt {
 	case EntryType:
-		if t == reflect.TypeFor[*walpb.Entry]() {
-			r.entry.Store(nil) // as if no other had ever been registered
-			return nil
-		}
-		return set(&r.entry, t, entryMethods)
+		return set(&r.entry, t, reflect.TypeFor[*walpb.Entry](), entryMethods)
 	case StateType:
-		return set(&r.state, t, stateMethods)
+		return set(&r.state, t, reflect.TypeFor[*walpb.HardState](), stateMethods)
 	case SnapshotType:
-		return set(&r.snapshot, t, snapshotMethods)
+		return set(&r.snapshot, t, reflect.TypeFor[*walpb.Snapshot](), snapshotMethods)
 	case MetadataType, CrcType:
 		return fmt.Errorf("%s records are the log's own; only entries, states and snapshots can be registered", rt)
 	}
 	return fmt.Errorf("there is no such record type; use EntryType, StateType or SnapshotType")
 }
 
-// set replaces one constructor of the registry by that of t, if t fits.
-func set[T RecordData](to *atomic.Pointer[func() T], t reflect.Type, required []method) error {
+// set replaces one constructor of the registry by that of t, if t fits. That of the default type is
+// the one that a new registry has.
+func set[T RecordData](to *atomic.Pointer[func() T], t, byDefault reflect.Type, required []method) error {
+	if t == byDefault {
+		to.Store(nil)
+		return nil
+	}
 	if err := fits(t, reflect.TypeFor[T](), required); err != nil {
 		return err
 	}
