@@ -4,7 +4,7 @@
 # The root module, and all modules nested in it; tools/ only pins what lint runs.
 MODULES := $(sort $(patsubst %/,%,$(dir $(shell find . -name go.mod -not -path './tools/*' -not -path '*/testdata/*'))))
 EXAMPLES := $(filter ./examples%,$(MODULES))
-PLATFORMS := windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
+PLATFORMS := windows/amd64 windows/arm64 darwin/amd64 darwin/arm64 linux/386 linux/arm64
 
 # Built from the versions in tools/go.mod, run on the module it is started in.
 STATICCHECK := go tool -modfile=$(CURDIR)/tools/go.mod staticcheck
@@ -15,14 +15,20 @@ define in
 @set -e; for module in $(1); do echo "== $$module: $(2)"; (cd "$$module" && $(2)); done
 endef
 
-.PHONY: help test lint demo bench crash cross fuzz defects durability
+.PHONY: help test test-as-user lint demo bench crash cross fuzz defects durability
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: ## vet and test every module, with the race detector
+# For the tests of one package; Go's own ten minutes are too few for a busy machine.
+TIMEOUT ?= 30m
+
+test: ## vet and test every module, with the race detector; what is skipped stands at the end
 	$(call in,$(MODULES),go vet ./...)
-	$(call in,$(MODULES),go test -race ./...)
+	go run -buildvcs=false ./internal/gotest -race -timeout=$(TIMEOUT) $(MODULES)
+
+test-as-user: ## started by root: the tests of the root module, as an ordinary user
+	TIMEOUT=$(TIMEOUT) .ci/as-user
 
 lint: ## check formatting and go.mod, and run vet and staticcheck on every module
 	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "not formatted, run gofmt -w on:"; echo "$$bad"; exit 1; fi
@@ -50,13 +56,13 @@ crash: ## power cuts and failing calls on a simulated disk, kills on the real on
 	@{ WAL_TEST_CRASH_IMAGES=$(IMAGES) WAL_TEST_KILL_ROUNDS=$(KILLS) go test -v -timeout 30m -run 'Crash|FailingCall|TestKilledProcess' . ; echo "status $$?"; } | \
 		awk '/^status / { exit $$2 } !/^===|^ +--- PASS/'
 
-cross: ## compile everything for Windows and macOS, tests included
+cross: ## compile everything for Windows, macOS, and Linux on other processors, tests included
 	@set -e; for platform in $(PLATFORMS); do \
 		echo "== $$platform"; \
 		export GOOS=$${platform%/*} GOARCH=$${platform#*/}; \
-		go build -o /dev/null ./...; \
+		go build -buildvcs=false -o /dev/null ./...; \
 		go vet ./...; \
-		for module in $(EXAMPLES); do (cd "$$module" && go build -o /dev/null ./...); done; \
+		for module in $(EXAMPLES); do (cd "$$module" && go build -buildvcs=false -o /dev/null ./...); done; \
 	done
 
 # Every fuzz target of the module, found in its packages. Before Go 1.27 a run may fail with

@@ -24,26 +24,22 @@ func asNobody(t *testing.T, f func()) {
 }
 
 func TestWithoutPermission(t *testing.T) {
-	chmod := func(t *testing.T, path string, mode os.FileMode) {
-		require.NoError(t, os.Chmod(path, mode))
-		t.Cleanup(func() { os.Chmod(path, 0o700) })
-	}
 	last := func(t *testing.T, dir string) string { return segmentsOf(t, dir)[3] }
 	for name, tt := range map[string]struct {
-		forbid func(t *testing.T, dir string)
+		forbid func(t *testing.T, dir string) (allow func())
 		reads  bool // a reader needs no more than is left
 	}{
-		"a directory that cannot be listed": {func(t *testing.T, dir string) { chmod(t, dir, 0o300) }, false},
-		"a directory that cannot be seen":   {func(t *testing.T, dir string) { chmod(t, filepath.Dir(dir), 0) }, false},
-		"a segment that cannot be read":     {func(t *testing.T, dir string) { chmod(t, last(t, dir), 0o200) }, false},
-		"a segment that cannot be written":  {func(t *testing.T, dir string) { chmod(t, last(t, dir), 0o400) }, true},
-		"an old one that cannot be written": {func(t *testing.T, dir string) { chmod(t, segmentsOf(t, dir)[0], 0o400) }, true},
+		"a directory that cannot be listed": {func(t *testing.T, dir string) func() { return chmod(t, dir, 0o300) }, false},
+		"a directory that cannot be seen":   {func(t *testing.T, dir string) func() { return chmod(t, filepath.Dir(dir), 0) }, false},
+		"a segment that cannot be read":     {func(t *testing.T, dir string) func() { return chmod(t, last(t, dir), 0o200) }, false},
+		"a segment that cannot be written":  {func(t *testing.T, dir string) func() { return chmod(t, last(t, dir), 0o400) }, true},
+		"an old one that cannot be written": {func(t *testing.T, dir string) func() { return chmod(t, segmentsOf(t, dir)[0], 0o400) }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, want := strayLog(t)
 			before := files(t, dir)
 			giveAway(t, dir)
-			tt.forbid(t, dir)
+			allow := tt.forbid(t, dir)
 			asNobody(t, func() {
 				_, err := Open(nil, dir, nil)
 				require.ErrorIs(t, err, ErrReadOnly)
@@ -54,13 +50,22 @@ func TestWithoutPermission(t *testing.T) {
 			if tt.reads {
 				asNobody(t, func() { require.Equal(t, want, readAll(t, dir, nil)) })
 			}
-			require.NoError(t, os.Chmod(filepath.Dir(dir), 0o700))
-			require.NoError(t, os.Chmod(dir, 0o700))
-			require.NoError(t, os.Chmod(last(t, dir), 0o600))
+			allow()
 			require.Equal(t, before, files(t, dir), "nothing is changed")
 			openLog(t, dir, nil)
 		})
 	}
+}
+
+// chmod changes the mode of a file or directory until allow puts the old one back, at the latest
+// at the end of the test.
+func chmod(t *testing.T, path string, mode os.FileMode) (allow func()) {
+	t.Helper()
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(path, mode))
+	t.Cleanup(func() { os.Chmod(path, info.Mode()) })
+	return func() { require.NoError(t, os.Chmod(path, info.Mode())) }
 }
 
 // giveAway makes nobody the owner of a log and the directories that it is in.
@@ -76,8 +81,7 @@ func giveAway(t *testing.T, dir string) {
 func TestADirectoryThatCannotBeWrittenCanBeRead(t *testing.T) {
 	dir, want := strayLog(t)
 	giveAway(t, dir)
-	require.NoError(t, os.Chmod(dir, 0o500))
-	t.Cleanup(func() { os.Chmod(dir, 0o700) })
+	chmod(t, dir, 0o500)
 	asNobody(t, func() {
 		_, err := Create(nil, filepath.Join(dir, "log"), nil)
 		require.ErrorIs(t, err, ErrReadOnly)

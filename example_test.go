@@ -28,11 +28,11 @@ func (p *Put) Size() int                   { return len(p.Key) + len(p.Value) + 
 
 // tempDir is a place for an example's log.
 func tempDir() (dir string, remove func()) {
-	dir, err := os.MkdirTemp("", "wal-example-")
+	parent, err := os.MkdirTemp("", "wal-example-")
 	if err != nil {
 		stdlog.Fatal(err)
 	}
-	return filepath.Join(dir, "log"), func() { os.RemoveAll(dir) }
+	return filepath.Join(parent, "log"), func() { os.RemoveAll(parent) }
 }
 
 // must keeps the examples short.
