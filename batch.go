@@ -123,19 +123,19 @@ func (b *batch) encode(s *save, h head, reg *log.Registry) (last uint64, err err
 		if s.lazy, err = mayWait(s, h, reg); err != nil {
 			return 0, err
 		}
-		if err := b.encodeRecord(log.StateType, s.st, 0, flags()); err != nil {
+		if err := b.encodeRecord(log.StateType, s.st, snapshotMark{}, flags()); err != nil {
 			return 0, err
 		}
 	}
 	if s.snap != nil {
-		i := s.snap.GetIndex()
-		if i == math.MaxUint64 {
-			return 0, checkIndex(i, last)
+		m := markOf(s.snap)
+		if m.index == math.MaxUint64 {
+			return 0, checkIndex(m.index, last)
 		}
-		if err := b.encodeRecord(log.SnapshotType, s.snap, i, flags()); err != nil {
+		if err := b.encodeRecord(log.SnapshotType, s.snap, m, flags()); err != nil {
 			return 0, err
 		}
-		last = max(last, i)
+		last = max(last, m.index)
 	}
 	if i, ok := parseTruncate(s.truncate); ok {
 		b.enc.appendBytes(log.CrcType, s.truncate, flags())
@@ -162,11 +162,12 @@ func (b *batch) encodeEntry(ent log.LogEntry, last uint64, begin int64, flags by
 	return i, nil
 }
 
-func (b *batch) encodeRecord(typ log.RecordType, rec log.RecordData, index uint64, flags byte) error {
+// encodeRecord appends a state, or the snapshot that m is the mark of.
+func (b *batch) encodeRecord(typ log.RecordType, rec log.RecordData, m snapshotMark, flags byte) error {
 	if err := b.enc.appendRecord(typ, rec, flags); err != nil {
 		return err
 	}
-	b.notes = append(b.notes, note{typ: typ, index: index, data: b.enc.data})
+	b.notes = append(b.notes, note{typ: typ, index: m.index, data: b.enc.data, term: m.term, termed: m.termed})
 	return nil
 }
 

@@ -47,7 +47,7 @@ func (l *besideLog) write() {
 		require.NoError(l.t, l.TruncateBack(last-groupOf*(1+l.rnd.Uint64N(5))))
 		l.epoch.Add(1)
 	case k < 97:
-		require.NoError(l.t, l.Release(at(last-groupOf*10)))
+		require.NoError(l.t, release(l.WAL, at(last-groupOf*10)))
 	default:
 		_, err := l.Purge()
 		require.NoError(l.t, err)

@@ -17,13 +17,11 @@ type contents struct {
 	snapshot []byte         // encoded, the one saved last; nil: none in the segments read
 	last     uint64         // last entry or snapshot index: the next entry's is at most one more
 	anchored bool           // last is certain; only an etcd segment's name can be too low
-	marks    []snapshotMark // every snapshot in the segments read
+	marks    []snapshotMark // the snapshots in the segments read that can still be released
+	released uint64         // index of the newest snapshot that was released
 	index    index
 	replaced uint64 // the lowest entry replaced or dropped since this was last looked at; 0: none
 }
-
-// snapshotMark notes that a snapshot at an index is recorded in a segment.
-type snapshotMark struct{ index, seq uint64 }
 
 // overwrite copies data into the memory of to. The result is never nil: an empty
 // encoding is one, too, and nil says that there is none.
@@ -41,24 +39,22 @@ func (c *contents) apply(x *note, n segmentName) {
 	case log.StateType:
 		c.state = overwrite(c.state, x.data)
 	case log.SnapshotType:
-		c.addSnapshot(x.index, n.seq, x.data)
+		c.addSnapshot(x, n.seq)
 	case log.CrcType:
 		c.truncate(x.index)
 	}
 }
 
-// addSnapshot notes a snapshot. One above the last index, as a follower
+// addSnapshot notes a snapshot that segment seq records. One above the last index, as a follower
 // receives it, lets the log go on behind it: what was before is cut off from what comes.
-func (c *contents) addSnapshot(i, seq uint64, data []byte) {
-	c.snapshot = overwrite(c.snapshot, data)
-	if mark := (snapshotMark{i, seq}); len(c.marks) == 0 || c.marks[len(c.marks)-1] != mark {
-		c.marks = append(c.marks, mark)
-	}
-	if i > c.last {
+func (c *contents) addSnapshot(x *note, seq uint64) {
+	c.snapshot = overwrite(c.snapshot, x.data)
+	c.addMark(snapshotMark{index: x.index, seq: seq, term: x.term, termed: x.termed})
+	if x.index > c.last {
 		c.index.clear()
-		c.last = i
+		c.last = x.index
 	}
-	if i > 0 {
+	if x.index > 0 {
 		c.anchored = true
 	}
 }
@@ -90,17 +86,7 @@ func (c *contents) first() uint64 {
 // dropBefore forgets the entries and snapshots in segments before seq.
 func (c *contents) dropBefore(seq uint64) {
 	c.index.dropBefore(seq)
-	c.marks = slices.DeleteFunc(c.marks, func(m snapshotMark) bool { return m.seq < seq })
-}
-
-// snapshotSegment returns the last segment that records a snapshot at index i.
-func (c *contents) snapshotSegment(i uint64) (seq uint64, ok bool) {
-	for _, m := range slices.Backward(c.marks) {
-		if m.index == i {
-			return m.seq, true
-		}
-	}
-	return 0, false
+	c.dropMarks(func(m snapshotMark) bool { return m.seq < seq })
 }
 
 // checkIndex tells whether an entry with index i may follow an entry or snapshot with index last.
@@ -169,14 +155,14 @@ func decodeShared(ent log.LogEntry, data []byte) (i uint64, err error) {
 	return ent.GetIndex(), nil
 }
 
-// decodeSnapshot returns the snapshot encoded in data, which is intact, and its index.
-func decodeSnapshot(reg *log.Registry, data []byte) (snap log.Snapshot, i uint64, err error) {
+// decodeSnapshot returns the snapshot encoded in data, which is intact, and its mark.
+func decodeSnapshot(reg *log.Registry, data []byte) (snap log.Snapshot, m snapshotMark, err error) {
 	snap = reg.NewSnapshot()
 	defer caught(&err, snap, log.SnapshotType, data)
 	if err := decodeInto(snap, log.SnapshotType, data); err != nil {
-		return nil, 0, err
+		return nil, m, err
 	}
-	return snap, snap.GetIndex(), nil
+	return snap, markOf(snap), nil
 }
 
 // committedBy returns the last committed index that an encoded state tells, 0 for nil.

@@ -229,7 +229,7 @@ func (r *crashRun) purge(i uint64) {
 	if r.dead {
 		return
 	}
-	if r.failed("release", r.w.Release(&walpb.Snapshot{Index: i, Term: 1})) {
+	if r.failed("release", r.w.Release(at(i))) {
 		return
 	}
 	r.life.floors = append(r.life.floors, crashFloor{r.at(), i, len(r.life.stages)})

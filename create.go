@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/seed449c39bc/wal/internal/vfs"
+	"github.com/seed449c39bc/wal/log"
 )
 
 // Exist tells whether there is a log in dir: at least one segment.
@@ -44,7 +45,7 @@ func Create(lg *zap.Logger, dir string, metadata []byte, opts ...Option) (*WAL, 
 	}
 	ld := &loaded{replay: &replay{}}
 	ld.metadata, ld.anchored = bytes.Clone(metadata), true
-	ld.addSnapshot(0, 0, h.snapshot)
+	ld.addSnapshot(&note{typ: log.SnapshotType, data: h.snapshot}, 0)
 	e := &w.open.enc
 	w.headerEnd = e.end()
 	w.begin(dir, ld, startAt(nil), tailEnd{e.end(), e.crc, h.sealed})

@@ -165,7 +165,7 @@ func TestDefectStateWithoutCommitIsDropped(t *testing.T) {
 			w = reopen(t, w, nil, WithRegistry(tt.reg))
 			require.Equal(t, tt.st, w.State())
 			fillSegments(t, w, 1)
-			require.NoError(t, w.Release(at(w.LastIndex())))
+			require.NoError(t, release(w, at(w.LastIndex())))
 			removed, err := w.Purge()
 			require.NoError(t, err)
 			require.Equal(t, 1, removed)

@@ -42,7 +42,7 @@ func TestStatsCountWhatHappened(t *testing.T) {
 	require.EqualValues(t, 2, s.Cuts)
 	require.Equal(t, 3, s.Segments)
 	require.Equal(t, filepath.Base(segmentsOf(t, dir)[2]), s.TailSegment)
-	require.NoError(t, w.Release(at(s.LastIndex)))
+	require.NoError(t, release(w, at(s.LastIndex)))
 	require.Equal(t, 1, w.Stats().Segments)
 	require.Greater(t, w.Stats().FirstIndex, uint64(1))
 }
@@ -76,7 +76,7 @@ func TestListenerIsToldOfEverything(t *testing.T) {
 	require.Len(t, cuts, 2)
 	all := segmentsOf(t, dir)
 	require.Equal(t, filepath.Base(all[1]), cuts[0].Segment)
-	require.NoError(t, w.Release(at(w.LastIndex())))
+	require.NoError(t, release(w, at(w.LastIndex())))
 	_, err := w.Purge()
 	require.NoError(t, err)
 	require.Equal(t, []string{filepath.Base(all[0]), filepath.Base(all[1])}, purged)

@@ -126,7 +126,7 @@ func TestAFollowerLearnsOfWhatIsReplaced(t *testing.T) {
 		}, 0, nil, newer(21)},
 		{"a snapshot that is ahead", func(w *WAL) error { return w.SaveSnap(at(50)) }, 0, ErrCompacted, nil},
 		{"a snapshot", func(w *WAL) error { return errors.Join(w.SaveSnap(at(20)), w.SaveEntry(entries(21, 21))) }, 0, nil, entry(1, 21, "entry 21")},
-		{"a release", func(w *WAL) error { return errors.Join(w.Release(at(20)), w.SaveEntry(entries(21, 21))) }, 0, nil, entry(1, 21, "entry 21")},
+		{"a release", func(w *WAL) error { return errors.Join(release(w, at(20)), w.SaveEntry(entries(21, 21))) }, 0, nil, entry(1, 21, "entry 21")},
 		{"a close", (*WAL).Close, 0, ErrClosed, nil},
 		{"a failure", func(w *WAL) error { w.fail("test", errors.New("a bad disk")); return nil }, 0, ErrFailed, nil},
 	} {

@@ -27,7 +27,7 @@ func TestPurgeLeavesWhatAnIterationNeeds(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, entries(next, next)[0], ent)
 		if next == 1 {
-			require.NoError(t, w.Release(at(last)))
+			require.NoError(t, release(w, at(last)))
 			require.Equal(t, last, w.LastIndex())
 			require.Greater(t, w.FirstIndex(), uint64(1))
 			_, err = w.Entry(1)
@@ -288,7 +288,7 @@ func TestReadAllKeepsItsSegmentsFromBeingPurged(t *testing.T) {
 		done <- result{ents, err}
 	}()
 	<-reading
-	require.NoError(t, w.Release(at(last)))
+	require.NoError(t, release(w, at(last)))
 	removed, err := w.Purge()
 	require.NoError(t, err)
 	require.Zero(t, removed, "the reading still needs them")

@@ -11,6 +11,9 @@ type note struct {
 	save  int64  // where the save begins in the segment
 	crc   uint32 // the chain before an entry's frame
 	data  []byte // of metadata, a state or a snapshot
+
+	term   uint64 // of a snapshot whose type has one
+	termed bool
 }
 
 // notes are in the order of the records.

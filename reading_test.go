@@ -195,7 +195,7 @@ func TestReadingBesideSavingCuttingAndPurging(t *testing.T) {
 	})
 	for range 6 {
 		fillSegments(t, w, 3)
-		require.NoError(t, w.Release(at(w.LastIndex()-20)))
+		require.NoError(t, release(w, at(w.LastIndex()-20)))
 		_, err := w.Purge()
 		require.NoError(t, err)
 	}
@@ -251,7 +251,7 @@ func saveOne(t *testing.T, w *WAL) {
 }
 
 func purgeAll(t *testing.T, w *WAL) {
-	require.NoError(t, w.Release(at(w.LastIndex())))
+	require.NoError(t, release(w, at(w.LastIndex())))
 	_, err := w.Purge()
 	require.NoError(t, err)
 }
@@ -275,7 +275,7 @@ func TestReaderShowsTheLogAsOfItsOpening(t *testing.T) {
 	require.Zero(t, r.Snapshot().GetIndex())
 	require.NotEqual(t, before, files(t, dir))
 
-	require.NoError(t, w.Release(at(w.LastIndex())))
+	require.NoError(t, release(w, at(w.LastIndex())))
 	_, err = w.Purge()
 	require.NoError(t, err)
 	_, err = late.Entry(1)

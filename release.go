@@ -70,12 +70,17 @@ func (w *WAL) markClosed() error {
 // snap, so that Purge can delete them. The segment that holds the snapshot's
 // index is kept, and so is the one that records the snapshot: the log can still be
 // opened at it. Entries in released segments can no longer be read, but by
-// iterations that began before.
+// iterations that began before. They come back when the log is opened again
+// before a Purge has deleted them.
+//
+// snap is a snapshot that was saved in the log, with its term if the type has one; otherwise the error is
+// [ErrSnapshotNotFound], and nothing is released. One that is not above what was released before
+// releases nothing, whether it was ever saved or not.
 func (w *WAL) Release(snap log.Snapshot) error {
 	if isNil(snap) {
 		return fmt.Errorf("%w: a nil snapshot", ErrInvalidArgument)
 	}
-	index, err := indexOf(snap)
+	mark, err := askedMark(snap)
 	if err != nil {
 		return err
 	}
@@ -84,35 +89,63 @@ func (w *WAL) Release(snap log.Snapshot) error {
 	if err := w.life.err(); err != nil {
 		return err
 	}
-	i := w.snapshotPosition(index)
+	w.mu.RLock()
+	found, known, ok := w.findMark(mark)
+	older := mark.index <= w.released
+	w.mu.RUnlock()
+	switch {
+	case !ok && older:
+		return nil
+	case known && !ok:
+		return fmt.Errorf("%w: %w: index %d with term %d; release the one that was saved",
+			ErrSnapshotNotFound, ErrSnapshotMismatch, mark.index, mark.term)
+	case !ok:
+		return fmt.Errorf("%w: index %d; save it with SaveSnap before it is released", ErrSnapshotNotFound, mark.index)
+	}
+	return w.letGo(w.snapshotPosition(found), found.index)
+}
+
+// askedMark is markOf for a snapshot of the caller's.
+func askedMark(snap log.Snapshot) (m snapshotMark, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: a getter of %T panics: %v", ErrInvalidArgument, snap, r)
+		}
+	}()
+	return markOf(snap), nil
+}
+
+// letGo gives up the locks of the segments before position i, and forgets what is in them, and the
+// snapshots below index, which are no longer for releasing: so there are few marks however many
+// snapshots are saved. The writer's lock is held.
+func (w *WAL) letGo(i int, index uint64) error {
 	for _, s := range w.segments[:i] {
 		if err := s.file.Close(); err != nil {
 			return w.fail("close of a released segment", err)
 		}
 	}
-	w.segments = append([]segment(nil), w.segments[i:]...)
+	if i > 0 {
+		w.segments = append([]segment(nil), w.segments[i:]...)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.dropBefore(w.segments[0].seq)
+	w.dropMarks(func(m snapshotMark) bool { return m.index < index })
+	w.released = max(w.released, index)
 	return nil
 }
 
-// snapshotPosition is the position of the first segment that an open at the
+// snapshotPosition returns the position of the first segment that an open at a
 // snapshot needs.
-func (w *WAL) snapshotPosition(index uint64) int {
+func (w *WAL) snapshotPosition(m snapshotMark) int {
 	names := make([]segmentName, len(w.segments))
 	for i, s := range w.segments {
 		names[i] = s.segmentName
 	}
-	i := max(holding(names, index), 0)
+	i := max(holding(names, m.index), 0)
 	// After an overwrite below the snapshot its record can stand earlier.
-	w.mu.RLock()
-	seq, ok := w.snapshotSegment(index)
-	w.mu.RUnlock()
-	if ok {
-		for i > 0 && names[i].seq > seq {
-			i--
-		}
+	for i > 0 && names[i].seq > m.seq {
+		i--
 	}
 	return i
 }

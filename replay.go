@@ -87,12 +87,13 @@ func (r *replay) note(s *scan, x *note) error {
 			return r.corrupt(s.name, x.off, err.Error(), err)
 		}
 	case log.SnapshotType:
-		snap, i, err := decodeSnapshot(r.registry, x.data)
+		snap, mark, err := decodeSnapshot(r.registry, x.data)
 		if err != nil {
 			return fmt.Errorf("wal: segment %s at offset %d: %w", s.name, x.off, err)
 		}
-		if x.index = i; i == math.MaxUint64 {
-			err := checkIndex(i, r.last)
+		x.index, x.term, x.termed = mark.index, mark.term, mark.termed
+		if mark.index == math.MaxUint64 {
+			err := checkIndex(mark.index, r.last)
 			return r.corrupt(s.name, x.off, err.Error(), err)
 		}
 		if r.onSnapshot != nil {

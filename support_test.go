@@ -2,6 +2,7 @@ package wal
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -46,6 +47,9 @@ func reopen(t *testing.T, w *WAL, snap log.Snapshot, opts ...Option) *WAL {
 
 // at is a default snapshot record.
 func at(index uint64) *walpb.Snapshot { return &walpb.Snapshot{Index: index, Term: 1} }
+
+// release saves a snapshot, which may be there already, and releases it.
+func release(w *WAL, snap log.Snapshot) error { return errors.Join(w.SaveSnap(snap), w.Release(snap)) }
 
 // forceCut goes on to a new segment although the last one has room.
 func forceCut(t *testing.T, w *WAL) {

@@ -125,7 +125,7 @@ func TestMetadataOfAnySizeIsInEverySegment(t *testing.T) {
 				require.NoError(t, w.SaveEntry(entries(i, i)))
 			}
 			last := w.LastIndex()
-			require.NoError(t, w.Release(at(last)))
+			require.NoError(t, release(w, at(last)))
 			require.NoError(t, w.Close())
 			w = openLog(t, dir, nil)
 			got, _, ents, err := w.ReadAll()
@@ -133,7 +133,7 @@ func TestMetadataOfAnySizeIsInEverySegment(t *testing.T) {
 			require.Equal(t, metadata, got)
 			require.Equal(t, metadata == nil, got == nil)
 			require.Equal(t, entries(1, last), ents)
-			require.NoError(t, w.Release(at(last)))
+			require.NoError(t, release(w, at(last)))
 			removed, err := w.Purge()
 			require.NoError(t, err)
 			require.Equal(t, 3, removed)
@@ -244,7 +244,7 @@ func TestOneWriterAtATime(t *testing.T) {
 	}
 	requireLocked()
 	fillSegments(t, w, 2)
-	require.NoError(t, w.Release(at(w.LastIndex())))
+	require.NoError(t, release(w, at(w.LastIndex())))
 	requireLocked()
 	require.NoError(t, w.SaveEntry(entries(w.LastIndex()+1, w.LastIndex()+1)), "the attempts did no harm")
 	w = reopen(t, w, nil)
