@@ -21,15 +21,17 @@ import (
 // small logs of all shapes, one at a time. Whoever reads the log must
 // then say ErrCorrupt, about the right place, or give exactly what was saved.
 
-// All readers try every bit of the main shape when it is closed; of the other
-// shapes one in some, from an offset that a seed picks. fullRot, an environment
+// Open tries every second bit of the main shape when it is closed; of the other shapes, and by the
+// other readers, one in some is tried, from an offset that a seed picks. fullRot, an environment
 // variable, makes them try every bit of all shapes, which takes minutes with the race detector.
 const (
 	fullRot = "WAL_TEST_FULL_BITROT"
 	rotStep = 11 // for the readers besides Open
 	rotThin = 41 // for the shapes besides the main one
 
+	rotClosed   = 2  // for the main one when it is closed
 	rotUnclosed = 11 // for the main one when it is not closed or not sealed
+	rotFiles    = 37 // in files on the real disk
 )
 
 // content is all that a log gives back, in words.
@@ -268,7 +270,7 @@ func TestBitRotInAClosedLog(t *testing.T) {
 	before := rotTrials.Load()
 	t.Run("shapes", func(t *testing.T) {
 		for _, s := range rotShapes {
-			eachRot(t, s, 1, s.make(t, true), func(t *testing.T, r rot, want, got string, err error) {
+			eachRot(t, s, rotClosed, s.make(t, true), func(t *testing.T, r rot, want, got string, err error) {
 				if err != nil {
 					r.checkPlace(t, err)
 				} else {

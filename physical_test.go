@@ -162,7 +162,7 @@ func TestRecordsWithEveryBitFlipped(t *testing.T) {
 	})
 }
 
-// withEveryBitFlipped calls during with each bit of each segment flipped, one in rotStep or all with fullRot.
+// withEveryBitFlipped calls during with each bit of each segment flipped, one in rotFiles or all with fullRot.
 func withEveryBitFlipped(t *testing.T, dir string, during func(segment string, off int64, where string)) {
 	t.Helper()
 	for _, path := range segmentsOf(t, dir) {
@@ -170,7 +170,7 @@ func withEveryBitFlipped(t *testing.T, dir string, during func(segment string, o
 		data, err := os.ReadFile(path)
 		require.NoError(t, err)
 		for bit := range len(data) * 8 {
-			if os.Getenv(fullRot) == "" && bit%rotStep != 0 {
+			if os.Getenv(fullRot) == "" && bit%rotFiles != 0 {
 				continue
 			}
 			off := int64(bit / 8)

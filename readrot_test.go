@@ -30,7 +30,7 @@ func spansRead(t *testing.T, w *WAL, dir string) (spans []span) {
 	return spans
 }
 
-// Whatever bit rots while a log is open (one in rotStep, or all with fullRot): a read that
+// Whatever bit rots while a log is open (one in rotFiles, or all with fullRot): a read that
 // passes over it is an ErrCorrupt that names the segment, and every other read gives what was saved.
 func TestReadsOfAnOpenLogInWhichABitRots(t *testing.T) {
 	w, dir := newLog(t, WithSegmentSize(4096), WithPreallocation(PreallocateNone))
