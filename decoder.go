@@ -5,9 +5,9 @@ import (
 	"io"
 )
 
-// decoder reads the frames of one segment in order and verifies each: form,
-// check, chain, and that sealed and plain are not mixed. It knows nothing of what
-// the records mean. It is not safe for concurrent use.
+// decoder reads the frames of one segment in order and verifies each: form, check, chain, and
+// that no sealed one stands behind a plain one. It knows nothing of what the records mean. It is
+// not safe for concurrent use.
 type decoder struct {
 	win     window
 	seq     uint64
@@ -15,7 +15,7 @@ type decoder struct {
 	crc     uint32
 	chained bool // crc is known; otherwise the first record, a crc record, tells it
 	started bool // sealed is known
-	sealed  bool
+	sealed  bool // the records so far have trailers; once one has none, the segment is plain
 	exact   bool // the frames end exactly at the window's size
 	check   checker
 	frame   frame // the one that next returned
@@ -46,10 +46,7 @@ func (d *decoder) next() (*frame, error) {
 	if err := d.check.parse(f, b, place{d.seq, d.off}); err != nil {
 		return nil, d.bad(err)
 	}
-	if d.started && f.sealed != d.sealed {
-		if d.sealed {
-			return nil, d.bad(errNoTrailer)
-		}
+	if d.started && f.sealed && !d.sealed {
 		return nil, d.bad(errSealed)
 	}
 	if !d.chained {

@@ -171,12 +171,9 @@ type scene struct {
 // validAt tells whether there is a valid record at p.
 func (s *scene) validAt() (plainFrame, bool) {
 	f, ok := readFrame(s.seg, s.seq, s.p)
-	return f, ok && f.sealed == s.sealed && (f.typ == int64(log.CrcType) && f.crc == s.crc ||
+	return f, ok && (s.sealed || !f.sealed) && (f.typ == int64(log.CrcType) && f.crc == s.crc ||
 		f.typ != int64(log.CrcType) && f.crc == crc32c(s.crc, f.data))
 }
-
-// foreign is the row before row 3: a whole plain record in a sealed segment.
-const foreign = "foreign"
 
 // row returns the first row of the table that fits, "3'" among them, and the bit of rows 3 and 3'.
 func (s *scene) row() (row string, bit int) {
@@ -188,12 +185,6 @@ func (s *scene) row() (row string, bit int) {
 	}
 	if isZero(rest) {
 		return "2", 0
-	}
-	other := *s
-	if other.sealed = false; s.sealed {
-		if _, ok := other.validAt(); ok {
-			return foreign, 0
-		}
 	}
 	if bit, size, ok := s.flipThatExplains(); ok {
 		if from, to := s.piece(bit/8, size); isZero(s.seg[from:to]) {
@@ -217,7 +208,8 @@ func (s *scene) row() (row string, bit int) {
 		}
 		at = to
 	}
-	if s.sealed && isZero(rest[8+n-1:]) {
+	f, formed := readFrame(s.seg, s.seq, s.p)
+	if plain := !s.sealed || formed && !f.sealed; !plain && isZero(rest[8+n-1:]) {
 		return "7", 0
 	}
 	return "8", 0
@@ -241,7 +233,7 @@ func (s *scene) flipThatExplains() (bit, size int, ok bool) {
 		for b := range 8 {
 			if payload { // only the chain depends on it
 				data[i-f.header] ^= 1 << b
-				is := f.sealed == s.sealed && crc32c(s.crc, data) == f.crc
+				is := (s.sealed || !f.sealed) && crc32c(s.crc, data) == f.crc
 				data[i-f.header] ^= 1 << b
 				s.seg[s.p+i] ^= 1 << b
 				is = is && s.agrees(f)

@@ -43,16 +43,15 @@ type place struct {
 
 // What can be wrong with a frame. The texts become the reason of a CorruptionError.
 var (
-	errZeroWord  = errors.New("the length word is zero")
-	errPastEnd   = errors.New("the frame reaches past the end of the segment")
-	errWord      = errors.New("the length word is malformed")
-	errPadding   = errors.New("the padding is not zero")
-	errRecord    = errors.New("the record is malformed")
-	errTrailer   = errors.New("the record's trailer is malformed")
-	errCheck     = errors.New("the record's check does not match its header and place")
-	errChain     = errors.New("the running checksum does not match the data")
-	errNoTrailer = errors.New("a record without a trailer in a sealed segment")
-	errSealed    = errors.New("a record with a trailer in a plain segment")
+	errZeroWord = errors.New("the length word is zero")
+	errPastEnd  = errors.New("the frame reaches past the end of the segment")
+	errWord     = errors.New("the length word is malformed")
+	errPadding  = errors.New("the padding is not zero")
+	errRecord   = errors.New("the record is malformed")
+	errTrailer  = errors.New("the record's trailer is malformed")
+	errCheck    = errors.New("the record's check does not match its header and place")
+	errChain    = errors.New("the running checksum does not match the data")
+	errSealed   = errors.New("a record with a trailer behind one without")
 )
 
 // frame is one parsed frame. Its data aliases what was parsed.

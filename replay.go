@@ -66,7 +66,7 @@ func (r *replay) take(s *scan) error {
 // before it. The chain does not cover control records: that a segment lost a truncation, its
 // last record, shows only here. Other programs' names may be too low.
 func (r *replay) follows(s *scan) bool {
-	return r.segments == 0 || s.seen == 0 || !s.dec.sealed || !r.anchored || s.name.before() == r.last
+	return r.segments == 0 || s.seen == 0 || !s.sealed || !r.anchored || s.name.before() == r.last
 }
 
 // wholeUpTo says that all before an offset of a segment is part of the log.
@@ -83,7 +83,7 @@ func (r *replay) note(s *scan, x *note) error {
 	case log.MetadataType:
 		return r.setMetadata(s.name, x)
 	case log.EntryType:
-		if err := checkIndex(x.index, r.last); err != nil && (x.index == 0 || r.anchored || s.end.sealed) {
+		if err := checkIndex(x.index, r.last); err != nil && (x.index == 0 || r.anchored || s.sealed) {
 			return r.corrupt(s.name, x.off, err.Error(), err)
 		}
 	case log.SnapshotType:

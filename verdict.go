@@ -52,9 +52,6 @@ func (t *tail) judge() finding {
 	if len(t.data) == 0 {
 		return finding{verdict: cleanEnd} // row 2
 	}
-	if t.foreign() {
-		return finding{verdict: corrupt, reason: errNoTrailer.Error() + "; did etcd append to it?"}
-	}
 	if bit, ok := t.explain(); ok { // rows 3 and 3'
 		at := t.p.off*8 + bit
 		if t.lostWith(bit) {
@@ -70,10 +67,12 @@ func (t *tail) judge() finding {
 		return finding{verdict: torn, reason: errPastEnd.Error()} // row 5
 	case t.pieceLost(w):
 		return finding{verdict: torn, reason: "a sector of the record was not written"} // row 6
-	case t.sealed && int64(len(trimZeros(t.data))) < wordSize+int64(w&wordLenMask):
+	}
+	f, err := t.valid()
+	plain := !t.sealed || err == errChain && !f.sealed // its form alone tells: it ends with its data
+	if !plain && int64(len(trimZeros(t.data))) < wordSize+int64(w&wordLenMask) {
 		return finding{verdict: torn, reason: "the end of the record was not written"} // row 7
 	}
-	_, err := t.valid()
 	return finding{verdict: corrupt, reason: err.Error()} // row 8
 }
 
@@ -102,20 +101,8 @@ func (t *tail) syncedFollows() bool {
 	return false
 }
 
-// foreign tells whether a whole plain record stands in a sealed segment: whoever
-// appended it has acknowledged it, so it is no torn one, whatever zeros are in it.
-func (t *tail) foreign() bool {
-	if !t.sealed {
-		return false
-	}
-	plain := *t
-	plain.sealed = false
-	_, err := plain.valid()
-	return err == nil
-}
-
-// valid tells whether there is a valid record at p. The frame that could be
-// parsed is returned also when only its chain is wrong.
+// valid tells whether there is a valid record at p: behind sealed records also a plain one, with
+// which etcd went on. The frame that could be parsed is returned also when only its chain is wrong.
 func (t *tail) valid() (frame, error) {
 	t.extend(frameSize(t.word()))
 	f, err := t.check.parseAt(t.data, t.p)
@@ -124,18 +111,16 @@ func (t *tail) valid() (frame, error) {
 		return f, err
 	case f.sealed && !t.sealed:
 		return frame{}, errSealed
-	case !f.sealed && t.sealed:
-		return frame{}, errNoTrailer
 	case f.chain(t.crc) != f.crc:
 		return f, errChain
 	}
 	return f, nil
 }
 
-// extend adds zeros that are in the file but not in data, up to n bytes. A sealed
-// record does not end in them; a plain one can.
+// extend adds zeros that are in the file but not in data, up to n bytes: a plain record can end
+// in them.
 func (t *tail) extend(n int64) {
-	if have := int64(len(t.data)); !t.sealed && have < n && n <= t.size {
+	if have := int64(len(t.data)); have < n && n <= t.size {
 		t.data = append(t.data, make([]byte, n-have)...)
 	}
 }
@@ -160,7 +145,7 @@ func (t *tail) explain() (bit int64, ok bool) {
 			bit += int64(start) * 8
 			return bit, t.with(bit, func() bool { return t.agrees(&f) })
 		}
-		if t.sealed {
+		if f.sealed {
 			return 0, false // the check has vouched for everything but the data
 		}
 	}

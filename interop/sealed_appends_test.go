@@ -10,18 +10,24 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// etcd opens a sealed log, and appends plain records to its sealed segment,
-// which has no place for them: nothing in it may lack a trailer. That must be
-// noticed, whatever the records are, and not be taken for a torn tail: etcd
-// acknowledged them. A log that etcd is to write to has to be kept in etcd's format.
-func TestWhatEtcdAppendsToASealedSegmentIsReportedAsCorruption(t *testing.T) {
+// setSegmentSize gives segments that etcd makes another size, for one test that is not parallel.
+func setSegmentSize(t *testing.T, bytes int64) {
+	t.Helper()
+	etcdwal.SegmentSizeBytes = bytes
+	t.Cleanup(func() { etcdwal.SegmentSizeBytes = segmentSize })
+}
+
+// etcd opens a sealed log and appends plain records to its sealed segment. It has acknowledged
+// them, so they are never taken for a torn tail, whatever zeros they hold: the segment is plain
+// from there on.
+func TestWhatEtcdAppendsToASealedSegmentIsPartOfTheLog(t *testing.T) {
 	// Room behind CLOSED, which stands 4 KiB from the beginning, so that etcd does
 	// not go on to a segment of its own at once.
-	etcdwal.SegmentSizeBytes = 16 * segmentSize
-	t.Cleanup(func() { etcdwal.SegmentSizeBytes = segmentSize })
+	setSegmentSize(t, 16*segmentSize)
 	entry := func(data []byte) []*walpb.Entry {
 		return []*walpb.Entry{{Term: 1, Index: 6, Data: data}}
 	}
+	begin := &walpb.Snapshot{}
 	for name, o := range map[string]op{
 		"an entry":                         {ents: entry([]byte("data"))},
 		"an entry and a state":             {ents: entry([]byte("data")), state: &walpb.HardState{Term: 1, Commit: 6}},
@@ -34,20 +40,61 @@ func TestWhatEtcdAppendsToASealedSegmentIsReportedAsCorruption(t *testing.T) {
 		"an entry over one that was there": {ents: []*walpb.Entry{{Term: 2, Index: 3}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := newDir(t)
-			writeOurs(t, dir, fiveEntries(), wal.WithSegmentSize(16*segmentSize))
-			require.NoError(t, apply(t, openEtcd(t, dir, &walpb.Snapshot{}), nil, []op{o}).close())
+			dir, h := newDir(t), fiveEntries()
+			writeOurs(t, dir, h, wal.WithSegmentSize(16*segmentSize))
+			require.NoError(t, apply(t, openEtcd(t, dir, begin), nil, []op{o}).close())
+			h.ops = append(h.ops, o)
+			requireBothReadEntries(t, dir, h)
 			before := segments(t, dir)
+			_, err := recoverOurs(t, dir, begin, wal.WithSegmentSize(16*segmentSize))
+			require.NoError(t, err)
+			requireSameSegments(t, before, segments(t, dir))
 
-			_, err := wal.Open(nil, dir, nil)
-			require.ErrorIs(t, err, wal.ErrCorrupt)
-			_, err = wal.OpenForRead(nil, dir, nil)
-			require.ErrorIs(t, err, wal.ErrCorrupt)
-			_, err = wal.Verify(nil, dir)
-			require.ErrorIs(t, err, wal.ErrCorrupt)
-			require.Equal(t, before, segments(t, dir), "what etcd appended is left alone")
+			// What comes next is plain until the next segment, and etcd goes on from there again.
+			last := h.at1(t).last(t)
+			for i := range uint64(3) {
+				next := op{ents: []*walpb.Entry{{Term: 3, Index: last + i + 1, Data: []byte{byte(i)}}}}
+				h.ops = append(h.ops, next)
+				open := func() saver { return openOurs(t, dir, begin, wal.WithSegmentSize(16*segmentSize)) }
+				if i == 1 {
+					open = func() saver { return openEtcd(t, dir, begin) }
+				}
+				require.NoError(t, apply(t, open(), nil, []op{next}).close())
+				requireBothReadEntries(t, dir, h)
+			}
 		})
 	}
+}
+
+// requireBothReadEntries proves that both implementations read what a history says from the beginning on.
+func requireBothReadEntries(t *testing.T, dir string, h history) {
+	t.Helper()
+	want := h.at1(t)
+	ours, err := readOurs(t, dir, &walpb.Snapshot{})
+	require.NoError(t, err)
+	require.Equal(t, want, ours)
+	theirs, err := readEtcd(t, dir, &walpb.Snapshot{})
+	require.NoError(t, err)
+	require.Equal(t, want, theirs)
+	report, err := wal.Verify(nil, dir)
+	require.NoError(t, err)
+	require.Nil(t, report.Torn)
+	require.Equal(t, want.last(t), report.LastIndex)
+}
+
+// at1 is what should be read of the whole log.
+func (h history) at1(t *testing.T) contents {
+	t.Helper()
+	c, ok := h.at(&walpb.Snapshot{})
+	require.True(t, ok)
+	return c
+}
+
+// last is the index of the last entry.
+func (c contents) last(t *testing.T) uint64 {
+	t.Helper()
+	require.NotEmpty(t, c.ents)
+	return c.ents[len(c.ents)-1].Index
 }
 
 // fiveEntries is a short log.

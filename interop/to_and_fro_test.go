@@ -1,0 +1,134 @@
+package interop
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	etcdwal "go.etcd.io/etcd/server/v3/storage/wal"
+	"go.uber.org/zap"
+
+	"github.com/seed449c39bc/wal"
+	"github.com/seed449c39bc/wal/walpb"
+)
+
+// A log goes to etcd and comes back, again and again, and now and then whoever has it crashes in
+// the middle of a save. Neither of them ever misses what the other has acknowledged, and neither
+// takes the other's records for damage.
+func TestALogGoesToEtcdAndBackAgainAndAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		segments int64 // times segmentSize
+		opts     []wal.Option
+	}{
+		"sealed": {1, nil}, "etcd": {4, []wal.Option{wal.WithEtcdFormat()}}, "sealed, long segments": {8, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			setSegmentSize(t, c.segments*segmentSize)
+			opts := append([]wal.Option{wal.WithSegmentSize(c.segments * segmentSize)}, c.opts...)
+			var turned atomic.Int64
+			forSeeds(t, func(t *testing.T, seed uint64) {
+				for _, f := range segments(t, goToAndFro(t, seed, opts)) {
+					if recs := f.parse(t); recs[0].Trailer != 0 && recs[len(recs)-1].Trailer == 0 {
+						turned.Add(1)
+					}
+				}
+			})
+			require.Equal(t, c.opts == nil, turned.Load() > 0, "%d segments turned plain", turned.Load())
+			t.Log("segments that turned plain:", turned.Load())
+		})
+	}
+}
+
+func goToAndFro(t *testing.T, seed uint64, opts []wal.Option) (dir string) {
+	g := newGenerator(seed)
+	dir = newDir(t)
+	g.maxData = segmentSize / 4
+	theirTurn := g.IntN(2) == 0
+	create := func() saver { return createOurs(t, dir, g.metadata, opts...) }
+	if theirTurn {
+		create = func() saver { return createEtcd(t, dir, g.metadata) }
+	}
+	s := apply(t, create(), &walpb.Snapshot{}, g.more(8))
+	for range 5 {
+		dir = leave(t, g, s, dir)
+		theirTurn = !theirTurn
+		newest := g.newest()
+		want, ok := g.at(newest)
+		require.True(t, ok)
+		read, err := readOurs(t, dir, newest)
+		require.NoError(t, err)
+		require.Equal(t, want, read)
+		if theirTurn {
+			s = openTornEtcd(t, dir, newest)
+		} else {
+			s = openOurs(t, dir, newest, opts...)
+		}
+		s = apply(t, s, newest, g.handOver())
+	}
+	require.NoError(t, s.close())
+	requireBothRead(t, dir, g.history)
+	return dir
+}
+
+// leave closes the log; or whoever has it crashes while it saves something more, of which only a
+// part, or nothing, reaches the disk. It returns the directory in which the log is then.
+func leave(t *testing.T, g *generator, s saver, dir string) string {
+	t.Helper()
+	if g.IntN(3) == 0 {
+		require.NoError(t, s.close())
+		return dir
+	}
+	// etcd keeps a state that may wait in its memory: an entry takes it along to the file.
+	g.add(op{ents: g.entries(g.last+1, 1)})
+	apply(t, s, nil, g.ops[len(g.ops)-1:])
+	before := segments(t, dir)
+	from := len(before[len(before)-1].records())
+	data := g.bytes(20 + g.IntN(3*sectorSize))
+	for i := range data {
+		data[i] |= 3 // no part of it reads as zeros, nor as one bit that can be put back
+	}
+	ent := &walpb.Entry{Term: g.term, Index: g.last + 1, Data: data}
+	require.NoError(t, s.save(nil, []*walpb.Entry{ent}))
+	files := segments(t, dir)[:len(before)] // if it has begun another one, the crash came before that had its name
+	switch last := files[len(files)-1]; {
+	case len(last.records()) > from && g.IntN(4) == 0: // it has reached the disk
+		g.add(op{ents: []*walpb.Entry{ent}})
+		g.terms[ent.Index], g.last = ent.Term, ent.Index
+	case len(last.records()) > from:
+		tearLast(g, &files[len(files)-1], from)
+	}
+	left := copyOf(t, files)
+	require.NoError(t, s.close()) // in the directory that the crash left behind
+	return left
+}
+
+// tearLast makes the last save in a segment, which begins at an offset, one that did not reach
+// the disk in whole.
+func tearLast(g *generator, last *file, from int) {
+	to := len(last.records())
+	for last.data[to-1] == 0 {
+		to-- // the padding is not written to be missed
+	}
+	switch at := from + g.IntN(to-from); g.IntN(3) {
+	case 0: // the file ends within it
+		last.data = last.data[:at]
+	case 1: // zeros from some sector on
+		clear(last.data[max(from, at/sectorSize*sectorSize):])
+	case 2: // one sector was not written
+		sector := at / sectorSize * sectorSize
+		clear(last.data[max(from, sector):min(to, sector+sectorSize)])
+	}
+}
+
+// openTornEtcd opens a log for appending as etcd's server does: a torn tail is repaired first.
+func openTornEtcd(t *testing.T, dir string, snap *walpb.Snapshot) saver {
+	t.Helper()
+	w, err := etcdwal.Open(zap.NewNop(), dir, toEtcdSnapshot(snap))
+	require.NoError(t, err)
+	_, _, _, err = w.ReadAll()
+	require.NoError(t, w.Close())
+	if err != nil {
+		require.True(t, etcdwal.Repair(zap.NewNop(), dir), "etcd repairs it: %v", err)
+	}
+	return openEtcd(t, dir, snap)
+}
