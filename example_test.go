@@ -14,17 +14,20 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// Put is an entry of the program's own: any type with these five methods.
+// Put is an entry of the program's own: any type with these four methods.
 type Put struct {
 	Index uint64
 	Key   string
 	Value string
 }
 
-func (p *Put) Marshal() ([]byte, error)    { return json.Marshal(p) }
-func (p *Put) Unmarshal(data []byte) error { return json.Unmarshal(data, p) }
-func (p *Put) GetIndex() uint64            { return p.Index }
-func (p *Put) Size() int                   { return len(p.Key) + len(p.Value) + 40 } // a hint
+func (p *Put) Marshal() ([]byte, error) { return json.Marshal(p) }
+func (p *Put) Unmarshal(data []byte) error {
+	*p = Put{} // it replaces the record; json.Unmarshal leaves what data does not have
+	return json.Unmarshal(data, p)
+}
+func (p *Put) GetIndex() uint64 { return p.Index }
+func (p *Put) Size() int        { return len(p.Key) + len(p.Value) + 40 } // a hint
 
 // tempDir is a place for an example's log.
 func tempDir() (dir string, remove func()) {

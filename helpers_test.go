@@ -17,10 +17,13 @@ type customEntry struct {
 	Value string
 }
 
-func (e *customEntry) Marshal() ([]byte, error)    { return json.Marshal(e) }
-func (e *customEntry) Unmarshal(data []byte) error { return json.Unmarshal(data, e) }
-func (e *customEntry) GetIndex() uint64            { return e.Index }
-func (e *customEntry) Size() int                   { return len(e.Value) + 32 }
+func (e *customEntry) Marshal() ([]byte, error) { return json.Marshal(e) }
+func (e *customEntry) Unmarshal(data []byte) error {
+	*e = customEntry{}
+	return json.Unmarshal(data, e)
+}
+func (e *customEntry) GetIndex() uint64 { return e.Index }
+func (e *customEntry) Size() int        { return len(e.Value) + 32 }
 
 // customRegistry has customEntry for its entries.
 func customRegistry() *log.Registry {

@@ -48,7 +48,8 @@ type RecordData interface {
 	Marshal() (data []byte, err error)
 	// Unmarshal replaces the record by the one encoded in data. It must copy what
 	// it keeps of data, which is overwritten after the call, as
-	// encoding.BinaryUnmarshaler has it. It must not panic, whatever data holds.
+	// encoding.BinaryUnmarshaler has it. It must not panic, whatever data holds. json.Unmarshal
+	// does not replace: it leaves fields alone that data does not have; [JSON] does.
 	Unmarshal(data []byte) error
 }
 

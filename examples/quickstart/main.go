@@ -3,7 +3,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	stdlog "log"
 	"os"
@@ -13,19 +12,14 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// Put is one entry. Any type with these five methods can be one.
-type Put struct {
-	Index      uint64
-	Key, Value string
-}
+// Put is what an entry holds: anything that encoding/json can encode and decode.
+type Put struct{ Key, Value string }
 
-func (p *Put) Marshal() ([]byte, error)    { return json.Marshal(p) }
-func (p *Put) Unmarshal(data []byte) error { return json.Unmarshal(data, p) }
-func (p *Put) GetIndex() uint64            { return p.Index }
-func (p *Put) Size() int                   { return len(p.Key) + len(p.Value) + 40 } // a hint
+// Entry is a Put with its index, and the methods that the log needs.
+type Entry = log.JSON[Put]
 
 func main() {
-	log.RegisterRecord(log.EntryType, &Put{}) // states and snapshots keep the default types
+	log.RegisterRecord(log.EntryType, &Entry{}) // states and snapshots keep the default types
 	dir, err := os.MkdirTemp("", "quickstart-")
 	check(err)
 	defer os.RemoveAll(dir)
@@ -33,8 +27,8 @@ func main() {
 	w, err := wal.Create(nil, dir, []byte("node 1"))
 	check(err)
 	check(w.Save(&walpb.HardState{Term: 1, Commit: 2}, []log.LogEntry{
-		&Put{Index: 1, Key: "sky", Value: "blue"},
-		&Put{Index: 2, Key: "grass", Value: "green"},
+		&Entry{Index: 1, Value: Put{"sky", "blue"}},
+		&Entry{Index: 2, Value: Put{"grass", "green"}},
 	})) // entries and state are on stable storage now, or neither is
 	check(w.Close())
 
@@ -45,8 +39,8 @@ func main() {
 	check(err)
 	fmt.Printf("%s, committed up to %d\n", metadata, state.GetCommitted())
 	for _, entry := range entries {
-		put := entry.(*Put)
-		fmt.Println(put.Index, put.Key, put.Value)
+		put := entry.(*Entry)
+		fmt.Println(put.Index, put.Value.Key, put.Value.Value)
 	}
 }
 
