@@ -13,10 +13,11 @@ type decoder struct {
 	seq     uint64
 	off     int64 // where the next frame stands
 	crc     uint32
-	chained bool // crc is known; otherwise the first record, a crc record, tells it
-	started bool // sealed is known
-	sealed  bool // the records so far have trailers; once one has none, the segment is plain
-	exact   bool // the frames end exactly at the window's size
+	chained bool  // crc is known; otherwise the first record, a crc record, tells it
+	started bool  // sealed is known
+	sealed  bool  // the records so far have trailers; once one has none, the segment is plain
+	exact   bool  // the frames end exactly at the window's size
+	changed int64 // the last offset, above 0, at which a judge saw other bytes
 	check   checker
 	frame   frame // the one that next returned
 }

@@ -3,10 +3,10 @@ package wal
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync/atomic"
 
 	"github.com/seed449c39bc/wal/internal/vfs"
@@ -20,8 +20,11 @@ type loader struct {
 	dir        string
 	registry   *log.Registry
 	held       map[uint64]vfs.File // segments that this process has open, by number
+	begun      func()              // is told when a replay begins, also anew; may be nil
 	onSnapshot func(log.Snapshot)  // may be nil
 	decodeAll  bool                // every entry, to know that its type can
+	beside     bool                // a writer may be at work: beside.go
+	gone       *segmentName        // the last one that was listed and could not be found; nil: none
 }
 
 // loaded is a log that was read.
@@ -48,17 +51,22 @@ func (l *loader) open(n segmentName) (vfs.File, func(), error) {
 // was loaded is what stands before it.
 func (l *loader) load(names []segmentName) (*loaded, error) {
 	run, broken := splitConsecutive(names)
-	r := &replay{registry: l.registry, onSnapshot: l.onSnapshot}
-	ld := &loaded{replay: r, names: names}
-	r.begin(run[0])
+	ld := l.begin(names)
 	err := l.scanAll(run, broken == nil, func(s *scan) error {
+		if l.beside && errors.Is(s.err, fs.ErrNotExist) {
+			l.gone = &s.name
+			if left := slices.Index(names, s.name) + 1; left < len(run) {
+				*ld = *l.begin(names[left:]) // purged, and all before it too
+				return nil
+			}
+		}
 		if s.last {
 			ld.end = s.end
 		}
-		return r.take(s)
+		return ld.take(s)
 	})
 	if err == nil && broken != nil {
-		broken.cut = r.committed
+		broken.cut = ld.committed
 		err = broken
 	}
 	var first *CorruptionError
@@ -68,7 +76,17 @@ func (l *loader) load(names []segmentName) (*loaded, error) {
 	case !errors.As(err, &first):
 		return nil, err
 	}
-	return ld, l.stake(names, first, r.lastThere)
+	return ld, l.stake(ld.names, first, ld.lastThere)
+}
+
+// begin begins a replay of the segments names.
+func (l *loader) begin(names []segmentName) *loaded {
+	if l.begun != nil {
+		l.begun()
+	}
+	r := &replay{registry: l.registry, onSnapshot: l.onSnapshot}
+	r.begin(names[0])
+	return &loaded{replay: r, names: names}
 }
 
 // scanAll scans consecutive segments, about as many at a time as there are processors, and
@@ -127,6 +145,9 @@ func (l *loader) scan(s *scan, buf []byte) {
 	}
 	defer done()
 	s.run(f, buf)
+	if s.last && l.beside {
+		s.settle(f)
+	}
 }
 
 // splitConsecutive returns the names up to the first gap in their numbers, and what
@@ -142,33 +163,4 @@ func splitConsecutive(names []segmentName) ([]segmentName, *CorruptionError) {
 		}
 	}
 	return names, nil
-}
-
-// loadUnlocked loads a log that a writer may be using, from the segment that
-// pick chooses. What the writer does meanwhile can look like damage or a missing file;
-// such an error counts once it shows twice at the same place: a write that is in
-// flight has left it by then, and damage stays.
-func (l *loader) loadUnlocked(pick func([]segmentName) (int, error)) (*loaded, error) {
-	before := ""
-	for {
-		names, err := listSegments(l.fs, l.dir)
-		if err != nil {
-			return nil, err
-		}
-		from, err := pick(names)
-		if err != nil {
-			return nil, err
-		}
-		ld, err := l.load(names[from:])
-		if err == nil || !mayBeRace(err) || err.Error() == before {
-			return ld, err
-		}
-		before = err.Error()
-	}
-}
-
-// mayBeRace tells whether a writer can have caused the error: by a write that is
-// only half there, by purging a segment, or by cutting prepared space off one.
-func mayBeRace(err error) bool {
-	return errors.Is(err, ErrCorrupt) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, io.ErrUnexpectedEOF)
 }

@@ -36,9 +36,9 @@ func OpenForRead(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) 
 	}
 	start := startAt(snap)
 	l := start.loader(o, dir)
-	ld, err := l.loadUnlocked(start.pick)
+	ld, err := l.loadBeside(start.pick)
 	for err == nil && start.retry() {
-		ld, err = l.loadUnlocked(start.pick)
+		ld, err = l.loadBeside(start.pick)
 	}
 	if err == nil {
 		err = start.check(ld)

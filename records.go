@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
+	"slices"
 
 	"github.com/seed449c39bc/wal/log"
 )
@@ -57,7 +59,7 @@ func Records(dir string, opts ...Option) iter.Seq2[Record, error] {
 		o, dir, err := optionsAt(dir, opts)
 		var names []segmentName
 		if err == nil {
-			names, err = listSegments(o.fs, dir)
+			names, err = listBeside(o.fs, dir)
 		}
 		if err != nil {
 			yield(Record{}, err)
@@ -66,19 +68,38 @@ func Records(dir string, opts ...Option) iter.Seq2[Record, error] {
 		r := recordReader{yield: yield, tolerant: o.tolerant}
 		r.handles.init(o, dir)
 		defer r.handles.shut()
-		for i, n := range names {
-			if i > 0 && n.seq != names[i-1].seq+1 {
-				_, gap := splitConsecutive(names[i-1 : i+1])
-				if !r.report(gap) {
-					return
-				}
-				r.dec.chained = false
-			}
-			if !r.segment(n, i == len(names)-1) {
-				return
-			}
+		for goOn := true; goOn && len(names) > 0; {
+			names, goOn = r.next(names)
 		}
 	}
+}
+
+// next yields the records of the first of the segments that are left, and returns those behind it.
+func (r *recordReader) next(names []segmentName) (left []segmentName, goOn bool) {
+	n := names[0]
+	file := segmentFile{&r.handles, n}
+	size, err := file.Size()
+	if errors.Is(err, fs.ErrNotExist) {
+		if left, err = leftOf(r.handles.fs, r.handles.dir, n); err == nil {
+			r.dec.chained, r.before = false, nil
+			return slices.DeleteFunc(left, func(m segmentName) bool { return m.seq <= n.seq }), true
+		}
+	} else if err != nil {
+		err = fmt.Errorf("wal: size of segment %s: %w", n, err)
+	}
+	if err != nil {
+		r.yield(Record{}, err)
+		return nil, false
+	}
+	if r.before != nil && n.seq != r.before.seq+1 {
+		_, gap := splitConsecutive([]segmentName{*r.before, n})
+		if !r.report(gap) {
+			return nil, false
+		}
+		r.dec.chained = false
+	}
+	r.before = &n
+	return names[1:], r.segment(&file, size, len(names) == 1)
 }
 
 // recordReader walks over the frames of segments.
@@ -86,28 +107,26 @@ type recordReader struct {
 	yield    func(Record, error) bool
 	tolerant bool
 	handles  handles
+	before   *segmentName // the segment before; nil: none, or it was purged
 	name     segmentName
 	dec      decoder
-	last     bool   // the last segment, which may have a torn tail
-	end      logEnd // what judging the tail needs
-	records  int    // in this segment
-	damaged  bool   // damage was reported in this segment
+	witness  witness // of what is seen at the end of the last segment
+	last     bool    // the last segment, which may have a torn tail
+	end      logEnd  // what judging the tail needs
+	records  int     // in this segment
+	damaged  bool    // damage was reported in this segment
 }
 
 // report yields damage, and tells whether to go on.
 func (r *recordReader) report(damage error) bool { return r.yield(Record{}, damage) && r.tolerant }
 
 // segment yields the records of one segment, and tells whether to go on.
-func (r *recordReader) segment(n segmentName, last bool) bool {
-	file := segmentFile{&r.handles, n}
-	size, err := file.Size()
-	if err != nil {
-		r.yield(Record{}, fmt.Errorf("wal: size of segment %s: %w", n, err))
-		return false
-	}
-	r.dec = decoder{win: window{f: &file, name: n.String(), size: size, buf: r.dec.win.buf[:0]},
+func (r *recordReader) segment(file *segmentFile, size int64, last bool) bool {
+	n := file.name
+	r.dec = decoder{win: window{f: file, name: n.String(), size: size, buf: r.dec.win.buf[:0]},
 		seq: n.seq, crc: r.dec.crc, chained: r.dec.chained, exact: last, check: r.dec.check}
 	r.name, r.last, r.end, r.records, r.damaged = n, last, logEnd{}, 0, false
+	r.witness = witness{}
 	for {
 		off := r.dec.off
 		f, err := r.dec.next()
@@ -120,8 +139,10 @@ func (r *recordReader) segment(n segmentName, last bool) bool {
 				return goOn
 			}
 		case err != nil:
-			r.yield(Record{}, fmt.Errorf("wal: %w", err))
-			return false
+			if !r.doubts(err, false) {
+				r.yield(Record{}, fmt.Errorf("wal: %w", err))
+				return false
+			}
 		case !r.record(f, off, false):
 			return false
 		}
@@ -158,12 +179,37 @@ func (r *recordReader) record(f *frame, off int64, unverified bool) bool {
 	return r.yield(rec, nil)
 }
 
+// doubts tells whether what the decoder stopped at may come of a writer. The place is to be read again then.
+func (r *recordReader) doubts(err error, torn bool) bool {
+	if !r.last {
+		return false
+	}
+	win := &r.dec.win
+	now := sighting{off: r.dec.off, err: err, torn: torn}
+	if size, err := win.f.(*segmentFile).Size(); err == nil {
+		now.size = size
+	}
+	if torn {
+		now.sum, now.err = win.sum(now.off)
+	}
+	if !r.witness.doubts(now) {
+		return false
+	}
+	win.size = min(win.size, now.size)
+	win.forget()
+	r.dec.changed, r.end.torn = 0, nil
+	return true
+}
+
 // damage deals with a place without a valid record: the end of the log, a torn
 // tail, or damage. If found, the decoder stands at a record behind it; else the segment
 // is done, and goOn tells whether the next one comes.
 func (r *recordReader) damage(bad *badFrame) (goOn, found bool) {
 	behind, err := r.dec.win.firstNonZero(bad.off)
 	if err != nil {
+		if r.doubts(err, false) {
+			return true, true
+		}
 		r.yield(Record{}, fmt.Errorf("wal: %w", err))
 		return false, false
 	}
@@ -177,15 +223,23 @@ func (r *recordReader) damage(bad *badFrame) (goOn, found bool) {
 		switch {
 		case again:
 			return true, true
+		case verdict != nil && r.doubts(verdict, false):
+			return true, true
 		case verdict != nil && !errors.As(verdict, &damage):
 			r.yield(Record{}, verdict)
 			return false, false
 		case verdict != nil:
-		case !r.tolerant:
+		case !r.tolerant || r.end.torn == nil:
 			return true, false // torn
+		case r.doubts(nil, true):
+			return true, true
+		case r.witness.moved:
+			return true, false // a write in flight
 		default:
 			damage.Reason = "torn tail: " + r.end.torn.Reason
 		}
+	} else if r.doubts(damage, false) {
+		return true, true
 	}
 	r.damaged = true
 	if !r.report(damage) {

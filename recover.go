@@ -54,7 +54,7 @@ func (s *scan) stopAtEnd(cause error) (more bool, err error) {
 func (end *logEnd) inHeader(records int) bool { return end.off == 0 || records < headerRecords }
 
 // judge decides what a place without a valid record, behind some records, means, and notes it. It
-// returns true if a bit was put back and the place should be read again.
+// returns true if the place should be read again: a bit was put back, or the file has changed.
 func (end *logEnd) judge(d *decoder, n segmentName, bad *badFrame, records int) (again bool, err error) {
 	// The header was on stable storage before the segment got its name, so damage to it is never a torn write.
 	if end.inHeader(records) {
@@ -69,6 +69,13 @@ func (end *logEnd) judge(d *decoder, n segmentName, bad *badFrame, records int) 
 	switch found.verdict {
 	case mended:
 		d.win.flip(found.bit)
+		return true, nil
+	case changed:
+		if d.changed == bad.off {
+			return false, &CorruptionError{Segment: n.String(), Offset: bad.off, Reason: bad.cause.Error(), cut: place{n.seq, end.off}}
+		}
+		d.changed = bad.off
+		d.win.forget()
 		return true, nil
 	case corrupt:
 		return false, &CorruptionError{Segment: n.String(), Offset: bad.off, Reason: found.reason, cut: place{n.seq, end.off}}

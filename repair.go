@@ -27,7 +27,7 @@ func Repair(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
 		return nil, err
 	}
 	l := &loader{fs: o.fs, dir: dir, registry: o.registry}
-	held, ld, err := lockAndLoad(l, func([]segmentName) (int, error) { return 0, nil })
+	held, ld, err := lockAndLoad(l, fromOldest)
 	defer closeAll(held)
 	if ld == nil {
 		return nil, asReadOnly(err)

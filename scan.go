@@ -45,6 +45,11 @@ func (s *scan) run(f vfs.File, buf []byte) {
 		return
 	}
 	s.dec = decoder{win: window{f: f, name: s.name.String(), size: size, buf: buf[:0]}, seq: s.name.seq, exact: s.last}
+	s.read()
+}
+
+// read reads on from where the decoder stands.
+func (s *scan) read() {
 	for more := true; more && s.err == nil; {
 		off, crc := s.dec.off, s.dec.crc
 		fr, err := s.dec.next()
@@ -57,6 +62,19 @@ func (s *scan) run(f vfs.File, buf []byte) {
 			s.commit(fr)
 		}
 	}
+}
+
+// rewind goes back behind the last whole save. What the segment holds is to be read from the file
+// again from there, up to a size.
+func (s *scan) rewind(size int64) {
+	end, d := &s.end, &s.dec
+	end.torn, end.dirty = nil, 0
+	d.seek(end.off, end.crc)
+	d.chained, d.started, d.sealed, d.changed = end.off > 0, end.off > 0, end.sealed, 0
+	d.win.size, d.win.flips = size, end.flips
+	d.win.forget()
+	s.seen, s.synced, s.open, s.newest = s.records, end.synced, s.open[:0], nil
+	s.mistake, s.err = nil, nil
 }
 
 // record takes in one record, which stands at an offset and has crc as the chain before it.

@@ -86,6 +86,9 @@ func listSegments(fsys vfs.FS, dir string) ([]segmentName, error) {
 	return names, nil
 }
 
+// fromOldest picks the oldest segment to begin with.
+func fromOldest([]segmentName) (int, error) { return 0, nil }
+
 // holding returns the position of the segment at which a reader of the entries
 // above index has to begin, and -1 if that one is gone. All entries above index
 // that are still in the log stand there or later: when a segment is begun, every

@@ -41,7 +41,7 @@ func (s *start) pick(names []segmentName) (int, error) {
 	if s.bad != nil {
 		return 0, s.bad
 	}
-	s.found, s.mismatch, s.skipped = false, nil, false
+	s.skipped = false
 	if s.snap == nil || s.oldest {
 		return 0, nil
 	}
@@ -57,6 +57,7 @@ func (s *start) pick(names []segmentName) (int, error) {
 func (s *start) loader(o options, dir string) *loader {
 	l := &loader{fs: o.fs, dir: dir, registry: o.registry}
 	if s.snap != nil {
+		l.begun = func() { s.found, s.mismatch = false, nil }
 		l.onSnapshot = func(recorded log.Snapshot) {
 			is, err := isSnapshot(recorded, s.snap)
 			s.found = s.found || is

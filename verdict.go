@@ -14,6 +14,7 @@ const (
 	torn                    // what was written there was never acknowledged
 	corrupt                 // it may have been acknowledged
 	mended                  // one bit put back makes it a valid record, and no other reading differs
+	changed                 // there is a valid record: the file is being written
 )
 
 // tail is what is seen from p, the first offset of the last segment without a
@@ -46,6 +47,11 @@ type finding struct {
 
 // judge is the table of docs/FORMAT.md 7, row by row.
 func (t *tail) judge() finding {
+	if len(t.data) > 0 {
+		if _, err := t.valid(); err == nil {
+			return finding{verdict: changed} // the decoder saw older bytes (beside.go)
+		}
+	}
 	if t.syncedFollows() {
 		return finding{verdict: corrupt, reason: "a later record shows that this one was on stable storage"} // row 1
 	}

@@ -45,7 +45,7 @@ func Verify(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
 		return nil, err
 	}
 	l := &loader{fs: o.fs, dir: dir, registry: o.registry, decodeAll: true}
-	ld, err := l.loadUnlocked(func([]segmentName) (int, error) { return 0, nil })
+	ld, err := l.loadBeside(fromOldest)
 	if ld == nil {
 		return nil, err
 	}
@@ -72,10 +72,8 @@ func ValidSnapshots(lg *zap.Logger, dir string, opts ...Option) ([]log.Snapshot,
 	var all []log.Snapshot
 	l := &loader{fs: o.fs, dir: dir, registry: o.registry}
 	l.onSnapshot = func(s log.Snapshot) { all = append(all, s) }
-	ld, err := l.loadUnlocked(func([]segmentName) (int, error) {
-		all = nil
-		return 0, nil
-	})
+	l.begun = func() { all = nil }
+	ld, err := l.loadBeside(fromOldest)
 	if err != nil {
 		return nil, err
 	}

@@ -83,8 +83,11 @@ func (w *window) fill(off int64, n int) error {
 // from the start of the file, from the least significant one of each byte.
 func (w *window) flip(bit int64) {
 	w.flips = append(w.flips, bit)
-	w.buf = w.buf[:0]
+	w.forget()
 }
+
+// forget drops what was read ahead: the next bytes come from the file.
+func (w *window) forget() { w.buf = w.buf[:0] }
 
 // portion is some of a file's bytes, and where they stand. It is valid until the window is used again.
 type portion struct {
