@@ -72,7 +72,9 @@ type CorruptionError struct {
 	// index that can still be made out behind it. Both are 0 if none can.
 	FirstIndex, LastIndex uint64
 
-	Err error // a more exact cause such as ErrMetadataConflict; may be nil
+	// Err is a more exact cause such as ErrMetadataConflict, or ErrNewerFormat if records of a newer
+	// version stand behind the damage; may be nil.
+	Err error
 
 	// cut is the end of the last intact save before the damage, where Repair would cut.
 	cut place
@@ -83,7 +85,11 @@ func (e *CorruptionError) Error() string {
 	if e.LastIndex > 0 {
 		msg += fmt.Sprintf("; entries %d to %d are at stake", e.FirstIndex, e.LastIndex)
 	}
-	return msg + "; restore the log from a replica or a backup, or let Repair cut it"
+	msg += "; restore the log from a replica or a backup, or let Repair cut it"
+	if errors.Is(e.Err, ErrNewerFormat) { // Repair refuses it: see repair.cutAt
+		msg += ", that of the newer version which wrote it"
+	}
+	return msg
 }
 
 // Is makes every CorruptionError an [ErrCorrupt].

@@ -151,9 +151,6 @@ func readFrame(seg []byte, seq uint64, off int) (f plainFrame, ok bool) {
 		}
 		last, rest = num, rest[m:]
 	}
-	if f.flags&^3 != 0 {
-		return f, false
-	}
 	again := f.build(seq, off)
 	f.size = len(again)
 	return f, f.size <= len(seg)-off && bytes.Equal(again, seg[off:off+f.size])

@@ -185,7 +185,7 @@ func (c *checker) parse(f *frame, b []byte, p place) error {
 	if !f.sealed {
 		return nil
 	}
-	if f.flags&^flagMask != 0 || r.Trailer != makeTrailer(uint32(r.Trailer), f.flags, f.thin) {
+	if r.Trailer != makeTrailer(uint32(r.Trailer), f.flags, f.thin) {
 		return errTrailer
 	}
 	var control []byte

@@ -238,7 +238,7 @@ func TestMalformedFramesAreRefused(t *testing.T) {
 		"short":               {func(b []byte) []byte { return b[:len(b)-8] }, errPastEnd},
 		"shorter than a word": {func(b []byte) []byte { return b[:7] }, errPastEnd},
 		"nothing":             {func([]byte) []byte { return nil }, errPastEnd},
-		"unknown flag":        {func(b []byte) []byte { b[trailer+4] |= 4; return b }, errTrailer},
+		"unknown flag":        {func(b []byte) []byte { b[trailer+4] |= 4; return b }, errCheck},
 		"other thinness":      {func(b []byte) []byte { b[trailer+6] = 1; return b }, errCheck},
 		"no mark":             {func(b []byte) []byte { b[trailer+7] = 0; return b }, errTrailer},
 		"other mark":          {func(b []byte) []byte { b[trailer+7] = 0x5A; return b }, errTrailer},

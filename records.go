@@ -54,6 +54,7 @@ type Record struct {
 // a torn tail are reported, as such an error that names the place, and it goes on at the next place
 // where a record stands: behind damage in a sealed segment that is the next intact one; in
 // a plain segment, which has no checks, the next one that the one behind it bears out.
+// A record of a newer version is a [*NewerFormatError]; WithTolerant it is yielded after that.
 func Records(dir string, opts ...Option) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		o, dir, err := optionsAt(dir, opts)
@@ -151,6 +152,9 @@ func (r *recordReader) segment(file *segmentFile, size int64, last bool) bool {
 
 // record yields a record that stands at an offset, before which the decoder has stepped over it.
 func (r *recordReader) record(f *frame, off int64, unverified bool) bool {
+	if kind := f.newer(); kind != "" && !r.report(&NewerFormatError{Segment: r.dec.win.name, Offset: off, Kind: kind}) {
+		return false
+	}
 	r.records++
 	if f.commits() {
 		r.end = logEnd{off: off + f.size}

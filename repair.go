@@ -16,7 +16,8 @@ import (
 // [ErrLocked]. A torn tail is healed as Open would, but what is cut off is kept
 // in a .broken file. A corruption is cut only with [WithCutCorruption]: the log then ends
 // behind the last save before the damage, acknowledged saves are lost, and the
-// report says which. Without the option it is the error, and nothing is changed.
+// report says which. Without the option it is the error, and nothing is changed. A log with records of
+// a newer version is refused, with [ErrNewerFormat]: that version can repair it.
 //
 // What is cut is on stable storage in .broken files before the log is touched,
 // and no .broken file is ever overwritten. A Repair that was interrupted can be
@@ -68,6 +69,9 @@ type repair struct {
 
 // cutAt returns the end of a log that is cut at a place.
 func (r *repair) cutAt(cut place, ld *loaded) (logEnd, error) {
+	if errors.Is(r.report.Corruption, ErrNewerFormat) { // what it would cut, this version cannot judge
+		return logEnd{}, r.report.Corruption
+	}
 	if cut.off == 0 {
 		return logEnd{}, fmt.Errorf("wal: no save before the damage is intact, so there is nothing to repair: %w", r.report.Corruption)
 	}

@@ -2,6 +2,7 @@ package wal
 
 import (
 	"encoding/binary"
+	"errors"
 
 	"github.com/seed449c39bc/wal/log"
 )
@@ -28,6 +29,7 @@ func (l *loader) stake(names []segmentName, c *CorruptionError, lastBefore uint6
 			return c // what is at stake stays unknown
 		}
 		win := window{f: f, name: n.String()}
+		s.name = win.name
 		if win.size, err = f.Size(); err == nil && from < win.size {
 			if data, err := win.nonZero(from); err == nil {
 				s.scan(place{n.seq, from}, data, lastBefore)
@@ -38,6 +40,9 @@ func (l *loader) stake(names []segmentName, c *CorruptionError, lastBefore uint6
 	if s.high > 0 {
 		c.FirstIndex, c.LastIndex = min(s.low, lastBefore+1), s.high
 	}
+	if s.newer != nil {
+		c.Err = errors.Join(c.Err, s.newer)
+	}
 	return c
 }
 
@@ -47,6 +52,8 @@ type salvage struct {
 	check     checker
 	damage    place
 	low, high uint64 // lowest and highest index found
+	name      string // of the segment
+	newer     error  // about the first record of a newer version; nil: there is none
 }
 
 // scan goes through the bytes from p on. A sealed record vouches for itself
@@ -68,6 +75,9 @@ func (s *salvage) scan(p place, data []byte, lastBefore uint64) {
 			chained = false
 			i += wordSize
 			continue
+		}
+		if kind := f.newer(); kind != "" && s.newer == nil {
+			s.newer = &NewerFormatError{Segment: s.name, Offset: at.off, Kind: kind}
 		}
 		if f.typ == log.EntryType && f.sealed && at == s.damage {
 			s.found(max(s.high, lastBefore) + 1)

@@ -79,6 +79,9 @@ func (s *scan) rewind(size int64) {
 
 // record takes in one record, which stands at an offset and has crc as the chain before it.
 func (s *scan) record(f *frame, off int64, crc uint32) {
+	if kind := f.newer(); kind != "" && s.mistake == nil {
+		s.mistake = &NewerFormatError{Segment: s.name.String(), Offset: off, Kind: kind}
+	}
 	if want := [headerRecords]log.RecordType{log.CrcType, log.MetadataType}; s.seen < headerRecords && f.typ != want[s.seen] {
 		s.mistaken(off, fmt.Sprintf("a %s record in place of the segment's %s record", f.typ, want[s.seen]))
 	}
@@ -103,7 +106,7 @@ func (s *scan) record(f *frame, off int64, crc uint32) {
 	case log.MetadataType, log.SnapshotType:
 		s.open = append(s.open, note{typ: f.typ, off: off, save: s.end.off, data: bytes.Clone(f.data)})
 	default:
-		s.mistaken(off, fmt.Sprintf("unknown record type %d; was the log written by a newer version?", int64(f.typ)))
+		s.mistaken(off, fmt.Sprintf("unknown record type %d", int64(f.typ))) // a plain one: see newer
 	}
 }
 
@@ -114,8 +117,7 @@ func (s *scan) control(f *frame, off int64) {
 	}
 	i, ok := parseTruncate(data)
 	if !ok {
-		s.mistaken(off, "unknown control record; was the log written by a newer version?")
-		return
+		return // it is newer
 	}
 	s.open = append(s.open, note{typ: log.CrcType, index: i, off: off, save: s.end.off})
 }
