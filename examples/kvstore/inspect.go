@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/seed449c39bc/wal"
+	"github.com/seed449c39bc/wal/log"
 )
 
 // inspect shows what the log holds. It reads from the oldest segment on,
@@ -54,20 +55,34 @@ func (a *app) summary(out io.Writer, r *wal.Reader) error {
 	fmt.Fprintf(out, "metadata   %q\n", r.Metadata())
 	st := r.State().(*State) // the types that the registry has, here and below
 	fmt.Fprintf(out, "state      term %d, committed up to entry %d\n", st.Term, st.Commit)
-	fmt.Fprint(out, "snapshots ")
-	for _, snap := range recorded {
-		fmt.Fprintf(out, " at entry %d", snap.GetIndex())
-	}
-	fmt.Fprint(out, "\nentries    ")
+	fmt.Fprintf(out, "snapshots  %s\n", places(recorded))
 	if first, last := r.FirstIndex(), r.LastIndex(); first <= last {
-		fmt.Fprintf(out, "%d to %d\n", first, last)
+		fmt.Fprintf(out, "entries    %d to %d\n", first, last)
 	} else {
-		fmt.Fprintf(out, "none, the next one is %d\n", last+1)
+		fmt.Fprintf(out, "entries    none, the next one is %d\n", last+1)
+	}
+	if len(recorded) > 0 {
+		behind := r.LastIndex() - recorded[len(recorded)-1].GetIndex()
+		if err := suggestSnapshot(out, behind); err != nil {
+			return err
+		}
 	}
 	if err := files(out, "segments of the log, prepared space included", a.cfg.logDir(), ".wal"); err != nil {
 		return err
 	}
 	return files(out, "snapshot files", a.cfg.snapshotDir(), ".json")
+}
+
+// places tells at which entries there are snapshots.
+func places(snaps []log.Snapshot) string {
+	var at []string
+	for _, snap := range snaps {
+		at = append(at, fmt.Sprintf("at entry %d", snap.GetIndex()))
+	}
+	if len(at) == 0 {
+		return "none"
+	}
+	return strings.Join(at, ", ")
 }
 
 // files lists the files with a suffix, and their sizes. The directory need not exist.
@@ -99,7 +114,7 @@ func lastEntries(out io.Writer, r *wal.Reader, count uint64) error {
 	if lo >= end {
 		return nil
 	}
-	fmt.Fprintf(out, "last %d entries:\n", end-lo)
+	fmt.Fprintf(out, "the last %d:\n", end-lo)
 	for e, err := range wal.As[*Entry](r.Entries(lo, end)) {
 		if err != nil {
 			return err

@@ -123,7 +123,7 @@ func TestOnlyPutAndLoadMakeAStore(t *testing.T) {
 func TestAWrongCallIsExplainedWithExitCode2(t *testing.T) {
 	for _, args := range [][]string{
 		{}, {"nonsense"}, {"put"}, {"put", "k"}, {"put", "k", "v", "more"}, {"get"}, {"list", "a", "b"},
-		{"snapshot", "x"}, {"log", "x"}, {"log", "-n", "x"}, {"log", "-n", "-1"}, {"demo", "x"}, {"-nonsense", "list"},
+		{"snapshot", "x"}, {"load", "--"}, {"-dir", "", "list"}, {"-dir=", "put", "k", "v"}, {"log", "x"}, {"log", "-n", "x"}, {"log", "-n", "-1"}, {"demo", "x"}, {"-nonsense", "list"},
 	} {
 		p := newProgram(t)
 		require.Contains(t, p.fails(2, args...), "kvstore help", args)
@@ -141,6 +141,19 @@ func TestHelpNamesEveryCommandAndTheDefaultDirectory(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestEveryCommandExplainsItself(t *testing.T) {
+	for _, c := range commands {
+		for _, flag := range []string{"-h", "-help", "--help"} {
+			p := newProgram(t)
+			require.Contains(t, p.ok(c.name, flag), "usage: kvstore "+c.name)
+			require.NoDirExists(t, p.dir)
+		}
+	}
+	p := newProgram(t)
+	p.ok("put", "--", "--help", "me")
+	require.Equal(t, "me\n", p.ok("get", "--", "--help"))
 }
 
 func TestWhatCannotBeKeptIsRefused(t *testing.T) {
@@ -192,6 +205,33 @@ func TestALoadStopsAtABadLineAndSaysWhatIsSaved(t *testing.T) {
 		require.Contains(t, msg, "the 2 pairs before it are saved, nothing from it on")
 		require.Equal(t, "a\t1\nb\t2\n", p.ok("list"))
 	}
+}
+
+func TestAByteOrderMarkIsNotPartOfTheFirstKey(t *testing.T) {
+	p := newProgram(t)
+	p.ok("load", p.file("\ufeffa\t1\n\ufeffb\t2\n"))
+	require.Equal(t, "a\t1\n\ufeffb\t2\n", p.ok("list"), "only the first line has one")
+}
+
+func TestALongLogSuggestsASnapshot(t *testing.T) {
+	var out bytes.Buffer
+	require.NoError(t, suggestSnapshot(&out, manyEntries-1))
+	require.Empty(t, out.String())
+	require.NoError(t, suggestSnapshot(&out, manyEntries))
+	require.Contains(t, out.String(), "kvstore snapshot")
+
+	p := newProgram(t)
+	s, err := OpenOrCreate(p.config())
+	require.NoError(t, err)
+	require.NoError(t, s.Save(Put("a", "1"), Put("b", "2")))
+	require.EqualValues(t, 2, s.Behind())
+	_, _, err = s.Snapshot()
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	s, err = Open(p.config())
+	require.NoError(t, err)
+	require.Zero(t, s.Behind())
+	require.NoError(t, s.Close())
 }
 
 func TestALoadOfAMissingFileMakesNoStore(t *testing.T) {
@@ -253,9 +293,9 @@ func TestLogShowsWhatTheLogHolds(t *testing.T) {
 	p.ok("del", "key 1")
 	out := p.ok("log")
 	for _, want := range []string{
-		`metadata   "kvstore 1"`, "state      term 1, committed up to entry 13", "snapshots  at entry 0 at entry 12",
-		"entries    1 to 13", "0000000000000000-0000000000000000.wal", "000000000000000c.json",
-		"last 10 entries:", `     4  put "key 4" = "some value"`, `    13  del "key 1"`,
+		`metadata   "kvstore 1"`, "state      term 1, committed up to entry 13", "snapshots  at entry 0, at entry 12\nentries    1 to 13\n",
+		"0000000000000000-0000000000000000.wal", "000000000000000c.json",
+		"the last 10:", `     4  put "key 4" = "some value"`, `    13  del "key 1"`,
 	} {
 		require.Contains(t, out, want)
 	}
@@ -305,7 +345,7 @@ func TestADamagedSnapshotIsPassedOverOnlyWhenTheLogHasItAll(t *testing.T) {
 	code, stdout, stderr := p.run("get", "sky")
 	require.Zero(t, code)
 	require.Equal(t, "blue\n", stdout, "replayed from the very beginning")
-	require.Contains(t, stderr, "its checksum is wrong")
+	require.Equal(t, 1, strings.Count(stderr, "its checksum is wrong"), stderr)
 
 	p = newProgram(t, "-segment-size", "512")
 	for range 10 {
@@ -314,7 +354,9 @@ func TestADamagedSnapshotIsPassedOverOnlyWhenTheLogHasItAll(t *testing.T) {
 	require.NotContains(t, p.ok("snapshot"), "removed 0")
 	damage(t, p.only("snapshots", "*"), "blue")
 	for _, args := range [][]string{{"get", "sky"}, {"list"}, {"put", "k", "v"}} {
-		require.Contains(t, p.fails(1, args...), "snapshot that cannot be read", args)
+		msg := p.fails(1, args...)
+		require.Contains(t, msg, "snapshot that cannot be read", args)
+		require.Equal(t, 1, strings.Count(msg, "\n"), "one line, %s", msg)
 	}
 }
 

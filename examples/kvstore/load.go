@@ -34,8 +34,20 @@ func (a *app) load(args []string) error {
 			return fmt.Errorf("load %s: %w", args[0], err)
 		}
 		_, err = fmt.Fprintf(a.stdout, "saved %d pairs from %s\n", l.saved, args[0])
-		return err
+		return errors.Join(err, suggestSnapshot(a.stdout, s.Behind()))
 	})
+}
+
+// manyEntries is how many entries take about a second to be read.
+const manyEntries = 100_000
+
+// suggestSnapshot says what to do when every command has to read many entries.
+func suggestSnapshot(out io.Writer, behind uint64) error {
+	if behind < manyEntries {
+		return nil
+	}
+	_, err := fmt.Fprintf(out, "every command reads %d entries behind the last snapshot; after kvstore snapshot they are quick again\n", behind)
+	return err
 }
 
 // loader puts lines into the store, many per save: a save costs a sync, however
@@ -49,16 +61,23 @@ type loader struct {
 	read     int64 // bytes of the file
 }
 
+// byteOrderMark is what some editors put before the first line; it is not part of a key.
+const byteOrderMark = "\ufeff"
+
 // run reads KEY<TAB>VALUE lines and saves them. At the first bad line it stops,
 // with everything before that line saved, and says so. Empty lines are passed over.
 func (l *loader) run(in io.Reader) error {
 	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, maxPair+len("\t\r\n")+1)
+	lines.Buffer(nil, len(byteOrderMark)+maxPair+len("\t\r\n")+1)
 	n := 0
 	for lines.Scan() {
 		n++
 		l.read += int64(len(lines.Bytes())) + 1
-		if err := l.line(lines.Text()); err != nil {
+		text := lines.Text()
+		if n == 1 {
+			text = strings.TrimPrefix(text, byteOrderMark)
+		}
+		if err := l.line(text); err != nil {
 			return l.stop(n, err)
 		}
 		if len(l.batch) >= batchLines || l.bytes >= batchBytes {

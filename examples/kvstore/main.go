@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -100,17 +101,34 @@ func dispatch(args []string, stdout, stderr io.Writer) error {
 		return usageError("no command")
 	}
 	flags.Visit(func(f *flag.Flag) { a.given[f.Name] = true })
-	name, rest := flags.Arg(0), flags.Args()[1:]
-	for _, c := range commands {
-		if c.name != name {
-			continue
-		}
-		if len(rest) < c.min || c.max >= 0 && len(rest) > c.max {
-			return usageError(strings.TrimSpace("usage: kvstore " + c.name + " " + c.args))
-		}
-		return c.run(a, rest)
+	if a.cfg.Dir == "" {
+		return usageError("-dir needs the name of a directory")
 	}
-	return usageError(fmt.Sprintf("no command %q", name))
+	name, rest := flags.Arg(0), flags.Args()[1:]
+	i := slices.IndexFunc(commands, func(c command) bool { return c.name == name })
+	if i < 0 {
+		return usageError(fmt.Sprintf("no command %q", name))
+	}
+	return commands[i].call(a, rest)
+}
+
+// call runs the command if its arguments are as many as it takes. Behind "--" they are taken as
+// they are, also what asks for help otherwise.
+func (c command) call(a *app, args []string) error {
+	usage := strings.TrimSpace("usage: kvstore " + c.name + " " + c.args)
+	if len(args) > 0 {
+		switch args[0] {
+		case "-h", "-help", "--help":
+			_, err := fmt.Fprintf(a.stdout, "%s\n%s\n", usage, c.help)
+			return err
+		case "--":
+			args = args[1:]
+		}
+	}
+	if len(args) < c.min || c.max >= 0 && len(args) > c.max {
+		return usageError(usage)
+	}
+	return c.run(a, args)
 }
 
 // newFlags returns a set of flags that reports mistakes as errors only.
@@ -133,6 +151,7 @@ func help(w io.Writer) error {
   -dir DIR             where the store is (default ./%s; demo: a temporary directory)
   -segment-size BYTES  size at which a file of the log is full (default %d; demo: %d)
 
+"COMMAND -h" explains one command; what stands behind "--" is never taken for that.
 A command that has printed no error has its changes on stable storage.
 Exit codes: 0 done, 1 failed, 2 called wrongly.
 `, defaultDir, defaultSegmentSize, demoSegmentSize)

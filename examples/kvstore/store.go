@@ -152,19 +152,31 @@ func restore(cfg Config) (log.Snapshot, Table, error) {
 	if err != nil {
 		return nil, Table{}, err
 	}
-	unusable := fmt.Errorf("%s: %w", cfg.Dir, errNoSnapshot)
+	var unusable []error
 	for _, snap := range slices.Backward(recorded) {
-		if snap.GetIndex() == 0 {
-			return snap, Table{Pairs: map[string]string{}}, nil
+		table, err := tableAt(cfg, snap.GetIndex())
+		if err != nil {
+			unusable = append(unusable, err)
+			continue
 		}
-		table, err := readSnapshot(cfg.snapshotDir(), snap.GetIndex())
-		if err == nil {
-			return snap, table, nil
+		if len(unusable) > 0 {
+			cfg.Logger.Warn("newer snapshots cannot be used", zap.Uint64("using", snap.GetIndex()), zap.Errors("because", unusable))
 		}
-		cfg.Logger.Warn("a snapshot cannot be used; trying the one before it", zap.Uint64("index", snap.GetIndex()), zap.Error(err))
-		unusable = fmt.Errorf("%w; %w", unusable, err)
+		return snap, table, nil
 	}
-	return nil, Table{}, unusable
+	err = fmt.Errorf("%s: %w", cfg.Dir, errNoSnapshot)
+	for _, reason := range unusable {
+		err = fmt.Errorf("%w; %w", err, reason)
+	}
+	return nil, Table{}, err
+}
+
+// tableAt returns the table that a snapshot holds. At index 0 it is empty and has no file.
+func tableAt(cfg Config, index uint64) (Table, error) {
+	if index == 0 {
+		return Table{Pairs: map[string]string{}}, nil
+	}
+	return readSnapshot(cfg.snapshotDir(), index)
 }
 
 // logReader is what a log opened for writing and one opened for reading have in common.
@@ -258,6 +270,14 @@ func (s *Store) Table() Table {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return Table{Index: s.table.Index, Pairs: maps.Clone(s.table.Pairs)}
+}
+
+// Behind returns how many entries there are behind the snapshot that the store was opened at: what
+// the next one to open it has to read.
+func (s *Store) Behind() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.table.Index - s.from
 }
 
 // Close gives up the store.
