@@ -13,9 +13,10 @@ import (
 // replaying its records, kept up by saves. Its users see to locking.
 type contents struct {
 	metadata []byte
-	state    []byte         // encoded; nil: none was ever saved
-	snapshot []byte         // encoded, the one saved last; nil: none in the segments read
-	last     uint64         // last entry or snapshot index: the next entry's is at most one more
+	state    []byte // encoded; nil: none was ever saved
+	snapshot []byte // encoded, the one saved last; nil: none in the segments read
+	last     uint64 // last entry or snapshot index: the next entry's is at most one more
+	jump     jump
 	anchored bool           // last is certain; only an etcd segment's name can be too low
 	marks    []snapshotMark // the snapshots in the segments read that can still be released
 	released uint64         // index of the newest snapshot that was released
@@ -34,6 +35,7 @@ func (c *contents) apply(x *note, n segmentName) {
 	switch x.typ {
 	case log.EntryType:
 		c.replace(x.index)
+		c.land(x.index)
 		c.index.add(x.index, x.next, n, x.off, x.crc)
 		c.last, c.anchored = x.next-1, true
 	case log.StateType:
@@ -50,10 +52,7 @@ func (c *contents) apply(x *note, n segmentName) {
 func (c *contents) addSnapshot(x *note, seq uint64) {
 	c.snapshot = overwrite(c.snapshot, x.data)
 	c.addMark(snapshotMark{index: x.index, seq: seq, term: x.term, termed: x.termed})
-	if x.index > c.last {
-		c.index.clear()
-		c.last = x.index
-	}
+	c.leap(x.index)
 	if x.index > 0 {
 		c.anchored = true
 	}
@@ -65,6 +64,7 @@ func (c *contents) truncate(i uint64) {
 		c.replace(i + 1)
 		c.index.truncate(i + 1)
 		c.last = i
+		c.shorten(i)
 	}
 }
 
@@ -77,7 +77,7 @@ func (c *contents) replace(i uint64) {
 
 // first is the lowest index that can be read; last+1 if there is no entry.
 func (c *contents) first() uint64 {
-	if i, ok := c.index.first(); ok {
+	if i, ok := c.index.first(); ok && !c.jump.pending() {
 		return i
 	}
 	return c.last + 1

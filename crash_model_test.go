@@ -17,17 +17,30 @@ import (
 type crashContent struct {
 	low  uint64 // the lowest index that can be there
 	ents []*walpb.Entry
+	jump uint64 // not 0: the entries are not shown, and the log goes on behind this index
 	st   walpb.HardState
 	snap walpb.Snapshot
 }
 
-func (c *crashContent) last() uint64 { return c.low + uint64(len(c.ents)) - 1 }
+// end is behind the last entry that is there, be it shown or not.
+func (c *crashContent) end() uint64 { return c.low + uint64(len(c.ents)) }
+
+func (c *crashContent) last() uint64 { return max(c.jump, c.end()-1) }
+
+// shown is what is to be seen of the content.
+func (c crashContent) shown() crashContent {
+	if c.jump > 0 {
+		c.low, c.ents, c.jump = c.jump+1, nil, 0
+	}
+	return c
+}
 
 // put returns the content with an entry over or behind those that are there.
 func (c crashContent) put(e *walpb.Entry) *crashContent {
-	if e.Index < c.low {
-		c.low = e.Index
+	if e.Index < c.low || e.Index > c.end() {
+		c.low, c.ents = e.Index, nil
 	}
+	c.jump = 0
 	c.ents = append(slices.Clone(c.ents[:e.Index-c.low]), e)
 	return &c
 }
@@ -40,13 +53,18 @@ func (c crashContent) withState(st walpb.HardState) *crashContent {
 // withSnapshot returns the content with a snapshot, which makes it jump if it is above the last entry.
 func (c crashContent) withSnapshot(snap walpb.Snapshot) *crashContent {
 	if c.snap = snap; snap.Index > c.last() {
-		c.low, c.ents = snap.Index+1, nil
+		c.jump = snap.Index
 	}
 	return &c
 }
 
 func (c crashContent) truncated(to uint64) *crashContent {
-	if to < c.last() {
+	switch {
+	case to >= c.last():
+	case to >= c.end():
+		c.jump = to
+	default:
+		c.jump = 0
 		c.ents = slices.Clone(c.ents[:max(to+1, c.low)-c.low])
 		c.low = min(c.low, to+1)
 	}
@@ -115,11 +133,12 @@ func (c *crashContent) is(f *crashFound, floor uint64) bool {
 	if c == nil || f == nil {
 		return c == nil && f == nil
 	}
-	if c.st != f.st || !sameSnapshot(&c.snap, &f.snap) || c.last() != f.last() ||
-		f.first < c.low || f.first > max(c.low, floor+1) {
+	s := c.shown()
+	if s.st != f.st || !sameSnapshot(&s.snap, &f.snap) || s.last() != f.last() ||
+		f.first < s.low || f.first > max(s.low, floor+1) {
 		return false
 	}
-	return slices.EqualFunc(c.ents[f.first-c.low:], f.ents, sameEntry)
+	return slices.EqualFunc(s.ents[f.first-s.low:], f.ents, sameEntry)
 }
 
 func sameSnapshot(a, b *walpb.Snapshot) bool { return a.Index == b.Index && a.Term == b.Term }
@@ -128,7 +147,7 @@ func (c *crashContent) String() string {
 	if c == nil {
 		return "no log"
 	}
-	s := fmt.Sprintf("entries %d to %d, state %+v, snapshot %d.%d:", c.low, c.last(), c.st, c.snap.Term, c.snap.Index)
+	s := fmt.Sprintf("entries %d to %d, jump to %d, state %+v, snapshot %d.%d:", c.low, c.end()-1, c.jump, c.st, c.snap.Term, c.snap.Index)
 	for _, e := range c.ents {
 		s += fmt.Sprintf(" %d.%d(%d)%.12q", e.Term, e.Index, len(e.Data), e.Data)
 	}

@@ -292,7 +292,7 @@ func (r *crashRun) powerCut(part int, mend func()) {
 	require.NoError(r.t, err)
 	stage, err := r.life.explains(k, f)
 	require.NoError(r.t, err)
-	r.life = newLife(im, f.content(), r.life.floor(k, stage))
+	r.life = newLife(im, r.life.stages[stage].content, r.life.floor(k, stage))
 	if r.onDisk != nil {
 		r.onDisk(r.life.disk)
 	}

@@ -16,15 +16,14 @@ import (
 // loader reads a log: it finds the end, replays what is before it, and says
 // what is at stake when that fails. It changes nothing on disk.
 type loader struct {
-	fs         vfs.FS
-	dir        string
-	registry   *log.Registry
-	held       map[uint64]vfs.File // segments that this process has open, by number
-	begun      func()              // is told when a replay begins, also anew; may be nil
-	onSnapshot func(log.Snapshot)  // may be nil
-	decodeAll  bool                // every entry, to know that its type can
-	beside     bool                // a writer may be at work: beside.go
-	gone       *segmentName        // the last one that was listed and could not be found; nil: none
+	fs        vfs.FS
+	dir       string
+	registry  *log.Registry
+	held      map[uint64]vfs.File     // segments that this process has open, by number
+	wanted    func(index uint64) bool // which snapshots to keep; nil: none
+	decodeAll bool                    // every entry, to know that its type can
+	beside    bool                    // a writer may be at work: beside.go
+	gone      *segmentName            // the last one that was listed and could not be found; nil: none
 }
 
 // loaded is a log that was read.
@@ -32,6 +31,9 @@ type loaded struct {
 	*replay
 	names []segmentName
 	end   logEnd
+
+	tookBack bool   // a jump was taken back, to
+	jumped   uint64 // this index, which is still the last one on disk
 }
 
 // open returns a segment's file and what to do when done with it.
@@ -81,10 +83,7 @@ func (l *loader) load(names []segmentName) (*loaded, error) {
 
 // begin begins a replay of the segments names.
 func (l *loader) begin(names []segmentName) *loaded {
-	if l.begun != nil {
-		l.begun()
-	}
-	r := &replay{registry: l.registry, onSnapshot: l.onSnapshot}
+	r := &replay{registry: l.registry, wanted: l.wanted}
 	r.begin(names[0])
 	return &loaded{replay: r, names: names}
 }

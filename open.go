@@ -23,7 +23,8 @@ import (
 // [ErrSnapshotMismatch]). A snapshot with index 0 is the very beginning, which is
 // not found once it has been purged. nil is the oldest segment there is. If a later
 // snapshot made the log jump, so that the entry behind snap is missing, the
-// error is [ErrIndexGap].
+// error is [ErrIndexGap]; unless nothing came behind that snapshot and no state commits it: then
+// the log goes on before the jump.
 //
 // Other errors are fs.ErrNotExist without a log, [ErrLocked] if it is open
 // elsewhere, a [*CorruptionError], which is an [ErrCorrupt] and leaves the disk as
@@ -36,7 +37,7 @@ func Open(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) (*WAL, 
 	start := startAt(snap)
 	l := start.loader(o, dir)
 	held, ld, err := lockAndLoad(l, start.pick)
-	for err == nil && start.retry() {
+	for err == nil && start.retry(ld) {
 		closeAll(held)
 		held, ld, err = lockAndLoad(l, start.pick)
 	}
@@ -55,6 +56,10 @@ func Open(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) (*WAL, 
 	w.begin(dir, ld, start, tailEnd{ld.end.off, ld.end.crc, ld.end.sealed})
 	if err := w.recover(ld); err != nil {
 		closeAll(held)
+		return nil, asReadOnly(err)
+	}
+	if err := w.dropJump(ld); err != nil {
+		w.Close()
 		return nil, asReadOnly(err)
 	}
 	return w, nil

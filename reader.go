@@ -37,7 +37,7 @@ func OpenForRead(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) 
 	start := startAt(snap)
 	l := start.loader(o, dir)
 	ld, err := l.loadBeside(start.pick)
-	for err == nil && start.retry() {
+	for err == nil && start.retry(ld) {
 		ld, err = l.loadBeside(start.pick)
 	}
 	if err == nil {

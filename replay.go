@@ -14,14 +14,22 @@ import (
 // the metadata is the same, that the indexes leave no gap.
 type replay struct {
 	contents
-	registry   *log.Registry
-	segments   int    // taken so far
-	crc        uint32 // the chain behind them
-	records    int
-	named      bool               // the metadata is known
-	committed  place              // behind the last whole save
-	lastThere  uint64             // the last index at that place
-	onSnapshot func(log.Snapshot) // may be nil
+	registry  *log.Registry
+	segments  int    // taken so far
+	crc       uint32 // the chain behind them
+	records   int
+	named     bool                    // the metadata is known
+	committed place                   // behind the last whole save
+	lastThere uint64                  // the last index at that place
+	wanted    func(index uint64) bool // which snapshots to keep; nil: none
+	recorded  []recordedSnapshot      // those, in the order of their records
+}
+
+// recordedSnapshot is a snapshot that a segment records.
+type recordedSnapshot struct {
+	snapshotMark
+	snap log.Snapshot
+	data []byte // as it is encoded
 }
 
 // begin sets the replay to go on from segment n.
@@ -96,8 +104,9 @@ func (r *replay) note(s *scan, x *note) error {
 			err := checkIndex(mark.index, r.last)
 			return r.corrupt(s.name, x.off, err.Error(), err)
 		}
-		if r.onSnapshot != nil {
-			r.onSnapshot(snap)
+		if r.wanted != nil && r.wanted(mark.index) {
+			mark.seq = s.name.seq
+			r.recorded = append(r.recorded, recordedSnapshot{mark, snap, x.data})
 		}
 	}
 	r.apply(x, s.name)

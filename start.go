@@ -9,13 +9,11 @@ import (
 // start is where an open begins to read: at a snapshot, or at the oldest
 // segment there is. It is for one open.
 type start struct {
-	snap     log.Snapshot // nil: the oldest segment
-	index    uint64       // of the snapshot, 0 without one
-	bad      error        // the snapshot cannot be asked
-	oldest   bool         // read from the oldest segment whatever the snapshot's index
-	skipped  bool         // the segments picked are not all there are
-	found    bool
-	mismatch error
+	snap    log.Snapshot // nil: the oldest segment
+	index   uint64       // of the snapshot, 0 without one
+	bad     error        // the snapshot cannot be asked
+	oldest  bool         // read from the oldest segment whatever the snapshot's index
+	skipped bool         // the segments picked are not all there are
 }
 
 func startAt(snap log.Snapshot) *start {
@@ -57,42 +55,69 @@ func (s *start) pick(names []segmentName) (int, error) {
 func (s *start) loader(o options, dir string) *loader {
 	l := &loader{fs: o.fs, dir: dir, registry: o.registry}
 	if s.snap != nil {
-		l.begun = func() { s.found, s.mismatch = false, nil }
-		l.onSnapshot = func(recorded log.Snapshot) {
-			is, err := isSnapshot(recorded, s.snap)
-			s.found = s.found || is
-			if err != nil {
-				s.mismatch = err
-			}
-		}
+		l.wanted = func(index uint64) bool { return index == s.index }
 	}
 	return l
+}
+
+// found reports whether the snapshot is recorded in what was loaded. mismatch is that it is there
+// with another term only.
+func (s *start) found(ld *loaded) (found bool, mismatch error) {
+	for _, r := range ld.recorded {
+		is, err := isSnapshot(r.snap, s.snap)
+		if is {
+			return true, nil
+		}
+		if err != nil {
+			mismatch = err
+		}
+	}
+	return false, mismatch
 }
 
 // retry tells whether the load has to be done again from the oldest segment.
 // It has when the snapshot was not found and earlier segments were left out: a log
 // that was overwritten below the snapshot goes on in a segment whose name has a
 // lower index, and the snapshot's record stands before that segment.
-func (s *start) retry() bool {
-	if s.snap == nil || s.found || !s.skipped {
+func (s *start) retry(ld *loaded) bool {
+	if s.snap == nil || !s.skipped {
 		return false
 	}
-	s.oldest = true
-	return true
+	found, _ := s.found(ld)
+	s.oldest = !found
+	return s.oldest
 }
 
 // check tells whether what was loaded is the log from the snapshot on.
 func (s *start) check(ld *loaded) error {
-	switch {
-	case s.snap == nil:
+	if s.snap == nil {
 		return nil
-	case !s.found && s.mismatch != nil:
-		return s.mismatch
-	case !s.found:
-		return fmt.Errorf("%w: index %d; see ValidSnapshots", ErrSnapshotNotFound, s.index)
-	case ld.last > s.index && ld.first() > s.index+1:
-		return fmt.Errorf("%w: the log goes on at entry %d behind the snapshot at %d, because of a later snapshot: open it there; see ValidSnapshots",
-			ErrIndexGap, ld.first(), s.index)
 	}
-	return nil
+	found, mismatch := s.found(ld)
+	if !found && mismatch != nil {
+		return mismatch
+	}
+	if !found {
+		return fmt.Errorf("%w: index %d; see ValidSnapshots", ErrSnapshotNotFound, s.index)
+	}
+	return ld.opensAt(s.index)
+}
+
+// opensAt tells whether the log is all there from a snapshot on that it records. A pending jump
+// that keeps it from being so is taken back.
+func (ld *loaded) opensAt(snapshot uint64) error {
+	if ld.last <= snapshot || ld.first() <= snapshot+1 {
+		return nil
+	}
+	jumped := ld.last
+	back, err := ld.takeBack(snapshot, ld.registry)
+	if err != nil {
+		return err
+	}
+	if back {
+		ld.tookBack, ld.jumped = true, jumped
+		return nil
+	}
+	return fmt.Errorf("%w: the log goes on at entry %d behind the snapshot at %d, because of a later snapshot: open it there; see ValidSnapshots",
+		ErrIndexGap, ld.first(), snapshot)
 }

@@ -69,24 +69,21 @@ func ValidSnapshots(lg *zap.Logger, dir string, opts ...Option) ([]log.Snapshot,
 	if err != nil {
 		return nil, err
 	}
-	var all []log.Snapshot
-	l := &loader{fs: o.fs, dir: dir, registry: o.registry}
-	l.onSnapshot = func(s log.Snapshot) { all = append(all, s) }
-	l.begun = func() { all = nil }
+	l := &loader{fs: o.fs, dir: dir, registry: o.registry, wanted: func(uint64) bool { return true }}
 	ld, err := l.loadBeside(fromOldest)
 	if err != nil {
 		return nil, err
 	}
-	committed, err := committedBy(o.registry, ld.state)
+	committed, err := committedIn(o.registry, ld.state)
 	if err != nil {
 		return nil, err
 	}
 	var valid []log.Snapshot
-	for _, s := range all {
-		if s.GetIndex() <= committed {
-			valid = append(valid, s)
+	for _, r := range ld.recorded {
+		if r.index <= committed {
+			valid = append(valid, r.snap)
 		}
 	}
-	orNop(lg).Debug("snapshots in the log", zap.String("dir", dir), zap.Int("recorded", len(all)), zap.Int("valid", len(valid)))
+	orNop(lg).Debug("snapshots in the log", zap.String("dir", dir), zap.Int("recorded", len(ld.recorded)), zap.Int("valid", len(valid)))
 	return valid, nil
 }

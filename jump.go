@@ -1,0 +1,136 @@
+package wal
+
+import (
+	"math"
+	"slices"
+
+	"github.com/seed449c39bc/wal/log"
+)
+
+// Jumps
+//
+// A snapshot above the last index, as a follower receives it, lets the log go on behind it. Until
+// then nothing says that the entries before it are no longer of use: a crash can come between the
+// snapshot and the state that commits it, and the state machine then starts at its older snapshot and
+// needs the entries behind that one. So a jump is pending at first:
+//
+//	          snapshot above last                 entry behind the gap, or Restore
+//	(none) ───────────────────────▶ pending ─────────────────────────────────────▶ (none), old entries gone
+//	                                   │ entry or truncation at or below from+1
+//	                                   └────────────────────────────────────────▶ (none), old entries go on
+//
+// While it is pending the old entries are not shown, because the log is one row of entries, but they stay
+// in the index. A log that is opened at an older snapshot shows them, and goes on there, unless
+// the state says that the snapshot of the jump is committed.
+
+// jump is the jumps that are pending, or none.
+type jump struct {
+	from uint64   // the last index before them
+	to   []uint64 // the indexes of their snapshots, ascending
+}
+
+func (j *jump) pending() bool { return len(j.to) > 0 }
+
+// leap has the log go on behind index i, if that is above the last one.
+func (c *contents) leap(i uint64) {
+	if i <= c.last {
+		return
+	}
+	if !c.jump.pending() {
+		c.jump.from = c.last
+	}
+	c.jump.to = append(c.jump.to, i)
+	c.last = i
+}
+
+// land ends pending jumps, because entry i comes.
+func (c *contents) land(i uint64) {
+	if c.jump.pending() && i > c.jump.from+1 {
+		c.index.clear()
+	}
+	c.jump = jump{}
+}
+
+// shorten takes pending jumps back that led above index i, which is the last one now.
+func (c *contents) shorten(i uint64) {
+	switch j := &c.jump; {
+	case !j.pending():
+	case i <= j.from:
+		*j = jump{}
+	default:
+		j.to = slices.DeleteFunc(slices.Clone(j.to), func(to uint64) bool { return to >= i })
+		j.to = append(j.to, i)
+	}
+}
+
+// takeBack takes pending jumps back for a log that is opened at a snapshot before them, where the
+// entries behind it follow. It reports whether it has. It has not when the state says that a later
+// snapshot is committed; where no state was ever saved, all that was saved counts as committed.
+func (c *contents) takeBack(snapshot uint64, reg *log.Registry) (bool, error) {
+	if !c.jump.pending() {
+		return false, nil
+	}
+	committed, err := committedIn(reg, c.state)
+	if err != nil {
+		return false, err
+	}
+	last := c.jump.from
+	for _, to := range c.jump.to {
+		switch {
+		case to <= snapshot:
+			last = to
+		case to <= committed:
+			return false, nil
+		}
+	}
+	if first, ok := c.index.first(); last == c.jump.from && snapshot < last && (!ok || first > snapshot+1) {
+		return false, nil
+	}
+	c.last = last
+	c.shorten(last)
+	return true, nil
+}
+
+// committedIn returns up to which index the snapshots of a log count as committed.
+func committedIn(reg *log.Registry, state []byte) (uint64, error) {
+	if state == nil {
+		return math.MaxUint64, nil
+	}
+	return committedBy(reg, state)
+}
+
+// dropJump makes it durable that a jump was taken back: from here on the log goes on before it. Otherwise
+// the next segment would have a name that does not follow what is before it. etcd's format has no record
+// for it, and no names that are checked: there the next entry takes the jump back.
+func (w *WAL) dropJump(ld *loaded) error {
+	if !ld.tookBack || w.opts.etcdFormat {
+		return nil
+	}
+	w.writer.Lock()
+	w.head.last = ld.jumped
+	done, err := w.addControl(&save{truncate: truncateData(ld.last)})
+	if done || err != nil {
+		w.unlock()
+		return err
+	}
+	return w.await(w.now())
+}
+
+// addControl adds a save with a control record to the open batch; done means that it is durable
+// already. Where etcd wrote the end of the log, it goes into the next segment, which is ours. The
+// writer's lock is held, and given up while waiting.
+func (w *WAL) addControl(s *save) (done bool, err error) {
+	for {
+		if err := w.life.err(); err != nil {
+			return false, err
+		}
+		if w.open.enc.sealed {
+			return w.add(s)
+		}
+		if w.leading {
+			w.untilIdle()
+		} else if err := w.cut(nil); err != nil {
+			return false, err
+		}
+	}
+}
