@@ -45,6 +45,9 @@ var (
 	// holds with another term.
 	ErrSnapshotMismatch = errors.New("wal: snapshot has another term in the log")
 
+	// ErrOtherMetadata is returned by OpenOrCreate for a log with other metadata than was asked for.
+	ErrOtherMetadata = errors.New("wal: log has other metadata")
+
 	// ErrCorrupt is returned when acknowledged data is damaged or missing. The
 	// error is a *CorruptionError, and nothing on disk was changed.
 	ErrCorrupt = errors.New("wal: log is corrupt")
