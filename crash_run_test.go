@@ -267,6 +267,18 @@ func (r *crashRun) die() {
 	r.open()
 }
 
+// abandon ends the use of the log as a death would, and opens it again in the same process.
+func (r *crashRun) abandon() {
+	if r.dead {
+		return
+	}
+	r.settle()
+	at := r.at()
+	r.w.Abandon()
+	require.Equal(r.t, at, r.at(), "Abandon changes the disk")
+	r.open()
+}
+
 // settle waits for what runs in the background, so that a seed gives the same
 // changes in the same order, as far as that can be.
 func (r *crashRun) settle() {

@@ -135,6 +135,16 @@ var crashWorkloads = []crashWorkload{
 		r.save(nil, r.entries(1, 700)...)
 		r.close()
 	}},
+	{name: "abandoned logs", size: 1024, run: func(r *crashRun) {
+		r.create()
+		r.save(nil, r.entries(2, 400)...)
+		r.abandon()
+		r.save(r.state(), r.entries(1, 700)...)
+		r.abandon()
+		r.abandon()
+		r.save(nil, r.entries(1, 300)...)
+		r.close()
+	}},
 	{name: "power cuts", run: func(r *crashRun) {
 		r.create()
 		for i := range 4 {

@@ -78,6 +78,16 @@ func (p *filePipeline) close() {
 	}
 }
 
+// abandon ends the preparation and leaves its file, as a crash would.
+func (p *filePipeline) abandon() {
+	if p.next == nil {
+		return
+	}
+	if f, err := p.take(p.next.seq); err == nil {
+		f.Close()
+	}
+}
+
 func (p *filePipeline) prepare(seq uint64) (vfs.File, error) {
 	name := p.tmpPath(seq)
 	f, err := p.fs.CreateLocked(name)

@@ -238,7 +238,7 @@ func newModelRun(t *testing.T, ops []byte, kind byte) *modelRun {
 
 // step does one operation on the log and its model.
 func (r *modelRun) step() {
-	op, arg := r.byte()%13, int(r.byte())
+	op, arg := r.byte()%14, int(r.byte())
 	r.log = append(r.log, fmt.Sprintf("%d(%d)", op, arg))
 	last := r.life.newest().last()
 	below := last - min(uint64(arg%8), last)
@@ -279,6 +279,8 @@ func (r *modelRun) step() {
 		})
 	case 12:
 		r.sync()
+	case 13:
+		r.abandon()
 	}
 }
 
@@ -313,6 +315,8 @@ func FuzzModel(f *testing.F) {
 	f.Add([]byte{1, 0, 60, 6, 3, 2, 7, 8, 0, 0, 200, 5, 2, 0, 200, 9, 0, 7, 0, 8, 0}, byte(1))
 	f.Add([]byte{0, 200, 10, 1, 0, 99, 11, 2, 0, 9, 10, 5, 2, 200, 6, 2, 10, 2, 1, 7, 10, 3}, byte(0))
 	f.Add([]byte{0, 200, 10, 1, 0, 99, 1, 30, 12, 0, 0, 9, 10, 5, 4, 0, 4, 0, 11, 3, 8, 0, 10, 9}, byte(2))
+	f.Add([]byte{0, 80, 13, 0, 0, 80, 4, 0, 13, 0, 1, 90, 13, 0, 10, 3, 6, 2, 13, 0, 7, 0, 13, 0}, byte(4))
+	f.Add([]byte{0, 80, 13, 0, 4, 0, 13, 0, 0, 90, 12, 0, 0, 90, 13, 0, 10, 9, 13, 0}, byte(2))
 	f.Add([]byte{0, 80, 0, 80, 0, 80, 5, 1, 9, 0, 2, 7, 2, 7, 10, 3, 5, 251, 9, 0, 0, 2, 10, 4}, byte(8))
 	f.Fuzz(func(t *testing.T, ops []byte, kind byte) {
 		if len(ops) > 200 {

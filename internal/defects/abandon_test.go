@@ -1,0 +1,17 @@
+package defects
+
+func init() {
+	table = append(table, []defect{
+		{
+			name: "Abandon keeps the locks", file: "abandon.go",
+			old:   "\tcloseAll(w.segments)\n",
+			new:   "",
+			tests: []string{"TestAbandon_LeavesTheFilesAsTheyWere", modelTest},
+		}, {
+			name: "Abandon removes the file that is being prepared", file: "abandon.go",
+			old:   "w.pipeline.abandon()",
+			new:   "w.pipeline.close()",
+			tests: []string{"TestAbandon_LeavesTheFilesAsTheyWere"},
+		},
+	}...)
+}
