@@ -15,7 +15,7 @@ define in
 @set -e; for module in $(1); do echo "== $$module: $(2)"; (cd "$$module" && $(2)); done
 endef
 
-.PHONY: help test test-as-user lint demo bench crash cross fuzz defects durability
+.PHONY: help test test-as-user lint demo bench crash rot cross fuzz defects durability
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ KILLS ?= 500
 crash: ## power cuts and failing calls on a simulated disk, kills on the real one: make crash IMAGES=1000000 KILLS=500
 	@{ WAL_TEST_CRASH_IMAGES=$(IMAGES) WAL_TEST_KILL_ROUNDS=$(KILLS) go test -v -timeout 30m -run 'Crash|FailingCall|TestKilledProcess' . ; echo "status $$?"; } | \
 		awk '/^status / { exit $$2 } !/^===|^ +--- PASS/'
+
+rot: ## every damaged bit, sector and block of every shape of log
+	WAL_TEST_FULL_BITROT=1 go test -v -timeout 60m -run 'BitRot|RandomDamage|BitFlipped|InWhichABitRots' .
 
 cross: ## compile everything for Windows, macOS, and Linux on other processors, tests included
 	@set -e; for platform in $(PLATFORMS); do \

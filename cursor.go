@@ -158,9 +158,10 @@ func (c *cursor) decode(i uint64, data []byte) (log.LogEntry, error) {
 	return ent, nil
 }
 
-// corrupt is damage at the frame of entry i, which was read last.
+// corrupt is damage at the frame of entry i, which was read last: at stake are it and all behind it.
 func (c *cursor) corrupt(i uint64, reason string) error {
-	return &CorruptionError{Segment: c.file.name.String(), Offset: c.off, Reason: reason, FirstIndex: i, LastIndex: i}
+	return &CorruptionError{Segment: c.file.name.String(), Offset: c.off, Reason: reason,
+		FirstIndex: i, LastIndex: max(i, c.view.LastIndex())}
 }
 
 // failed is an error of reading entry c.i.

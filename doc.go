@@ -10,7 +10,7 @@
 //
 // # Use
 //
-//	w, err := wal.Create(logger, dir, metadata)    // a new log
+//	w, err := wal.Create(logger, dir, metadata)    // a new log; OpenOrCreate takes either
 //	w, err := wal.Open(logger, dir, snapshot)      // an existing one
 //	_, state, entries, err := w.ReadAll()          // what to replay
 //	err = w.Save(state, entries)                   // durable when it returns nil
@@ -19,9 +19,9 @@
 //	err = w.Close()
 //
 // There is one mode: a WAL that Create or Open returned can be read and
-// appended to at once, from any goroutine. [OpenForRead] reads a log without
-// locking or changing it, also beside a writer. [Verify] and [Repair] are for logs
-// that nobody has open, or that do not open.
+// appended to at once, from any goroutine. [OpenForRead], [Verify], [ValidSnapshots] and [Records]
+// read a log without locking or changing it, also beside a writer. [Repair] is for a log that
+// nobody has open, and locks it.
 //
 // # What is guaranteed
 //
@@ -31,11 +31,14 @@
 //   - A torn tail, which is what a crash leaves of a save that was never
 //     acknowledged, does not stop an open. Open heals it, with a warning.
 //   - Damage to anything that was acknowledged is an error, [ErrCorrupt], and never
-//     silently less or other data. Nothing on disk is then changed.
-//   - The first write or sync that fails ends the log's life: every later call
-//     returns that failure, [ErrFailed]. After a failed sync the kernel may have
-//     dropped the data, so that a retry proves nothing. Close the log, mend
-//     the cause, open it again.
+//     other data. Nothing on disk is then changed. Nor is it silently less, with one exception: zeros
+//     over the end of a log that was not closed look like saves that never were.
+//     docs/DURABILITY.md has that, and what holds in etcd's format.
+//   - The first write, sync or change of names that fails ends the log's life: every later call that
+//     could fail returns that failure, [ErrFailed]. After a failed sync the kernel may have dropped
+//     the data, so that a retry proves nothing. Close the log, mend the cause, open it
+//     again. A shortage in preparing space ahead is not such a failure: it is tried again when the
+//     space is needed.
 //   - Bad data and bad calls give errors: no panics, and no allocation on the
 //     word of a damaged length.
 //
@@ -48,7 +51,7 @@
 // What a caller can decide on is a sentinel, to be tested with errors.Is:
 // [ErrClosed], [ErrFailed], [ErrLocked], [ErrReadOnly], [ErrNotFound],
 // [ErrCompacted], [ErrOverwritten], [ErrIndexGap], [ErrInvalidArgument], [ErrSnapshotNotFound],
-// [ErrSnapshotMismatch], [ErrMetadataConflict], [ErrCorrupt], [ErrEncode] and
+// [ErrSnapshotMismatch], [ErrOtherMetadata], [ErrMetadataConflict], [ErrCorrupt], [ErrEncode] and
 // [ErrDecode]; fs.ErrExist and fs.ErrNotExist for a log that is, or is not,
 // there. The details of an ErrCorrupt are in a [*CorruptionError].
 package wal

@@ -11,11 +11,13 @@ import (
 // these causes satisfies errors.Is with it; the text of the error says where
 // it happened and what to do.
 var (
-	// ErrClosed is returned by every call on a log that was closed.
+	// ErrClosed is returned by every call on a log that was closed, but for Close itself, for calls
+	// whose arguments are wrong, and for what returns no error: LastIndex, Stats and the like go on to
+	// answer. Follow yields what is durable before it, and Wait returns what became of its save.
 	ErrClosed = errors.New("wal: log is closed")
-	// ErrFailed is returned by every call on a log whose write or sync failed
-	// once. The error also wraps the first cause. Nothing more is written;
-	// only a new Open recovers.
+	// ErrFailed is returned, with the same exceptions, by every call on a log whose write or sync
+	// failed once, also after it was closed. The error also wraps the first cause. Nothing
+	// more is written; only a new Open recovers.
 	ErrFailed = errors.New("wal: log failed")
 	// ErrLocked is returned when another WAL, in this process or another one,
 	// has the log open for appending.
@@ -72,7 +74,8 @@ type CorruptionError struct {
 
 	// FirstIndex and LastIndex are the entries at stake: those that would be
 	// lost if the log were cut before the damage. The last one is the highest
-	// index that can still be made out behind it. Both are 0 if none can.
+	// index that can still be made out behind it. Both are 0 if none can. When a read of an open log
+	// meets damage, the first one is the entry at the damage, and Verify tells of the rest.
 	FirstIndex, LastIndex uint64
 
 	// Err is a more exact cause such as ErrMetadataConflict, or ErrNewerFormat if records of a newer

@@ -26,9 +26,10 @@ type Preallocation int
 
 const (
 	// PreallocateZero reserves a segment's space when it is made, and writes zeros
-	// a quarter of a megabyte ahead of the saves, together with one of them: so
-	// most syncs have no allocation to record, which makes those of more than a few KiB
-	// up to twice as fast.
+	// ahead of the saves, up to the next multiple of 256 KiB, behind large saves of 1 MiB, together with
+	// one of them: so most syncs have no allocation to record, which makes those of more than a
+	// few KiB up to twice as fast. A segment takes its whole size on disk from the start; the
+	// last one also after Close, and from half of it on so does the next one, until Close.
 	PreallocateZero Preallocation = iota
 	// PreallocateReserve only reserves the space. Nothing is written twice, but the
 	// first sync over each block also has to record that it is in use.
@@ -106,8 +107,8 @@ func WithSlowSyncThreshold(d time.Duration) Option {
 }
 
 // WithMaxOpenFiles sets how many files a log has open for reading at most,
-// however many segments and readers there are. It holds strictly: when n files are being
-// read, a further read waits for one of them to end, and no file is held between two
+// however many segments and readers there are. Once the log is open it holds strictly: when n files
+// are being read, a further read waits for one of them to end, and no file is held between two
 // reads, nor while a caller's code runs. A limit below the number of segments that are
 // read in turns costs opening them again. Not counted are the segments that a WAL
 // keeps open because it has them locked, until Release. Default [DefaultMaxOpenFiles] (64),

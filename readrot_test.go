@@ -52,7 +52,7 @@ func TestReadsOfAnOpenLogInWhichABitRots(t *testing.T) {
 			s := spans[i-1]
 			bad := s.segment == segment && s.from <= off && off < s.to
 			got, err := w.Entry(i)
-			requireRead(t, want[i-1], got, err, bad, segment, where)
+			requireRead(t, want[i-1], got, err, last, bad, segment, where)
 			entered = entered || s.segment == segment && s.from <= off
 			if entered && s.segment == segment && off < s.to {
 				streamed = min(streamed, i-1)
@@ -76,7 +76,7 @@ func TestReadsOfAnOpenLogInWhichABitRots(t *testing.T) {
 }
 
 // requireRead makes sure that a read gave the right entry, or, if it is bad, says that the segment is damaged.
-func requireRead(t *testing.T, want, got log.LogEntry, err error, bad bool, segment, where string) {
+func requireRead(t *testing.T, want, got log.LogEntry, err error, last uint64, bad bool, segment, where string) {
 	t.Helper()
 	if !bad {
 		require.NoError(t, err, where)
@@ -86,5 +86,7 @@ func requireRead(t *testing.T, want, got log.LogEntry, err error, bad bool, segm
 	var c *CorruptionError
 	require.ErrorAs(t, err, &c, where)
 	require.Equal(t, segment, c.Segment, where)
+	require.LessOrEqual(t, c.FirstIndex, want.GetIndex(), where)
+	require.Equal(t, last, c.LastIndex, "all behind it is at stake too, %s", where)
 	require.Nil(t, got, where)
 }

@@ -38,6 +38,8 @@ func (rt RecordType) String() string {
 // AppendBinary, and the methods ReadIndex, UnmarshalShared, IsEmpty and MustSync of the
 // optional interfaces below, count only if nothing that the type embeds has them: a type that
 // embeds another and adds a field in its own Marshal would have the shortcut without the field.
+// GetTerm and SetIndex count also if they are embedded, as GetIndex does: a field more changes
+// nothing about them.
 //
 // The log calls the methods of records while it holds its locks: they must
 // return soon, and must not call the log. A record handed to the log must not
@@ -117,7 +119,7 @@ type EmptyState interface {
 type SyncState interface {
 	// MustSync tells whether a save of this state alone must be on stable storage
 	// before it returns. prev is the state saved or recovered before, nil if there
-	// is none; it must not be changed. When false is returned, a crash may bring
-	// prev back.
+	// is none; it must not be changed. When false is returned, a crash may bring any state
+	// back that was saved since the last sync, or the one that was synced with it.
 	MustSync(prev HardState) bool
 }
