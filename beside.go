@@ -120,7 +120,7 @@ func (s *scan) settle(f vfs.File) {
 // sum is a checksum over what stands in the file from off on, without the zeros at its end.
 func (w *window) sum(off int64) (sum uint32, err error) {
 	w.forget()
-	for p, err := range w.portions(off) {
+	for p, err := range w.stretch(off, w.size) {
 		if err != nil {
 			return 0, err
 		}

@@ -2,7 +2,9 @@ package wal
 
 import (
 	"encoding/binary"
+	"fmt"
 	"io"
+	"math"
 )
 
 // decoder reads the frames of one segment in order and verifies each: form, check, chain, and
@@ -85,7 +87,37 @@ func (d *decoder) fetch() ([]byte, error) {
 	if size > left {
 		return nil, d.bad(errPastEnd)
 	}
+	if size > readSize {
+		if err := d.claim(size); err != nil {
+			return nil, err
+		}
+	}
 	return d.win.at(d.off, int(size))
+}
+
+// claim makes sure that what claims to be a large frame is one, before memory is spent on it: a
+// damaged length word can claim all of the file.
+func (d *decoder) claim(size int64) error {
+	p := place{d.seq, d.off}
+	var head [headSize]byte
+	if err := d.win.peek(head[:], p.off); err != nil {
+		return err
+	}
+	o, err := outlineOf(head[:])
+	if err != nil {
+		return d.bad(err)
+	}
+	foot := make([]byte, o.size-o.foot)
+	if err := d.win.peek(foot, p.off+o.foot); err != nil {
+		return err
+	}
+	if err := d.check.vouch(&o, head[:], foot, p); err != nil {
+		return d.bad(err)
+	}
+	if size > math.MaxInt {
+		return fmt.Errorf("a record of %d bytes in segment %s at offset %d is too large for this platform", size, d.win.name, p.off)
+	}
+	return nil
 }
 
 func (d *decoder) bad(cause error) error { return &badFrame{off: d.off, cause: cause} }
@@ -96,11 +128,11 @@ func (d *decoder) zeros() error {
 	if d.exact || !d.started || d.sealed {
 		return d.bad(errZeroWord)
 	}
-	rest, err := d.win.nonZero(d.off)
+	behind, err := d.win.firstNonZero(d.off)
 	if err != nil {
 		return err
 	}
-	if len(rest) > 0 {
+	if behind >= 0 {
 		return d.bad(errZeroWord)
 	}
 	return io.EOF

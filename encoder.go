@@ -121,7 +121,7 @@ func (e *encoder) finish(typ log.RecordType, start, head, dataLen int, flags byt
 	if e.sealed {
 		n += walpb.TrailerSize
 	}
-	frameHead := binary.LittleEndian.AppendUint64(e.buf[:start], makeWord(n))
+	frameHead := binary.LittleEndian.AppendUint64(e.buf[:start], makeWord(int64(n)))
 	frameHead = walpb.AppendRecordHeader(frameHead, int64(typ), e.crc, dataLen)
 	if e.sealed {
 		flags |= e.flags

@@ -176,7 +176,7 @@ func (s *scene) validAt() (plainFrame, bool) {
 func (s *scene) row() (row string, bit int) {
 	rest := s.seg[s.p:]
 	for q := s.p + 8; s.sealed && q < len(s.seg); q += 8 {
-		if f, ok := readFrame(s.seg, s.seq, q); ok && f.sealed && f.flags&1 != 0 {
+		if f, ok := readFrame(s.seg, s.seq, q); ok && f.sealed && f.flags&1 != 0 && !s.inside(q) {
 			return "1", 0
 		}
 	}
@@ -210,6 +210,76 @@ func (s *scene) row() (row string, bit int) {
 		return "7", 0
 	}
 	return "8", 0
+}
+
+// inside tells whether q is inside a frame, not at its beginning, that is reached from p from
+// frame to frame, each of which has a length that is not in doubt.
+func (s *scene) inside(q int) bool {
+	for at := s.p; at < q; {
+		f, ok := readFrame(s.seg, s.seq, at)
+		size := f.size
+		if !ok || !f.sealed {
+			if size = s.tornSize(at); size == 0 {
+				return false
+			}
+		}
+		if at += size; q < at {
+			return true
+		}
+	}
+	return false
+}
+
+// tornSize is the size of a frame at an offset that has lost its trailer, 0 if it is not like that: its
+// length word must agree with what stands before the payload.
+func (s *scene) tornSize(at int) int {
+	head := append(bytes.Clone(s.seg[at:]), make([]byte, 64)...)
+	n := int(binary.LittleEndian.Uint64(head) & (1<<32 - 1))
+	f := plainFrame{typ: -1}
+	rest := head[8:]
+	for num, v := protowire.Number(1), uint64(0); num <= 3; num++ {
+		got, typ, m := protowire.ConsumeTag(rest)
+		if m != 1 || got != num || typ != wireTypes[num] {
+			if num == 3 {
+				break
+			}
+			return 0
+		}
+		if v, m = protowire.ConsumeVarint(rest[1:]); m < 0 {
+			return 0
+		}
+		switch rest = rest[1+m:]; num {
+		case 1:
+			f.typ = int64(v)
+		case 2:
+			f.crc = uint32(v)
+		case 3:
+			if v > uint64(len(head)) || f.typ == 4 && v > 64 {
+				return 0
+			}
+			f.data = make([]byte, v)
+		}
+	}
+	f.sealed, f.flags = true, 2
+	like := f.build(s.seq, at)
+	header := len(head) - len(rest)
+	if len(like) < header || !bytes.Equal(like[:header], head[:header]) || int(binary.LittleEndian.Uint64(like)&(1<<56-1)) != n {
+		return 0
+	}
+	mark := at + 8 + n - 1
+	if mark >= len(s.seg) || isZero(s.seg[mark:]) {
+		return len(like)
+	}
+	if from, to := s.pieceOf(at, mark, len(like)); isZero(s.seg[from:min(to, len(s.seg))]) {
+		return len(like)
+	}
+	return 0
+}
+
+// pieceOf is the part of a frame of the given size at an offset that lies in the sector of another.
+func (s *scene) pieceOf(frame, at, size int) (from, to int) {
+	from = at / 512 * 512
+	return max(from, frame), min(from+512, frame+size)
 }
 
 // flipThatExplains tries every bit of the frame at p. size is that of the mended frame.

@@ -86,8 +86,8 @@ func (f *frame) chain(before uint32) uint32 {
 
 func padding(n int64) int64 { return -n & (wordSize - 1) }
 
-func makeWord(n int) uint64 {
-	pad := uint64(padding(int64(n)))
+func makeWord(n int64) uint64 {
+	pad := uint64(padding(n))
 	if pad == 0 {
 		return uint64(n)
 	}
@@ -95,7 +95,7 @@ func makeWord(n int) uint64 {
 }
 
 // wordOK tells whether w is the length word of some record.
-func wordOK(w uint64) bool { return w == makeWord(int(w&wordLenMask)) && w&wordLenMask != 0 }
+func wordOK(w uint64) bool { return w == makeWord(int64(w&wordLenMask)) && w&wordLenMask != 0 }
 
 // frameSize is the size of the frame that a length word claims, be it damaged or not.
 func frameSize(w uint64) int64 {
@@ -190,7 +190,9 @@ func (c *checker) parse(f *frame, b []byte, p place) error {
 	}
 	var control []byte
 	if f.typ == log.CrcType {
-		control = f.data
+		if control = f.data; len(control) > maxControl {
+			return errRecord
+		}
 	}
 	if c.sum(p, b[:wordSize+header], f.flags, f.thin, control) != uint32(r.Trailer) {
 		return errCheck

@@ -116,6 +116,7 @@ type recordReader struct {
 	end      logEnd  // what judging the tail needs
 	records  int     // in this segment
 	damaged  bool    // damage was reported in this segment
+	spent    int64   // on the search for plain records in it, in bytes
 }
 
 // report yields damage, and tells whether to go on.
@@ -126,7 +127,7 @@ func (r *recordReader) segment(file *segmentFile, size int64, last bool) bool {
 	n := file.name
 	r.dec = decoder{win: window{f: file, name: n.String(), size: size, buf: r.dec.win.buf[:0]},
 		seq: n.seq, crc: r.dec.crc, chained: r.dec.chained, exact: last, check: r.dec.check}
-	r.name, r.last, r.end, r.records, r.damaged = n, last, logEnd{}, 0, false
+	r.name, r.last, r.end, r.records, r.damaged, r.spent = n, last, logEnd{}, 0, false, 0
 	r.witness = witness{}
 	for {
 		off := r.dec.off

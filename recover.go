@@ -60,12 +60,11 @@ func (end *logEnd) judge(d *decoder, n segmentName, bad *badFrame, records int) 
 	if end.inHeader(records) {
 		return false, &CorruptionError{Segment: n.String(), Offset: bad.off, Reason: "in the segment's header: " + bad.cause.Error()}
 	}
-	data, err := d.win.nonZero(bad.off)
+	t := newTail(&d.win, place{n.seq, bad.off}, d.crc, d.sealed)
+	found, err := t.judge()
 	if err != nil {
 		return false, fmt.Errorf("wal: %w", err)
 	}
-	t := newTail(place{n.seq, bad.off}, data, d.win.size-bad.off, d.crc, d.sealed)
-	found := t.judge()
 	switch found.verdict {
 	case mended:
 		d.win.flip(found.bit)
@@ -80,7 +79,7 @@ func (end *logEnd) judge(d *decoder, n segmentName, bad *badFrame, records int) 
 	case corrupt:
 		return false, &CorruptionError{Segment: n.String(), Offset: bad.off, Reason: found.reason, cut: place{n.seq, end.off}}
 	}
-	end.dirty = bad.off + int64(len(data))
+	end.dirty = bad.off + t.used
 	if found.verdict == torn {
 		end.torn = &TornTail{Segment: n.String(), Offset: end.off, Bytes: end.dirty - end.off, Reason: found.reason}
 	}
@@ -111,14 +110,33 @@ func heal(f vfs.File, n segmentName, end logEnd) error {
 			return fmt.Errorf("wal: heal segment %s: %w", n, err)
 		}
 	}
-	zeros := make([]byte, min(healChunk, max(end.dirty-end.off, 0)))
-	for off := end.off; off < end.dirty; off += int64(len(zeros)) {
-		if _, err := f.WriteAt(zeros[:min(int64(len(zeros)), end.dirty-off)], off); err != nil {
-			return fmt.Errorf("wal: heal segment %s: %w", n, err)
-		}
+	if err := clearRange(f, n, end.off, end.dirty); err != nil {
+		return err
 	}
 	if err := f.Sync(); err != nil {
 		return fmt.Errorf("wal: heal segment %s: %w", n, err)
+	}
+	return nil
+}
+
+// clearRange writes zeros from off to end. Holes are left out: there is nothing on the disk that could come back.
+func clearRange(f vfs.File, n segmentName, off, end int64) error {
+	win := window{f: f, name: n.String(), size: end}
+	var zeros []byte
+	for off < end {
+		start, stop, err := win.data(off, end)
+		if err != nil {
+			return fmt.Errorf("wal: heal: %w", err)
+		}
+		for off = start; off < stop; off += int64(len(zeros)) {
+			if zeros == nil {
+				zeros = make([]byte, min(healChunk, end-off))
+			}
+			if _, err := f.WriteAt(zeros[:min(int64(len(zeros)), stop-off)], off); err != nil {
+				return fmt.Errorf("wal: heal segment %s: %w", n, err)
+			}
+		}
+		off = stop
 	}
 	return nil
 }

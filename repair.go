@@ -3,7 +3,6 @@ package wal
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path/filepath"
 
@@ -89,12 +88,8 @@ func (r *repair) cutAt(cut place, ld *loaded) (logEnd, error) {
 			return end, err
 		}
 		win := window{f: s.file, name: s.String(), size: size}
-		rest, err := win.nonZero(min(cut.off, size))
-		if err != nil {
-			return end, err
-		}
-		end.dirty = cut.off + int64(len(rest))
-		return end, nil
+		end.dirty, err = win.lastNonZero(cut.off)
+		return end, err
 	}
 	return end, fmt.Errorf("wal: segment %d to cut at is not there", cut.seq)
 }
@@ -132,8 +127,7 @@ func (r *repair) keepTail(s segment, end logEnd) error {
 		return err
 	}
 	defer f.Close()
-	in := io.NewSectionReader(s.file, end.off, end.dirty-end.off)
-	if _, err := io.Copy(io.NewOffsetWriter(f, 0), in); err != nil {
+	if err := copyRange(f, s, end.off, end.dirty); err != nil {
 		return fmt.Errorf("copy the end of segment %s to %s: %w", s.segmentName, name, err)
 	}
 	if err := f.Sync(); err != nil {
@@ -141,6 +135,20 @@ func (r *repair) keepTail(s segment, end logEnd) error {
 	}
 	r.report.Broken = append(r.report.Broken, name)
 	return r.fs.SyncDir(r.dir)
+}
+
+// copyRange copies what stands in a segment from off to end to the beginning of a file; holes stay holes.
+func copyRange(to vfs.File, s segment, off, end int64) error {
+	win := window{f: s.file, name: s.String(), size: end}
+	for p, err := range win.stretch(off, end) {
+		if err != nil {
+			return err
+		}
+		if _, err := to.WriteAt(p.data, p.off-off); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // setAside takes a whole segment out of the log.

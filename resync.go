@@ -1,26 +1,10 @@
 package wal
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"github.com/seed449c39bc/wal/log"
 )
-
-// nonZeroWord returns off if the word there is not zero, else the place of the next one that is
-// not: there may be a large hole. If there is none, that is the end.
-func (r *recordReader) nonZeroWord(off int64) (int64, error) {
-	win := &r.dec.win
-	b, err := win.at(off, wordSize)
-	if err != nil || binary.LittleEndian.Uint64(b) != 0 {
-		return off, err
-	}
-	next, err := win.firstNonZero(off)
-	if next < 0 {
-		return win.size, err
-	}
-	return next / wordSize * wordSize, err
-}
 
 // resync looks for a record behind damage, of which the first byte that is not
 // zero is known.
@@ -36,69 +20,96 @@ func (r *recordReader) resync(bad *badFrame, behind int64) (goOn, found bool) {
 		d.chained = false
 		return true, false
 	}
-	for off := max(bad.off+wordSize, behind/wordSize*wordSize); off+wordSize <= d.win.size; off += wordSize {
-		var f *frame
+	off, err := r.find(max(bad.off+wordSize, behind/wordSize*wordSize))
+	var f *frame
+	if err == nil && off >= 0 {
+		f, err = r.parse(off)
+	}
+	if err != nil {
+		r.yield(Record{}, fmt.Errorf("wal: %w", err))
+		return false, false
+	}
+	if f == nil {
+		d.chained = false
+		return true, false
+	}
+	d.seek(off+f.size, f.crc)
+	d.started, d.sealed = true, f.sealed
+	found = r.record(f, off, f.typ != log.CrcType) // a crc record's data is not in the chain
+	return found, found
+}
+
+// find returns the offset of the next record from off on, or -1. A sealed one vouches for itself
+// with its check, which covers its place.
+func (r *recordReader) find(off int64) (int64, error) {
+	d := &r.dec
+	if !d.started || d.sealed {
+		f := finder{win: &d.win, seq: d.seq}
+		if at, err := f.first(off, 0); at >= 0 || err != nil || d.started {
+			return at, err
+		}
+	}
+	return r.findPlain(off)
+}
+
+const (
+	// plainEffort is how many times the bytes of a segment may be read in search of plain records.
+	plainEffort = 4
+	// lookPrice is what a look elsewhere in the segment counts, in bytes.
+	lookPrice = 4 << 10
+)
+
+// findPlain returns the offset of the next plain record from off on, or -1. It counts if the checksum leads from
+// it to the next one. A payload can hold any number of beginnings that do not, so the effort is
+// bounded: what is behind then stays unfound.
+func (r *recordReader) findPlain(off int64) (int64, error) {
+	win := &r.dec.win
+	for ; ; off += wordSize {
 		var err error
-		if off, err = r.nonZeroWord(off); err == nil {
-			f, err = r.candidate(off)
+		if off, err = win.skipZeros(off); err != nil || off < 0 {
+			return -1, err
 		}
+		o, ok, err := win.plainAt(off)
 		if err != nil {
-			r.yield(Record{}, fmt.Errorf("wal: %w", err))
-			return false, false
+			return -1, err
 		}
-		if f == nil {
+		if !ok {
 			continue
 		}
-		d.seek(off+f.size, f.crc)
-		d.started, d.sealed = true, f.sealed
-		found = r.record(f, off, f.typ != log.CrcType) // a crc record's data is not in the chain
-		return found, found
-	}
-	d.chained = false
-	return true, false
-}
-
-// candidate returns the record that stands at an offset, nil if there is none. A sealed one
-// vouches for itself with its check, which covers its place; a plain one counts if the checksum
-// leads from it to the next one.
-func (r *recordReader) candidate(off int64) (*frame, error) {
-	f, err := r.parse(off)
-	if f == nil || f.sealed || r.dec.started && r.dec.sealed {
-		if f != nil && !f.sealed {
-			return nil, err
+		if r.spent > plainEffort*win.size {
+			return -1, nil
 		}
-		return f, err
+		r.spent += lookPrice
+		next, ok, err := win.plainAt(off + o.size)
+		if err != nil {
+			return -1, err
+		}
+		if !ok {
+			continue
+		}
+		sum := o.crc
+		if next.typ != log.CrcType {
+			from := off + o.size
+			r.spent += next.size
+			if sum, err = win.crcOver(o.crc, from+int64(next.header), from+next.foot); err != nil {
+				return -1, err
+			}
+		}
+		if sum == next.crc {
+			return off, nil
+		}
 	}
-	next, err := r.parse(off + f.size)
-	if next == nil || next.sealed || next.chain(f.crc) != next.crc {
-		return nil, err
-	}
-	return r.parse(off) // its data may have been moved
 }
-
-// recordTag is the first byte of every record.
-const recordTag = 1 << 3
 
 // parse returns the frame at an offset if all but its chain is right.
 func (r *recordReader) parse(off int64) (*frame, error) {
-	left := r.dec.win.size - off
-	if left < 2*wordSize { // no frame is smaller
-		return nil, nil
-	}
-	b, err := r.dec.win.at(off, wordSize+1)
+	b, err := r.dec.win.frame(off)
 	if err != nil {
 		return nil, err
 	}
-	w := binary.LittleEndian.Uint64(b)
-	if !wordOK(w) || frameSize(w) > left || b[wordSize] != recordTag {
+	f, err := r.dec.check.parseAt(b, place{r.dec.seq, off})
+	if err != nil {
 		return nil, nil
 	}
-	if b, err = r.dec.win.at(off, int(frameSize(w))); err != nil {
-		return nil, err
-	}
-	f := new(frame)
-	if r.dec.check.parse(f, b, place{r.dec.seq, off}) != nil {
-		return nil, nil
-	}
-	return f, nil
+	return &f, nil
 }

@@ -1,7 +1,6 @@
 package wal
 
 import (
-	"encoding/binary"
 	"errors"
 
 	"github.com/seed449c39bc/wal/log"
@@ -10,7 +9,7 @@ import (
 // stake completes a corruption's error with the entries that stand behind it,
 // as far as they can be made out; lastBefore is the last index before it.
 func (l *loader) stake(names []segmentName, c *CorruptionError, lastBefore uint64) error {
-	s := salvage{registry: l.registry}
+	s := salvage{entries: newEntryReader(l.registry, false)}
 	behind := false
 	for _, n := range names {
 		from := int64(0)
@@ -29,11 +28,8 @@ func (l *loader) stake(names []segmentName, c *CorruptionError, lastBefore uint6
 			return c // what is at stake stays unknown
 		}
 		win := window{f: f, name: n.String()}
-		s.name = win.name
-		if win.size, err = f.Size(); err == nil && from < win.size {
-			if data, err := win.nonZero(from); err == nil {
-				s.scan(place{n.seq, from}, data, lastBefore)
-			}
+		if win.size, err = f.Size(); err == nil {
+			s.segment(&win, place{n.seq, from}, lastBefore) // what cannot be read stays unknown
 		}
 		done()
 	}
@@ -48,49 +44,95 @@ func (l *loader) stake(names []segmentName, c *CorruptionError, lastBefore uint6
 
 // salvage looks for entries behind damage, at every place where one could stand.
 type salvage struct {
-	registry  *log.Registry
+	entries   entryReader
 	check     checker
 	damage    place
 	low, high uint64 // lowest and highest index found
-	name      string // of the segment
 	newer     error  // about the first record of a newer version; nil: there is none
 }
 
-// scan goes through the bytes from p on. A sealed record vouches for itself
-// with its check; a plain one counts if the checksum of the record right before
-// it leads to its own. If the damage is in the data of an entry, that is most
-// likely the one behind the last intact one.
-func (s *salvage) scan(p place, data []byte, lastBefore uint64) {
-	for len(data)%wordSize != 0 {
-		data = append(data, 0)
-	}
-	chained, crc := false, uint32(0)
-	for i := 0; i+wordSize <= len(data); {
-		b := data[i:]
-		f, err, at := frame{}, error(errWord), place{p.seq, p.off + int64(i)}
-		if wordOK(binary.LittleEndian.Uint64(b)) {
-			f, err = s.check.parseAt(b, at)
-		}
+// segment goes through a segment from p on: the records with trailers, each of which vouches for
+// itself with its check, and behind them the plain ones.
+func (s *salvage) segment(win *window, p place, lastBefore uint64) error {
+	f := finder{win: win, seq: p.seq}
+	for {
+		off, err := f.first(p.off, 0)
 		if err != nil {
+			return err
+		}
+		if off < 0 {
+			return s.plain(win, p.off)
+		}
+		size, err := s.sealed(win, place{p.seq, off}, lastBefore)
+		if err != nil {
+			return err
+		}
+		p.off = off + size
+	}
+}
+
+// sealed takes in the record with a trailer at p. If the damage is in the data of an entry, that is most likely
+// the one behind the last intact one.
+func (s *salvage) sealed(win *window, p place, lastBefore uint64) (size int64, err error) {
+	b, err := win.frame(p.off)
+	if err != nil {
+		return 0, err
+	}
+	f, err := s.check.parseAt(b, p)
+	if err != nil {
+		return wordSize, nil // the file has changed
+	}
+	if kind := f.newer(); kind != "" && s.newer == nil {
+		s.newer = &NewerFormatError{Segment: win.name, Offset: p.off, Kind: kind}
+	}
+	switch {
+	case f.typ != log.EntryType:
+	case p == s.damage:
+		s.found(max(s.high, lastBefore) + 1)
+	default:
+		s.entry(f.data)
+	}
+	return f.size, nil
+}
+
+// plain goes through plain records from off on. An entry counts if the checksum of the record right
+// before it leads to its own.
+func (s *salvage) plain(win *window, off int64) error {
+	chained, crc := false, uint32(0)
+	for {
+		var err error
+		if off, err = win.skipZeros(off); err != nil || off < 0 {
+			return err
+		}
+		o, ok, err := win.plainAt(off)
+		if err != nil {
+			return err
+		}
+		if !ok {
 			chained = false
-			i += wordSize
+			off += wordSize
 			continue
 		}
-		if kind := f.newer(); kind != "" && s.newer == nil {
-			s.newer = &NewerFormatError{Segment: s.name, Offset: at.off, Kind: kind}
+		if chained && o.typ == log.EntryType {
+			sum, err := win.crcOver(crc, off+int64(o.header), off+o.foot)
+			if err != nil {
+				return err
+			}
+			if sum == o.crc {
+				b, err := win.frame(off)
+				if err != nil {
+					return err
+				}
+				s.entry(o.payload(b))
+			}
 		}
-		if f.typ == log.EntryType && f.sealed && at == s.damage {
-			s.found(max(s.high, lastBefore) + 1)
-		} else if f.typ == log.EntryType && (f.sealed || chained && f.chain(crc) == f.crc) {
-			s.entry(f.data)
-		}
-		chained, crc = true, f.crc
-		i += int(f.size)
+		chained, crc = true, o.crc
+		off += o.size
 	}
 }
 
 func (s *salvage) entry(data []byte) {
-	if _, i, err := decodeEntry(s.registry, data); err == nil && i > 0 {
+	if i, err := s.entries.index(data); err == nil && i > 0 {
 		s.found(i)
 	}
 }

@@ -4,14 +4,11 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 )
 
 // readSize is how much a window reads at a time, in bytes.
 const readSize = 256 << 10
-
-// maxHole is how far apart what stands in a segment may be, in bytes. A crash leaves
-// holes no larger than a save; what is far behind a larger one is no part of it.
-const maxHole = 1 << 30
 
 // source is what a window needs of a file.
 type source interface {
@@ -70,11 +67,7 @@ func (w *window) fill(off int64, n int) error {
 		w.buf = w.buf[:0]
 		return fmt.Errorf("read %d bytes of segment %s at offset %d: %w", n, w.name, off, err)
 	}
-	for _, bit := range w.flips {
-		if i := bit/8 - off; i >= 0 && i < int64(got) {
-			w.buf[i] |= 1 << (bit % 8)
-		}
-	}
+	w.putBack(w.buf, off)
 	return nil
 }
 
@@ -89,29 +82,59 @@ func (w *window) flip(bit int64) {
 // forget drops what was read ahead: the next bytes come from the file.
 func (w *window) forget() { w.buf = w.buf[:0] }
 
-// portion is some of a file's bytes, and where they stand. It is valid until the window is used again.
-type portion struct {
-	off  int64
-	data []byte
+// peek reads the bytes from off on that fit into b, and leaves the buffer as it is. Behind
+// the window's size there are zeros.
+func (w *window) peek(b []byte, off int64) error {
+	n := int(max(min(int64(len(b)), w.size-off), 0))
+	clear(b[n:])
+	b = b[:n]
+	if start := off - w.off; start >= 0 && start+int64(n) <= int64(len(w.buf)) {
+		copy(b, w.buf[start:])
+		return nil
+	}
+	if got, err := w.f.ReadAt(b, off); got < n {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return fmt.Errorf("read %d bytes of segment %s at offset %d: %w", n, w.name, off, err)
+	}
+	w.putBack(b, off)
+	return nil
 }
 
-// portions yields what stands in the file from off on, at most readSize bytes at a time. Holes and
-// reserved space are left out, and not read. It ends with an error.
-func (w *window) portions(off int64) iter.Seq2[portion, error] {
+// putBack puts the flipped bits back in bytes that were read at an offset.
+func (w *window) putBack(b []byte, off int64) {
+	for _, bit := range w.flips {
+		if i := bit/8 - off; i >= 0 && i < int64(len(b)) {
+			b[i] |= 1 << (bit % 8)
+		}
+	}
+}
+
+// portion is some of a file's bytes, and where they stand. It is valid until the window is used again.
+type portion struct {
+	off, size int64
+	data      []byte // nil: zeros, which were not read
+}
+
+// stretch yields what stands in the file from off to end, in order and without a gap, at most
+// readSize bytes at a time. Holes and reserved space are not read, and come as one portion without
+// data, whatever their size. It ends with an error.
+func (w *window) stretch(off, end int64) iter.Seq2[portion, error] {
 	return func(yield func(portion, error) bool) {
 		off := off
-		for off < w.size {
-			start, end, err := w.f.Data(off)
+		for off < end {
+			start, stop, err := w.data(off, end)
 			if err != nil {
-				yield(portion{}, fmt.Errorf("find data in segment %s behind offset %d: %w", w.name, off, err))
+				yield(portion{}, err)
 				return
 			}
-			if start == end || end <= off { // none is left, or a writer has cut the prepared space off meanwhile
+			if off < start && !yield(portion{off: off, size: start - off}, nil) {
 				return
 			}
-			for off, end = max(off, start), min(end, w.size); off < end; {
-				b, err := w.at(off, int(min(readSize, end-off)))
-				if !yield(portion{off, b}, err) || err != nil {
+			for off = start; off < stop; {
+				b, err := w.some(off, min(readSize, stop-off))
+				if !yield(portion{off, int64(len(b)), b}, err) || err != nil {
 					return
 				}
 				off += int64(len(b))
@@ -120,32 +143,32 @@ func (w *window) portions(off int64) iter.Seq2[portion, error] {
 	}
 }
 
-// nonZero returns the bytes from off to the last one of the file that is not
-// zero. Zeros at the end cost no memory, and holes and reserved space are not read. So a
-// damaged length of the file does not take memory; it is a *CorruptionError.
-func (w *window) nonZero(off int64) ([]byte, error) {
-	var out []byte
-	behind := off // the last portion
-	for p, err := range w.portions(off) {
-		if err != nil {
-			return nil, err
-		}
-		if hole := p.off - behind; hole > maxHole {
-			return nil, &CorruptionError{Segment: w.name, Offset: behind,
-				Reason: fmt.Sprintf("a hole of %d bytes, and something behind it; is the length of the file damaged?", hole)}
-		}
-		if used := trimZeros(p.data); len(used) > 0 {
-			zeros := p.off - off - int64(len(out))
-			out = append(append(out, make([]byte, zeros)...), used...)
-		}
-		behind = p.off + int64(len(p.data))
+// minAhead is how much of what was read ahead is worth a portion, in bytes.
+const minAhead = 4 << 10
+
+// some returns bytes from off on, n at most: what the buffer holds, unless that is next to nothing.
+func (w *window) some(off, n int64) ([]byte, error) {
+	if b := w.ahead(off); int64(len(b)) >= min(n, minAhead) {
+		return b[:min(int64(len(b)), n)], nil
 	}
-	return out, nil
+	return w.at(off, int(n))
+}
+
+// data returns the first range from off to end that is not a hole. Without one it is empty, at the end.
+func (w *window) data(off, end int64) (start, stop int64, err error) {
+	start, stop, err = w.f.Data(off)
+	if err != nil {
+		return 0, 0, fmt.Errorf("find data in segment %s behind offset %d: %w", w.name, off, err)
+	}
+	if start == stop || stop <= off || start >= end { // or a writer has cut the prepared space off meanwhile
+		return end, end, nil
+	}
+	return max(off, start), min(stop, end), nil
 }
 
 // firstNonZero returns the offset of the first byte that is not zero, from off on, and -1 if there is none.
 func (w *window) firstNonZero(off int64) (int64, error) {
-	for p, err := range w.portions(off) {
+	for p, err := range w.stretch(off, w.size) {
 		if err != nil {
 			return 0, err
 		}
@@ -156,6 +179,51 @@ func (w *window) firstNonZero(off int64) (int64, error) {
 		}
 	}
 	return -1, nil
+}
+
+// lastNonZero returns the offset behind the last byte that is not zero, from off on, and off if there
+// is none. It looks from the end of the file on: prepared space costs a look at it, and what is used nothing.
+func (w *window) lastNonZero(off int64) (int64, error) {
+	var ranges [][2]int64
+	for at := off; at < w.size; {
+		start, stop, err := w.data(at, w.size)
+		if err != nil {
+			return 0, err
+		}
+		if start < stop {
+			ranges = append(ranges, [2]int64{start, stop})
+		}
+		at = stop
+	}
+	for _, r := range slices.Backward(ranges) {
+		for stop := r[1]; stop > r[0]; {
+			start := max(r[0], stop-readSize)
+			b, err := w.at(start, int(stop-start))
+			if err != nil {
+				return 0, err
+			}
+			if used := trimZeros(b); len(used) > 0 {
+				return start + int64(len(used)), nil
+			}
+			stop = start
+		}
+	}
+	return off, nil
+}
+
+// crcOver goes on with a running checksum over what stands from off to end.
+func (w *window) crcOver(before uint32, off, end int64) (uint32, error) {
+	for p, err := range w.stretch(off, end) {
+		switch {
+		case err != nil:
+			return 0, err
+		case p.data == nil:
+			before = crcZeros(before, p.size)
+		default:
+			before = checksum(before, p.data)
+		}
+	}
+	return before, nil
 }
 
 // trimZeros cuts the zeros off the end of b.

@@ -30,6 +30,9 @@ const (
 	tagRecordTrailer = 4<<3 | byte(protowire.Fixed64Type)
 )
 
+// TrailerTag is the byte that a trailer field begins with.
+const TrailerTag = tagRecordTrailer
+
 // TrailerSize is the size of the trailer field in bytes: its tag and eight bytes.
 const TrailerSize = 9
 
@@ -69,6 +72,38 @@ func RecordHeaderSize(typ int64, crc uint32, dataLen int) int {
 func AppendTrailer(b []byte, trailer uint64) []byte {
 	b = append(b, tagRecordTrailer)
 	return binary.LittleEndian.AppendUint64(b, trailer)
+}
+
+// RecordHeader is what stands in a record before its payload.
+type RecordHeader struct {
+	Type    int64
+	Crc     uint32
+	DataLen int64 // the length of the payload; -1 when the field is absent
+}
+
+// ParseRecordHeader parses the beginning of a record: what AppendRecordHeader writes, and only in
+// the one encoding that it has. b need not hold all of the record. n is the number of bytes parsed.
+// An error is an ErrMalformed. It does not allocate.
+func ParseRecordHeader(b []byte) (h RecordHeader, n int, err error) {
+	typ, n := consumeRecordVarint(b, tagRecordType)
+	if n < 0 {
+		return RecordHeader{}, 0, errRecordType
+	}
+	crc, m := consumeRecordVarint(b[n:], tagRecordCrc)
+	if m < 0 || crc > math.MaxUint32 {
+		return RecordHeader{}, 0, errRecordCrc
+	}
+	h = RecordHeader{Type: int64(typ), Crc: uint32(crc), DataLen: -1}
+	n += m
+	if len(b) > n && b[n] == tagRecordData {
+		size, m := consumeRecordVarint(b[n:], tagRecordData)
+		if m < 0 || size > math.MaxInt64 {
+			return RecordHeader{}, 0, errRecordData
+		}
+		h.DataLen = int64(size)
+		n += m
+	}
+	return h, n, nil
 }
 
 // ParseRecord parses exactly b, and only the one encoding that a record has:

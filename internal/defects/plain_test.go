@@ -15,12 +15,12 @@ func init() {
 			tests: []string{oursAndTheirs, "TestPlainTail_NothingSealedFollows"},
 		}, {
 			name: "a damaged plain record behind sealed ones counts as torn", file: "verdict.go",
-			old:   "plain := !t.sealed || err == errChain && !f.sealed",
-			new:   "plain := !t.sealed || err == nil && !f.sealed",
+			old:   "plain := !t.sealed || err == errChain && !o.sealed",
+			new:   "plain := !t.sealed || err == nil && !o.sealed",
 			tests: []string{"TestPlainTail_DamageIsCorruption", tableTest},
 		}, {
 			name: "a flipped bit of a plain record behind sealed ones is not found", file: "verdict.go",
-			old:   "\t\tif f.sealed {\n\t\t\treturn 0, false",
+			old:   "\t\tif o.sealed {\n\t\t\treturn 0, false",
 			new:   "\t\tif t.sealed {\n\t\t\treturn 0, false",
 			tests: []string{tableTest},
 		},

@@ -187,8 +187,8 @@ var table = []defect{
 		tests: []string{tableTest, rotTest},
 	}, {
 		name: "a lost sector is corruption", file: "verdict.go",
-		old:   "case t.pieceLost(w):",
-		new:   "case t.pieceLost(w) && t.size < 0:",
+		old:   "case t.pieceLost(frameSize(w)):",
+		new:   "case t.pieceLost(frameSize(w)) && t.size < 0:",
 		tests: []string{tornTest, tableTest, crashTest},
 	}, {
 		name: "a flipped bit is torn", file: "verdict.go",
@@ -197,8 +197,8 @@ var table = []defect{
 		tests: []string{"TestBitRotInAnUnclosedLog", tableTest},
 	}, {
 		name: "a lost sector passes for a flipped bit", file: "verdict.go",
-		old:   "t.p.off) == f.thin",
-		new:   "t.p.off) <= 1<<16-1",
+		old:   "thinness() == o.thin",
+		new:   "thinness() <= 1<<16-1",
 		tests: []string{"TestALostSectorIsNotTakenForAFlippedBit"},
 	}, {
 		name: "an iteration is not told of an overwrite", file: "contents.go",
@@ -222,8 +222,8 @@ var table = []defect{
 		tests: []string{"TestDefectUnsyncedTailIsHandedOutAsDurable", faultTest},
 	}, {
 		name: "healing leaves what is torn", file: "recover.go",
-		old:   "for off := end.off; off < end.dirty; off += int64(len(zeros)) {",
-		new:   "for off := end.dirty; off < end.dirty; off += int64(len(zeros)) {",
+		old:   "clearRange(f, n, end.off, end.dirty)",
+		new:   "clearRange(f, n, end.dirty, end.dirty)",
 		tests: []string{tornTest},
 	}, {
 		name: "whoever saves again and again overtakes a close", file: "commit.go",

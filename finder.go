@@ -1,0 +1,204 @@
+package wal
+
+import (
+	"cmp"
+	"encoding/binary"
+	"hash/crc32"
+	"slices"
+
+	"github.com/seed449c39bc/wal/walpb"
+)
+
+// finder looks in a segment for trailered records, at every multiple of 8, with a right check: it
+// binds a record to its place, so nothing else looks like one.
+//
+// What a client saved may look like the beginnings of records, one in every 16 bytes, and each of
+// them may claim that its trailer stands at a place of its own. So no more places are looked at one by one
+// than the bytes that are passed pay for; the others wait, and are looked at in order.
+type finder struct {
+	win     *window
+	seq     uint64
+	check   checker
+	passed  int64 // bytes
+	looked  int64 // at feet
+	waiting []claim
+	buf     [headSize + maxControl]byte
+	footBuf [footSize]byte
+}
+
+// claim is what may be the beginning of a record.
+type claim struct {
+	off, foot int64  // of the frame, and of its trailer, in the file
+	sum       uint32 // the check so far
+}
+
+const (
+	// lookEvery is how many bytes pay for a look at a foot that is elsewhere.
+	lookEvery = 4 << 10
+	// maxClaims is how many claims may wait, which bounds their memory.
+	maxClaims = 1 << 19
+	// footBlock is how much is read at once where many feet stand.
+	footBlock = 64 << 10
+)
+
+// first returns the offset of the first record from off on that has all of flags; -1 if there is none.
+func (f *finder) first(off int64, flags byte) (int64, error) {
+	f.waiting = f.waiting[:0]
+	if head, err := f.here(off); err != nil {
+		return 0, err
+	} else if is, err := f.record(off, head, flags, true); is || err != nil {
+		return off, err
+	}
+	from := off + wordSize
+	for p, err := range f.win.stretch(from, f.win.size) {
+		if err != nil {
+			return 0, err
+		}
+		f.passed += p.size
+		if p.data == nil {
+			continue
+		}
+		q, err := f.portion(p, from, flags)
+		if err != nil {
+			return 0, err
+		}
+		if q < 0 && len(f.waiting) < maxClaims {
+			continue
+		}
+		if earlier, err := f.settle(flags); err != nil || earlier >= 0 {
+			return earlier, err
+		}
+		if q >= 0 {
+			return q, nil
+		}
+	}
+	return f.settle(flags)
+}
+
+// here returns the first bytes from off on, and reads on from there.
+func (f *finder) here(off int64) ([]byte, error) {
+	n := min(int64(len(f.buf)), f.win.size-off)
+	if n < 2*wordSize { // no frame is smaller
+		return nil, nil
+	}
+	return f.win.at(off, int(n))
+}
+
+// portion returns the offset of the first record in a portion, but for those that have to wait; or -1.
+func (f *finder) portion(p portion, from int64, flags byte) (int64, error) {
+	for q := max(from, p.off&^(wordSize-1)); q < p.off+p.size; q += wordSize {
+		var head []byte
+		if q >= p.off {
+			head = p.data[q-p.off:]
+		}
+		if len(head) > wordSize && !mayBegin(head) {
+			continue
+		}
+		if len(head) < len(f.buf) { // the rest is in the next portion
+			head = f.buf[:]
+			if err := f.win.peek(head, q); err != nil {
+				return 0, err
+			}
+		}
+		if is, err := f.record(q, head, flags, false); is || err != nil {
+			return q, err
+		}
+	}
+	return -1, nil
+}
+
+// mayBegin tells whether a frame with a record may begin so. It sees most that is none.
+func mayBegin(b []byte) bool {
+	return b[wordSize] == recordTag && wordOK(binary.LittleEndian.Uint64(b))
+}
+
+// recordTag is the first byte of every record.
+const recordTag = 1 << 3
+
+// record tells whether a record with flags stands at an offset, of which the first bytes are given. If
+// its foot may not be looked at now, and must not be, the record waits.
+func (f *finder) record(off int64, head []byte, flags byte, now bool) (bool, error) {
+	o, err := outlineOf(head[:min(len(head), headSize)])
+	if err != nil || !o.sealed || o.size > f.win.size-off {
+		return false, nil
+	}
+	if o.size <= int64(len(head)) {
+		return f.check.vouch(&o, head, head[o.foot:o.size], place{f.seq, off}) == nil && o.flags&flags == flags, nil
+	}
+	if !now && f.looked > f.passed/lookEvery+64 {
+		f.waiting = append(f.waiting, claim{off, off + o.foot, f.check.begin(place{f.seq, off}, head[:o.header])})
+		return false, nil
+	}
+	f.looked++
+	foot := f.footBuf[:o.size-o.foot]
+	if err := f.win.peek(foot, off+o.foot); err != nil {
+		return false, err
+	}
+	return f.check.vouch(&o, head, foot, place{f.seq, off}) == nil && o.flags&flags == flags, nil
+}
+
+// settle looks at the feet of all claims that wait, and returns the offset of the first one that is right; or -1.
+func (f *finder) settle(flags byte) (first int64, err error) {
+	first = -1
+	slices.SortFunc(f.waiting, func(a, b claim) int { return cmp.Compare(a.foot, b.foot) })
+	var block []byte
+	var blockOff int64
+	for i := range f.waiting {
+		c := &f.waiting[i]
+		size := walpb.TrailerSize + padding(c.foot+walpb.TrailerSize)
+		if at := c.foot - blockOff; at < 0 || at+size > int64(len(block)) {
+			if block == nil {
+				block = make([]byte, footBlock)
+			}
+			// A whole block only if more than one claim needs it.
+			n := size
+			if i+16 < len(f.waiting) && f.waiting[i+16].foot < c.foot+footBlock-footSize {
+				n = footBlock
+			}
+			block, blockOff = block[:min(n, f.win.size-c.foot)], c.foot
+			if err := f.win.peek(block, blockOff); err != nil {
+				return 0, err
+			}
+		}
+		if at := c.foot - blockOff; (first < 0 || c.off < first) && c.right(block[at:at+size], flags) {
+			first = c.off
+		}
+	}
+	f.waiting = f.waiting[:0]
+	return first, nil
+}
+
+// right tells whether the foot of a claim bears it out, and has flags.
+func (c *claim) right(foot []byte, flags byte) bool {
+	if foot[0] != walpb.TrailerTag {
+		return false
+	}
+	for _, b := range foot[walpb.TrailerSize:] {
+		if b != 0 {
+			return false
+		}
+	}
+	trailer := binary.LittleEndian.Uint64(foot[1:])
+	has, thin := byte(trailer>>32), uint16(trailer>>40)
+	if has&flags != flags || trailer != makeTrailer(uint32(trailer), has, thin) {
+		return false
+	}
+	return endCheck(c.sum, has, thin, nil) == uint32(trailer)
+}
+
+// begin returns the check over the place of a frame and what is before its payload; endCheck goes on with it.
+func (c *checker) begin(p place, head []byte) uint32 {
+	b := binary.LittleEndian.AppendUint64(c.buf[:0], p.seq)
+	b = binary.LittleEndian.AppendUint64(b, uint64(p.off))
+	c.buf = append(b, head...)
+	return crc32.Checksum(c.buf, castagnoli)
+}
+
+// endCheck returns the whole check.
+func endCheck(sum uint32, flags byte, thin uint16, control []byte) uint32 {
+	sum = checksum(sum, []byte{flags})
+	if thin > 0 {
+		sum = checksum(sum, binary.LittleEndian.AppendUint16(nil, thin))
+	}
+	return checksum(sum, control)
+}
