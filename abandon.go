@@ -13,6 +13,7 @@ package wal
 func (w *WAL) Abandon() {
 	w.closing.Lock()
 	defer w.closing.Unlock()
+	w.leaving.Store(true)
 	w.life.end(ErrClosed) // from here on nobody begins to lead
 	w.purging.Lock()
 	defer w.purging.Unlock()
@@ -24,7 +25,7 @@ func (w *WAL) Abandon() {
 	w.closed = true
 	w.untilIdle()
 	w.abandon(ErrClosed)
-	w.handles.shut()
 	w.pipeline.abandon()
 	closeAll(w.segments)
+	w.leave()
 }

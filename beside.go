@@ -137,7 +137,7 @@ func (w *window) sum(off int64) (sum uint32, err error) {
 func (l *loader) loadBeside(pick func([]segmentName) (int, error)) (*loaded, error) {
 	l.beside = true
 	for {
-		names, err := listBeside(l.fs, l.dir)
+		names, err := listBeside(l.dir)
 		if err != nil {
 			return nil, err
 		}
@@ -150,7 +150,7 @@ func (l *loader) loadBeside(pick func([]segmentName) (int, error)) (*loaded, err
 		if l.gone == nil {
 			return ld, err
 		}
-		left, lerr := leftOf(l.fs, l.dir, *l.gone)
+		left, lerr := leftOf(l.dir, *l.gone)
 		if lerr != nil {
 			return nil, lerr
 		}
@@ -163,20 +163,20 @@ func (l *loader) loadBeside(pick func([]segmentName) (int, error)) (*loaded, err
 // leftOf returns the segments that are left in a directory when segment n, which was listed, could not be
 // opened. It was purged, and those before it too, or somebody removed it; if it is still
 // listed, that is the error.
-func leftOf(fsys vfs.FS, dir string, n segmentName) ([]segmentName, error) {
-	names, err := listBeside(fsys, dir)
+func leftOf(d vfs.Dir, n segmentName) ([]segmentName, error) {
+	names, err := listBeside(d)
 	if err == nil && slices.Contains(names, n) {
-		err = fmt.Errorf("wal: segment %s is in the directory %s and cannot be opened; is it a link to nothing? %w", n, dir, fs.ErrNotExist)
+		err = fmt.Errorf("wal: segment %s is in the directory %s and cannot be opened; is it a link to nothing? %w", n, d.Path(), fs.ErrNotExist)
 	}
 	return names, err
 }
 
 // listBeside returns the segments there are. A gap in their numbers, if there is one, was there each time
 // that they were listed.
-func listBeside(fsys vfs.FS, dir string) ([]segmentName, error) {
+func listBeside(d vfs.Dir) ([]segmentName, error) {
 	var gaps []gap
 	for times := 1; ; times++ {
-		names, err := listSegments(fsys, dir)
+		names, err := listSegments(d)
 		if err != nil {
 			return nil, err
 		}

@@ -256,7 +256,7 @@ func TestAFailedPurgeDoesNotLeaveSavesWaiting(t *testing.T) {
 	syncing, disk := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	var purging atomic.Bool
-	fsys.FS = hookFS{fsys.FS, func() error {
+	w.dir = hookDir{w.dir, func() error {
 		if purging.Load() {
 			return syscall.EIO
 		}
@@ -307,17 +307,17 @@ func TestAFailureLeavesNoSaveToWhoCloses(t *testing.T) {
 	within(t, "the save", func() { require.ErrorIs(t, p.Wait(), ErrFailed) })
 }
 
-// hookFS is a file system whose syncs of directories can be made to fail.
-type hookFS struct {
-	vfs.FS
-	syncDir func() error
+// hookDir is a directory whose syncs can be made to fail.
+type hookDir struct {
+	vfs.Dir
+	sync func() error
 }
 
-func (h hookFS) SyncDir(dir string) error {
-	if err := h.syncDir(); err != nil {
+func (h hookDir) Sync() error {
+	if err := h.sync(); err != nil {
 		return err
 	}
-	return h.FS.SyncDir(dir)
+	return h.Dir.Sync()
 }
 
 // flightHook is a file that calls a function before each sync.

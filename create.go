@@ -14,10 +14,16 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// Exist tells whether there is a log in dir: at least one segment.
+// Exist reports whether there is a log in dir: at least one segment. It is true also when that
+// cannot be found out, for want of permission or because the disk fails: then Open says what is wrong.
 func Exist(dir string) bool {
-	_, err := listSegments(vfs.OS{}, dir)
-	return err == nil
+	_, d, err := openAt(dir, nil)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) && !errors.Is(err, ErrInvalidArgument)
+	}
+	defer d.Close()
+	_, err = listSegments(d)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // Create makes a new log in dir, which is created if it does not exist, and
@@ -40,7 +46,12 @@ func Create(lg *zap.Logger, dir string, metadata []byte, opts ...Option) (*WAL, 
 		return nil, fmt.Errorf("wal: create log: %w", asReadOnly(err))
 	}
 	w := newWAL(lg, o)
-	if err := w.createFirst(dir, h); err != nil {
+	d, err := o.fs.OpenDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("wal: create log: %w", asReadOnly(err))
+	}
+	if err := w.createFirst(d, h); err != nil {
+		d.Close()
 		return nil, fmt.Errorf("wal: create log in %s: %w", dir, asReadOnly(err))
 	}
 	ld := &loaded{replay: &replay{}}
@@ -48,26 +59,24 @@ func Create(lg *zap.Logger, dir string, metadata []byte, opts ...Option) (*WAL, 
 	ld.addSnapshot(&note{typ: log.SnapshotType, data: h.snapshot}, 0)
 	e := &w.open.enc
 	w.headerEnd = e.end()
-	w.begin(dir, ld, startAt(nil), tailEnd{e.end(), e.crc, h.sealed})
+	w.begin(d, ld, startAt(nil), tailEnd{e.end(), e.crc, h.sealed})
 	return w, nil
 }
 
 // createFirst makes the first segment appear, whole, by a rename. Before that a
 // crash leaves only N.tmp, and no log.
-func (w *WAL) createFirst(dir string, h header) error {
-	fsys := w.opts.fs
-	if err := checkNoLog(fsys, dir); err != nil {
+func (w *WAL) createFirst(d vfs.Dir, h header) error {
+	if err := checkNoLog(d); err != nil {
 		return err
 	}
-	tmp := filepath.Join(dir, "0.tmp")
-	f, err := fsys.CreateLocked(tmp)
+	f, tmp, err := createTemporary(d, 0)
 	if err != nil {
 		return err
 	}
 	// Whoever else creates this log has had the lock until its segment was
 	// there. So look again, and touch the file only after that: it could be
 	// that very segment, renamed since it was opened here.
-	if err := checkNoLog(fsys, dir); err != nil {
+	if err := checkNoLog(d); err != nil {
 		f.Close()
 		return err
 	}
@@ -83,13 +92,13 @@ func (w *WAL) createFirst(dir string, h header) error {
 		err = fillSegment(f, w.open.enc.buf, &w.runway)
 	}
 	if err == nil {
-		err = nameSegment(fsys, dir, tmp, h.name)
+		err = nameSegment(d, tmp, h.name)
 	}
 	if err == nil {
-		err = syncParent(fsys, dir)
+		err = syncParent(w.opts.fs, d.Path())
 	}
 	if err != nil {
-		discard(fsys, f, tmp)
+		discard(d, f, tmp)
 		return err
 	}
 	w.segments = []segment{{h.name, f}}
@@ -97,8 +106,8 @@ func (w *WAL) createFirst(dir string, h header) error {
 }
 
 // checkNoLog is an error if there is a log in dir.
-func checkNoLog(fsys vfs.FS, dir string) error {
-	_, err := listSegments(fsys, dir)
+func checkNoLog(d vfs.Dir) error {
+	_, err := listSegments(d)
 	if err == nil {
 		return fmt.Errorf("there is a log already, open it: %w", fs.ErrExist)
 	}

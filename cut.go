@@ -15,8 +15,12 @@ import "time"
 func (w *WAL) cut(s *save) error {
 	began := time.Now()
 	seq := w.tailSegment().seq + 1
-	tmp := w.pipeline.tmpPath(seq)
-	f, err := w.pipeline.take(seq)
+	if err := w.checkDir(); err != nil {
+		err = w.fail("new segment", err)
+		w.abandon(err)
+		return err
+	}
+	f, tmp, err := w.pipeline.take(seq)
 	if err != nil {
 		err = w.fail("new segment", err)
 		w.abandon(err)
@@ -33,11 +37,11 @@ func (w *WAL) cut(s *save) error {
 	}
 	filled := time.Since(filling)
 	if ferr := w.settle(old, <-finished); ferr != nil {
-		discard(w.fs, f, tmp)
+		discard(w.dir, f, tmp)
 		return ferr
 	}
 	if err == nil {
-		err = nameSegment(w.fs, w.dir, tmp, h.name)
+		err = nameSegment(w.dir, tmp, h.name)
 	}
 	if err != nil {
 		f.Close()

@@ -66,7 +66,7 @@ func requireReplaced(t *testing.T, w *WAL, over uint64) {
 	_, err = w.Entry(over + 1)
 	require.ErrorIs(t, err, ErrNotFound)
 	want := append(entries(1, over-1), entry(2, over, "new"))
-	require.Equal(t, want, readAll(t, w.dir, nil))
+	require.Equal(t, want, readAll(t, w.dir.Path(), nil))
 }
 
 // loneState is a state that knows nothing of commits, and can be neither empty nor unsynced.

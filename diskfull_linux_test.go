@@ -48,7 +48,7 @@ func TestARealFullDiskLosesNothingAcknowledged(t *testing.T) {
 			require.Greater(t, acked, uint64(1000))
 			require.ErrorIs(t, w.SaveEntry(entries(1, 1)), ErrFailed, "nothing goes on after it")
 			require.ErrorIs(t, w.Close(), ErrFailed)
-			require.NoFileExists(t, w.pipeline.tmpPath(w.tailSegment().seq+1))
+			require.NoFileExists(t, filepath.Join(w.dir.Path(), fmt.Sprintf("%d.tmp", w.tailSegment().seq+1)))
 
 			// Still full: reading works, and so does opening, if there is a way at all.
 			require.Equal(t, entries(1, acked), readAll(t, dir, nil)[:acked])

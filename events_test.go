@@ -174,7 +174,7 @@ func TestSlowSyncIsWarnedOf(t *testing.T) {
 		require.Equal(t, tt.warnings, logs.Len(), "threshold %v", tt.threshold)
 		if tt.warnings > 0 {
 			require.Contains(t, logs.All()[0].Message, "slow sync")
-			require.Equal(t, w.dir, logs.All()[0].ContextMap()["dir"])
+			require.Equal(t, w.dir.Path(), logs.All()[0].ContextMap()["dir"])
 		}
 		require.NoError(t, w.Close())
 	}

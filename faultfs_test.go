@@ -12,6 +12,7 @@ import (
 type opKind string
 
 const (
+	opOpenDir    opKind = "open-dir"
 	opOpenRead   opKind = "open-read"
 	opOpenLocked opKind = "open-locked"
 	opCreate     opKind = "create"
@@ -91,66 +92,90 @@ func (f *faultFS) do(o op) (partial int, err error) {
 	return f.fail(o)
 }
 
-func (f *faultFS) open(kind opKind, name string, open func(string) (vfs.File, error)) (vfs.File, error) {
-	if _, err := f.do(op{kind: kind, name: filepath.Base(name)}); err != nil {
-		return nil, err
+// call makes a call on the file system, if it may happen.
+func (f *faultFS) call(o op, call func() error) error {
+	if _, err := f.do(o); err != nil {
+		return err
 	}
-	file, err := open(name)
+	return call()
+}
+
+func (f *faultFS) OpenDir(name string) (vfs.Dir, error) {
+	var d vfs.Dir
+	err := f.call(op{kind: opOpenDir, name: name}, func() (err error) {
+		d, err = f.FS.OpenDir(name)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &faultFile{File: file, fs: f, name: filepath.Base(name)}, nil
-}
-
-func (f *faultFS) OpenRead(name string) (vfs.File, error) {
-	return f.open(opOpenRead, name, f.FS.OpenRead)
-}
-
-func (f *faultFS) OpenLocked(name string) (vfs.File, error) {
-	return f.open(opOpenLocked, name, f.FS.OpenLocked)
-}
-
-func (f *faultFS) CreateLocked(name string) (vfs.File, error) {
-	return f.open(opCreate, name, f.FS.CreateLocked)
-}
-
-func (f *faultFS) CreateNew(name string) (vfs.File, error) {
-	return f.open(opCreate, name, f.FS.CreateNew)
-}
-
-func (f *faultFS) Rename(oldName, newName string) error {
-	if _, err := f.do(op{kind: opRename, name: filepath.Base(newName)}); err != nil {
-		return err
-	}
-	return f.FS.Rename(oldName, newName)
+	return &faultDir{d, f}, nil
 }
 
 func (f *faultFS) Remove(name string) error {
-	if _, err := f.do(op{kind: opRemove, name: filepath.Base(name)}); err != nil {
-		return err
-	}
-	return f.FS.Remove(name)
-}
-
-func (f *faultFS) List(dir string) ([]string, error) {
-	if _, err := f.do(op{kind: opList, name: dir}); err != nil {
-		return nil, err
-	}
-	return f.FS.List(dir)
+	return f.call(op{kind: opRemove, name: filepath.Base(name)}, func() error { return f.FS.Remove(name) })
 }
 
 func (f *faultFS) Mkdir(dir string) error {
-	if _, err := f.do(op{kind: opMkdir, name: filepath.Base(dir)}); err != nil {
-		return err
-	}
-	return f.FS.Mkdir(dir)
+	return f.call(op{kind: opMkdir, name: filepath.Base(dir)}, func() error { return f.FS.Mkdir(dir) })
 }
 
 func (f *faultFS) SyncDir(dir string) error {
-	if _, err := f.do(op{kind: opSyncDir, name: dir}); err != nil {
+	return f.call(op{kind: opSyncDir, name: dir}, func() error { return f.FS.SyncDir(dir) })
+}
+
+// faultDir is an open directory of a faultFS.
+type faultDir struct {
+	vfs.Dir
+	fs *faultFS
+}
+
+func (d *faultDir) open(kind opKind, name string, open func(string) (vfs.File, error)) (vfs.File, error) {
+	var file vfs.File
+	err := d.fs.call(op{kind: kind, name: name}, func() (err error) {
+		file, err = open(name)
 		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	return f.FS.SyncDir(dir)
+	return &faultFile{File: file, fs: d.fs, name: name}, nil
+}
+
+func (d *faultDir) OpenRead(name string) (vfs.File, error) {
+	return d.open(opOpenRead, name, d.Dir.OpenRead)
+}
+
+func (d *faultDir) OpenLocked(name string) (vfs.File, error) {
+	return d.open(opOpenLocked, name, d.Dir.OpenLocked)
+}
+
+func (d *faultDir) CreateLocked(name string) (vfs.File, error) {
+	return d.open(opCreate, name, d.Dir.CreateLocked)
+}
+
+func (d *faultDir) CreateNew(name string) (vfs.File, error) {
+	return d.open(opCreate, name, d.Dir.CreateNew)
+}
+
+func (d *faultDir) Rename(oldName, newName string) error {
+	return d.fs.call(op{kind: opRename, name: newName}, func() error { return d.Dir.Rename(oldName, newName) })
+}
+
+func (d *faultDir) Remove(name string) error {
+	return d.fs.call(op{kind: opRemove, name: name}, func() error { return d.Dir.Remove(name) })
+}
+
+func (d *faultDir) List() (names []string, err error) {
+	err = d.fs.call(op{kind: opList, name: d.Path()}, func() (err error) {
+		names, err = d.Dir.List()
+		return err
+	})
+	return names, err
+}
+
+func (d *faultDir) Sync() error {
+	return d.fs.call(op{kind: opSyncDir, name: d.Path()}, d.Dir.Sync)
 }
 
 // faultFile is an open file of a faultFS. name is the one it was opened with.

@@ -2,7 +2,6 @@ package wal
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
@@ -15,8 +14,7 @@ import (
 // to its full size: whatever a crash left in a file of that name, no byte
 // of it comes into the log. A crash leaves N.tmp behind, which the next open removes.
 type filePipeline struct {
-	fs      vfs.FS
-	dir     string
+	dir     vfs.Dir
 	size    int64
 	reserve bool
 	next    *preparation // nil: none under way
@@ -27,11 +25,8 @@ type preparation struct {
 	seq  uint64
 	done chan struct{}
 	file vfs.File
+	name string // of the file
 	err  error
-}
-
-func (p *filePipeline) tmpPath(seq uint64) string {
-	return filepath.Join(p.dir, fmt.Sprintf("%d.tmp", seq))
 }
 
 // progress tells the pipeline that the segment before seq is used up to off. The
@@ -51,20 +46,20 @@ func (p *filePipeline) start(seq uint64) {
 	p.next = prep
 	go func() {
 		defer close(prep.done)
-		prep.file, prep.err = p.prepare(seq)
+		prep.file, prep.name, prep.err = p.prepare(seq)
 	}()
 }
 
-// take hands over the file of segment seq.
-func (p *filePipeline) take(seq uint64) (vfs.File, error) {
+// take hands over the file of segment seq, with the name that it has until then.
+func (p *filePipeline) take(seq uint64) (f vfs.File, name string, err error) {
 	p.start(seq)
 	prep := p.next
 	<-prep.done
 	p.next = nil
 	if prep.err != nil {
-		return nil, fmt.Errorf("prepare segment: %w", prep.err)
+		return nil, "", fmt.Errorf("prepare segment: %w", prep.err)
 	}
-	return prep.file, nil
+	return prep.file, prep.name, nil
 }
 
 // close ends the preparation and removes its file.
@@ -73,8 +68,8 @@ func (p *filePipeline) close() {
 		return
 	}
 	seq := p.next.seq
-	if f, err := p.take(seq); err == nil {
-		discard(p.fs, f, p.tmpPath(seq))
+	if f, name, err := p.take(seq); err == nil {
+		discard(p.dir, f, name)
 	}
 }
 
@@ -83,29 +78,21 @@ func (p *filePipeline) abandon() {
 	if p.next == nil {
 		return
 	}
-	if f, err := p.take(p.next.seq); err == nil {
+	if f, _, err := p.take(p.next.seq); err == nil {
 		f.Close()
 	}
 }
 
-func (p *filePipeline) prepare(seq uint64) (vfs.File, error) {
-	name := p.tmpPath(seq)
-	f, err := p.fs.CreateLocked(name)
-	if err != nil {
-		return nil, err
+func (p *filePipeline) prepare(seq uint64) (f vfs.File, name string, err error) {
+	if f, name, err = createTemporary(p.dir, seq); err != nil {
+		return nil, "", err
 	}
 	if err = f.Truncate(0); err == nil && p.reserve {
 		err = f.Reserve(p.size)
 	}
 	if err != nil {
-		discard(p.fs, f, name)
-		return nil, err
+		discard(p.dir, f, name)
+		return nil, "", err
 	}
-	return f, nil
-}
-
-// discard closes and removes a file that is not part of the log. If that fails, the next open removes it.
-func discard(fsys vfs.FS, f vfs.File, name string) {
-	f.Close()
-	fsys.Remove(name)
+	return f, name, nil
 }

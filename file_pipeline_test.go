@@ -14,7 +14,10 @@ import (
 
 func newPipeline(t *testing.T, fsys vfs.FS, size int64, reserve bool) *filePipeline {
 	t.Helper()
-	return &filePipeline{fs: fsys, dir: t.TempDir(), size: size, reserve: reserve}
+	d, err := fsys.OpenDir(t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { d.Close() })
+	return &filePipeline{dir: d, size: size, reserve: reserve}
 }
 
 func TestAPreparedFileIsLockedAndZeroWhateverWasInIt(t *testing.T) {
@@ -23,14 +26,15 @@ func TestAPreparedFileIsLockedAndZeroWhateverWasInIt(t *testing.T) {
 			for _, waited := range []bool{true, false} {
 				p := newPipeline(t, vfs.OS{}, size, reserve)
 				old := bytes.Repeat([]byte{0xFF}, int(2*size))
-				require.NoError(t, os.WriteFile(p.tmpPath(7), old, 0o600))
+				require.NoError(t, os.WriteFile(filepath.Join(p.dir.Path(), "7.tmp"), old, 0o600))
 				if waited {
 					p.start(7)
 					<-p.next.done
 				}
-				f, err := p.take(7)
+				f, tmp, err := p.take(7)
 				require.NoError(t, err)
-				name := filepath.Join(p.dir, "7.tmp")
+				require.Equal(t, "7.tmp", tmp)
+				name := filepath.Join(p.dir.Path(), tmp)
 				got, err := os.ReadFile(name)
 				require.NoError(t, err)
 				want := size
@@ -38,7 +42,7 @@ func TestAPreparedFileIsLockedAndZeroWhateverWasInIt(t *testing.T) {
 					want = 0
 				}
 				require.Equal(t, make([]byte, want), append([]byte{}, got...))
-				_, err = vfs.OS{}.OpenLocked(name)
+				_, err = p.dir.OpenLocked(tmp)
 				require.ErrorIs(t, err, ErrLocked)
 				require.NoError(t, f.Close())
 				require.Nil(t, p.next)
@@ -50,6 +54,7 @@ func TestAPreparedFileIsLockedAndZeroWhateverWasInIt(t *testing.T) {
 func TestTheNextFileIsPreparedOnceTheSegmentIsHalfFull(t *testing.T) {
 	fsys := newFaultFS()
 	p := newPipeline(t, fsys, 1000, true)
+	fsys.record()
 	p.progress(1, 500)
 	require.Nil(t, p.next, "a short life of the log does not pay for it")
 	p.progress(1, 501)
@@ -60,7 +65,7 @@ func TestTheNextFileIsPreparedOnceTheSegmentIsHalfFull(t *testing.T) {
 		{kind: opTruncate, name: "1.tmp"},
 		{kind: opReserve, name: "1.tmp", off: 1000},
 	}, fsys.record())
-	f, err := p.take(1)
+	f, _, err := p.take(1)
 	require.NoError(t, err)
 	require.Empty(t, fsys.record(), "it was ready")
 	require.NoError(t, f.Close())
@@ -73,7 +78,7 @@ func TestClosingThePipelineLeavesNoFile(t *testing.T) {
 	p.close()
 	require.Nil(t, p.next)
 	p.close()
-	require.Empty(t, files(t, p.dir))
+	require.Empty(t, files(t, p.dir.Path()))
 
 	w, dir := newLog(t)
 	for w.pipeline.next == nil { // as if the next segment would soon be needed
@@ -94,14 +99,14 @@ func TestAFailedPreparationIsReportedWhenTheFileIsTaken(t *testing.T) {
 		failOnce(fsys, kind, 0, syscall.ENOSPC)
 		p.start(1)
 		<-p.next.done
-		_, err := p.take(1)
+		_, _, err := p.take(1)
 		require.ErrorIs(t, err, syscall.ENOSPC, kind)
-		require.Empty(t, files(t, p.dir), kind)
+		require.Empty(t, files(t, p.dir.Path()), kind)
 
 		failOnce(fsys, kind, 0, syscall.ENOSPC)
 		p.start(2)
 		p.close() // nobody wants to know
-		require.Empty(t, files(t, p.dir), kind)
+		require.Empty(t, files(t, p.dir.Path()), kind)
 	}
 }
 

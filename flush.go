@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"time"
@@ -156,9 +157,13 @@ func (w *WAL) gather() {
 // on disk, and a later sync that succeeds proves nothing, as the kernel may have
 // dropped the pages. Every later call gets this error; only a new open recovers.
 func (w *WAL) fail(what string, cause error) error {
-	err := fmt.Errorf("%w: %s of the log in %s: %w; what was acknowledged is safe: close it, mend the cause, and open it again", ErrFailed, what, w.dir, cause)
+	advice := "what was acknowledged is safe: close it, mend the cause, and open it again"
+	if errors.Is(w.dir.Check(), vfs.ErrDeleted) {
+		advice = "its directory was deleted, and what was acknowledged is gone with it: close it, and put a copy in its place"
+	}
+	err := fmt.Errorf("%w: %s of the log in %s: %w; %s", ErrFailed, what, w.dir.Path(), cause, advice)
 	if w.life.end(err) {
-		w.lg.Error("the log failed and takes no more saves", zap.String("dir", w.dir), zap.Error(err))
+		w.lg.Error("the log failed and takes no more saves", zap.String("dir", w.dir.Path()), zap.Error(err))
 		if failed := w.opts.listener.Failed; failed != nil {
 			failed(err)
 		}

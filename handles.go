@@ -2,7 +2,8 @@ package wal
 
 import (
 	"container/list"
-	"path/filepath"
+	"errors"
+	"io/fs"
 	"sync"
 
 	"github.com/seed449c39bc/wal/internal/vfs"
@@ -13,8 +14,7 @@ import (
 // file, never while a caller's code runs. So when all are in use it is right to wait
 // for one: no reader holds one while it waits for another. It is safe for concurrent use.
 type handles struct {
-	fs  vfs.FS
-	dir string
+	dir vfs.Dir
 
 	mu     sync.Mutex // not held while a file is opened or read
 	freed  sync.Cond  // on mu: a handle is no longer in use, or is closed
@@ -34,8 +34,8 @@ type handle struct {
 	place *list.Element
 }
 
-func (h *handles) init(o options, dir string) {
-	h.fs, h.dir, h.limit = o.fs, dir, o.maxOpenFiles
+func (h *handles) init(o options, dir vfs.Dir) {
+	h.dir, h.limit = dir, o.maxOpenFiles
 	h.open = make(map[uint64]*handle)
 	h.freed.L = &h.mu
 }
@@ -57,11 +57,14 @@ func (h *handles) acquire(n segmentName) (*handle, error) {
 	}
 	h.count++
 	h.mu.Unlock()
-	file, err := h.fs.OpenRead(filepath.Join(h.dir, n.String()))
+	file, err := h.dir.OpenRead(n.String())
 	h.mu.Lock()
 	if err != nil {
 		h.count--
 		h.freed.Broadcast()
+		if h.closed && errors.Is(err, fs.ErrClosed) {
+			err = ErrClosed
+		}
 		return nil, err
 	}
 	f := &handle{File: file, seq: n.seq, refs: 1}
@@ -117,7 +120,7 @@ func (h *handles) dropBefore(seq uint64) {
 }
 
 // shut closes all files, or has them closed after the read under way. What is
-// read later is opened for one read.
+// read later is opened for one read, as long as the directory is open.
 func (h *handles) shut() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -26,17 +26,27 @@ type countedFile struct {
 	fs *countingFS
 }
 
-func (c *countingFS) OpenRead(name string) (vfs.File, error) {
+func (c *countingFS) OpenDir(name string) (vfs.Dir, error) {
+	return wrapFS{c.FS, func(d vfs.Dir) vfs.Dir { return countingDir{d, c} }}.OpenDir(name)
+}
+
+// countingDir is a directory of a countingFS.
+type countingDir struct {
+	vfs.Dir
+	*countingFS
+}
+
+func (c countingDir) OpenRead(name string) (vfs.File, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f, err := c.FS.OpenRead(name)
+	f, err := c.Dir.OpenRead(name)
 	if err != nil {
 		return nil, err
 	}
 	c.open++
 	c.opened++
 	c.most = max(c.most, c.open)
-	return &countedFile{f, c}, nil
+	return &countedFile{f, c.countingFS}, nil
 }
 
 func (f *countedFile) Close() error {

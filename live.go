@@ -31,8 +31,27 @@ func (v *view) register(extents []extent, end place, lo uint64) *cursor {
 func (v *view) end(c *cursor) {
 	v.mu.Lock()
 	delete(v.live, c)
+	v.closeDir()
 	v.mu.Unlock()
 	v.done(c)
+}
+
+// leave gives up the files and the directory of a log that is closed. A follower yet yields what is
+// durable before the end, so the directory stays open as long as a reading is under way.
+func (v *view) leave() {
+	v.handles.shut()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.left = true
+	v.closeDir()
+}
+
+// closeDir closes the directory if nobody needs it any more. It was only read through it since the
+// last sync, so what the close says is of no use. mu is held.
+func (v *view) closeDir() {
+	if v.left && len(v.live) == 0 {
+		v.dir.Close()
+	}
 }
 
 // locate returns the extents of the entries [lo, hi), and where they end. mu is held.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -16,8 +15,7 @@ import (
 // loader reads a log: it finds the end, replays what is before it, and says
 // what is at stake when that fails. It changes nothing on disk.
 type loader struct {
-	fs        vfs.FS
-	dir       string
+	dir       vfs.Dir
 	registry  *log.Registry
 	held      map[uint64]vfs.File     // segments that this process has open, by number
 	wanted    func(index uint64) bool // which snapshots to keep; nil: none
@@ -41,7 +39,7 @@ func (l *loader) open(n segmentName) (vfs.File, func(), error) {
 	if f, ok := l.held[n.seq]; ok {
 		return f, func() {}, nil
 	}
-	f, err := l.fs.OpenRead(filepath.Join(l.dir, n.String()))
+	f, err := l.dir.OpenRead(n.String())
 	if err != nil {
 		return nil, nil, fmt.Errorf("wal: open segment: %w", err)
 	}

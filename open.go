@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"slices"
 
 	"go.uber.org/zap"
@@ -30,12 +29,12 @@ import (
 // elsewhere, a [*CorruptionError], which is an [ErrCorrupt] and leaves the disk as
 // it was, [ErrDecode], and [ErrReadOnly]. A nil logger logs nothing.
 func Open(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) (*WAL, error) {
-	o, dir, err := optionsAt(dir, opts)
+	o, d, err := openAt(dir, opts)
 	if err != nil {
-		return nil, err
+		return nil, asReadOnly(err)
 	}
 	start := startAt(snap)
-	l := start.loader(o, dir)
+	l := start.loader(o, d)
 	held, ld, err := lockAndLoad(l, start.pick)
 	for err == nil && start.retry(ld) {
 		closeAll(held)
@@ -49,13 +48,15 @@ func Open(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) (*WAL, 
 	}
 	if err != nil {
 		closeAll(held)
+		d.Close()
 		return nil, asReadOnly(err)
 	}
 	w := newWAL(lg, o)
 	w.segments = held
-	w.begin(dir, ld, start, tailEnd{ld.end.off, ld.end.crc, ld.end.sealed})
+	w.begin(d, ld, start, tailEnd{ld.end.off, ld.end.crc, ld.end.sealed})
 	if err := w.recover(ld); err != nil {
 		closeAll(held)
+		d.Close()
 		return nil, asReadOnly(err)
 	}
 	if err := w.dropJump(ld); err != nil {
@@ -73,12 +74,12 @@ type tailEnd struct {
 }
 
 // begin fills in what a created and an opened log have in common.
-func (w *WAL) begin(dir string, ld *loaded, s *start, tail tailEnd) {
+func (w *WAL) begin(dir vfs.Dir, ld *loaded, s *start, tail tailEnd) {
 	w.init(w.opts, dir, ld, s)
 	w.idle.L = &w.writer
 	w.head = head{last: w.last, state: bytes.Clone(w.state)}
 	w.open.enc.start(place{w.tailSegment().seq, tail.off}, tail.crc, tail.sealed, true)
-	w.pipeline = filePipeline{fs: w.fs, dir: dir, size: w.opts.segmentSize, reserve: w.opts.preallocation != PreallocateNone}
+	w.pipeline = filePipeline{dir: dir, size: w.opts.segmentSize, reserve: w.opts.preallocation != PreallocateNone}
 }
 
 // lockAndLoad locks the segments from the one that pick chooses, and loads
@@ -86,7 +87,7 @@ func (w *WAL) begin(dir string, ld *loaded, s *start, tail tailEnd) {
 func lockAndLoad(l *loader, pick func([]segmentName) (int, error)) (held []segment, ld *loaded, err error) {
 	missing := ""
 	for {
-		names, err := listSegments(l.fs, l.dir)
+		names, err := listSegments(l.dir)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -94,7 +95,7 @@ func lockAndLoad(l *loader, pick func([]segmentName) (int, error)) (held []segme
 		if err != nil {
 			return nil, nil, err
 		}
-		held, err := lockAll(l.fs, l.dir, names[from:])
+		held, err := lockAll(l.dir, names[from:])
 		if errors.Is(err, fs.ErrNotExist) {
 			// Purged since it was listed; then it is not listed again.
 			if missing == err.Error() {
@@ -109,7 +110,7 @@ func lockAndLoad(l *loader, pick func([]segmentName) (int, error)) (held []segme
 		// A writer may have gone on to another segment and released the ones
 		// locked here, between the listing and the locking. The locks count if the
 		// last segment is still the last one.
-		again, err := listSegments(l.fs, l.dir)
+		again, err := listSegments(l.dir)
 		if err != nil || !slices.Equal(again[len(again)-1:], names[len(names)-1:]) {
 			closeAll(held)
 			if err != nil {
@@ -127,10 +128,10 @@ func lockAndLoad(l *loader, pick func([]segmentName) (int, error)) (held []segme
 }
 
 // lockAll locks segments, the last one first: it is the one that every writer holds.
-func lockAll(fsys vfs.FS, dir string, names []segmentName) ([]segment, error) {
+func lockAll(d vfs.Dir, names []segmentName) ([]segment, error) {
 	held := make([]segment, len(names))
 	for i, n := range slices.Backward(names) {
-		f, err := fsys.OpenLocked(filepath.Join(dir, n.String()))
+		f, err := d.OpenLocked(n.String())
 		if err != nil {
 			closeAll(held[i+1:])
 			return nil, fmt.Errorf("wal: open segment: %w", err)
@@ -149,7 +150,7 @@ func closeAll(held []segment) {
 // recover makes what was loaded durable and the log ready for appending. Nothing
 // on disk was changed before, and nothing is if the log is corrupt.
 func (w *WAL) recover(ld *loaded) error {
-	if err := removeTemporary(w.fs, w.dir); err != nil {
+	if err := removeTemporary(w.dir); err != nil {
 		return err
 	}
 	tail, end := w.tailSegment(), ld.end
@@ -158,9 +159,9 @@ func (w *WAL) recover(ld *loaded) error {
 	}
 	// A segment that was named, or a directory that was made, right before a
 	// crash may not be durable yet.
-	err := w.fs.SyncDir(w.dir)
+	err := w.dir.Sync()
 	if err == nil {
-		err = syncParent(w.fs, w.dir)
+		err = syncParent(w.opts.fs, w.dir.Path())
 	}
 	if err != nil {
 		return fmt.Errorf("wal: open: %w", err)

@@ -44,8 +44,8 @@ func TestOpenOrCreateRefusesALogOfOthers(t *testing.T) {
 	damaged, _ := newLog(t)
 	require.NoError(t, damaged.SaveEntry(entries(1, 9)))
 	require.NoError(t, damaged.Close())
-	patch(t, segmentsOf(t, damaged.dir)[0], 400, []byte("damage"), func() {
-		_, err = OpenOrCreate(nil, damaged.dir, nil)
+	patch(t, segmentsOf(t, damaged.dir.Path())[0], 400, []byte("damage"), func() {
+		_, err = OpenOrCreate(nil, damaged.dir.Path(), nil)
 		require.ErrorIs(t, err, ErrCorrupt, "a damaged log is not replaced by a new one")
 	})
 }

@@ -157,15 +157,6 @@ func newOptions(opts []Option) (options, error) {
 	return o, nil
 }
 
-// optionsAt is newOptions for a log that stays open, with the name by which it finds its directory.
-func optionsAt(dir string, opts []Option) (o options, abs string, err error) {
-	if o, err = newOptions(opts); err != nil {
-		return o, "", err
-	}
-	abs, err = whereabouts(o.fs, dir)
-	return o, abs, err
-}
-
 // orNop is the logger to use when the caller gave none.
 func orNop(lg *zap.Logger) *zap.Logger {
 	if lg == nil {

@@ -20,6 +20,7 @@ import (
 // writer changes no byte that the log has. Two things can be noticed of a writer:
 //   - When it purges segments, a read of their entries is [ErrCompacted], unless the Reader has the
 //     file still open. A Reader keeps nothing from being purged, and is never told of an overwrite.
+//     It reads in the directory that it was opened in, also when the path names another one since.
 //   - What it has written but not synced may be seen. If it dies then, and
 //     the log is opened and healed, a read of what was never acknowledged can be an [ErrCorrupt].
 //
@@ -30,12 +31,12 @@ type Reader struct{ view }
 // nothing: a torn tail is passed over, not healed. Where snap says to start is
 // as in [Open], and so are the errors, but for ErrLocked.
 func OpenForRead(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) (*Reader, error) {
-	o, dir, err := optionsAt(dir, opts)
+	o, d, err := openAt(dir, opts)
 	if err != nil {
 		return nil, err
 	}
 	start := startAt(snap)
-	l := start.loader(o, dir)
+	l := start.loader(o, d)
 	ld, err := l.loadBeside(start.pick)
 	for err == nil && start.retry(ld) {
 		ld, err = l.loadBeside(start.pick)
@@ -47,10 +48,11 @@ func OpenForRead(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) 
 		err = ld.checkState(o.registry)
 	}
 	if err != nil {
+		d.Close()
 		return nil, err
 	}
 	r := &Reader{}
-	r.init(o, dir, ld, start)
+	r.init(o, d, ld, start)
 	if t := ld.end.torn; t != nil {
 		orNop(lg).Warn("the log has a torn tail, which is passed over", tornFields(*t)...)
 	}
@@ -60,14 +62,13 @@ func OpenForRead(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) 
 // Close ends the use of the reader; iterators in flight end with [ErrClosed]. It always returns nil.
 func (r *Reader) Close() error {
 	r.life.end(ErrClosed)
-	r.handles.shut()
+	r.leave()
 	return nil
 }
 
 // view is the reading half of a log, shared by WAL and Reader.
 type view struct {
-	fs       vfs.FS
-	dir      string
+	dir      vfs.Dir
 	registry *log.Registry
 	from     uint64 // entries above it are what ReadAll returns
 	life     life
@@ -80,11 +81,12 @@ type view struct {
 	contents
 	tail    place                // where the contents end
 	live    map[*cursor]struct{} // readings under way
+	left    bool                 // the log is closed
 	changed chan struct{}        // closed by the next change; nil: nobody waits for one
 }
 
-func (v *view) init(o options, dir string, ld *loaded, s *start) {
-	v.fs, v.dir, v.registry = o.fs, dir, o.registry
+func (v *view) init(o options, dir vfs.Dir, ld *loaded, s *start) {
+	v.dir, v.registry = dir, o.registry
 	v.contents = ld.contents
 	v.replaced = 0
 	v.from = s.index

@@ -57,17 +57,18 @@ type Record struct {
 // A record of a newer version is a [*NewerFormatError]; WithTolerant it is yielded after that.
 func Records(dir string, opts ...Option) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		o, dir, err := optionsAt(dir, opts)
+		o, d, err := openAt(dir, opts)
 		var names []segmentName
 		if err == nil {
-			names, err = listBeside(o.fs, dir)
+			defer d.Close()
+			names, err = listBeside(d)
 		}
 		if err != nil {
 			yield(Record{}, err)
 			return
 		}
 		r := recordReader{yield: yield, tolerant: o.tolerant}
-		r.handles.init(o, dir)
+		r.handles.init(o, d)
 		defer r.handles.shut()
 		for goOn := true; goOn && len(names) > 0; {
 			names, goOn = r.next(names)
@@ -81,7 +82,7 @@ func (r *recordReader) next(names []segmentName) (left []segmentName, goOn bool)
 	file := segmentFile{&r.handles, n}
 	size, err := file.Size()
 	if errors.Is(err, fs.ErrNotExist) {
-		if left, err = leftOf(r.handles.fs, r.handles.dir, n); err == nil {
+		if left, err = leftOf(r.handles.dir, n); err == nil {
 			r.dec.chained, r.before = false, nil
 			return slices.DeleteFunc(left, func(m segmentName) bool { return m.seq <= n.seq }), true
 		}

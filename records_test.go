@@ -256,7 +256,7 @@ func TestEmptyPayloadsAndNilPayloadsAreKeptApart(t *testing.T) {
 	}
 	require.NoError(t, w.SaveEntry(want))
 	crash(w)
-	require.Equal(t, want, readAll(t, w.dir, nil))
+	require.Equal(t, want, readAll(t, w.dir.Path(), nil))
 
 	// A record without any bytes: nil data and empty data.
 	reg := log.NewRegistry()

@@ -2,7 +2,6 @@ package wal
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"github.com/seed449c39bc/wal/log"
 )
@@ -13,10 +12,15 @@ const closedBlock = 4096
 
 // Close makes everything that was saved durable, marks the log as closed
 // cleanly, and gives up its locks. A log that failed earlier is closed too, and
-// the failure returned. Closing again returns nil, once the log is closed.
+// the failure returned. Closing again returns nil, once the log is closed. A Purge
+// under way ends first, at the segment it is at: once Close has returned, nothing of the log's
+// directory is touched any more.
 func (w *WAL) Close() error {
 	w.closing.Lock()
 	defer w.closing.Unlock()
+	w.leaving.Store(true)
+	w.purging.Lock()
+	defer w.purging.Unlock()
 	w.writer.Lock()
 	defer w.writer.Unlock()
 	if w.closed {
@@ -25,16 +29,21 @@ func (w *WAL) Close() error {
 	w.closed = true
 	err := w.quiesce()
 	if err == nil {
+		if err = w.checkDir(); err != nil {
+			err = w.fail("close", err)
+		}
+	}
+	if err == nil {
 		err = w.markClosed()
 	}
 	w.life.end(ErrClosed)
-	w.handles.shut()
 	w.pipeline.close()
 	for _, s := range w.segments {
 		if cerr := s.file.Close(); cerr != nil && err == nil {
 			err = fmt.Errorf("wal: close segment %s: %w", s.segmentName, cerr)
 		}
 	}
+	w.leave()
 	return err
 }
 
@@ -153,6 +162,7 @@ func (w *WAL) snapshotPosition(m snapshotMark) int {
 // Purge deletes the segments that are released, oldest first, and returns how
 // many it deleted. Segments before the one that the log was opened at count
 // as released. What an iteration under way still needs is left, with all behind it, for a later Purge.
+// A Close meanwhile ends it with [ErrClosed].
 func (w *WAL) Purge() (removed int, err error) {
 	w.purging.Lock()
 	defer w.purging.Unlock()
@@ -163,10 +173,13 @@ func (w *WAL) Purge() (removed int, err error) {
 	}
 	first := w.segments[0].seq
 	w.writer.Unlock()
+	if err := w.checkDir(); err != nil {
+		return 0, w.fail("purge", err)
+	}
 	// What is released is not in the index, so no reading begins in it any more.
 	first = w.needed(first)
 	w.handles.dropBefore(first)
-	names, err := listSegments(w.fs, w.dir)
+	names, err := listSegments(w.dir)
 	if err != nil || names[0].seq >= first {
 		return 0, err
 	}
@@ -181,12 +194,15 @@ func (w *WAL) Purge() (removed int, err error) {
 		if n.seq >= first {
 			break
 		}
-		if err := w.fs.Remove(filepath.Join(w.dir, n.String())); err != nil {
+		if w.leaving.Load() {
+			return removed, ErrClosed
+		}
+		if err := w.dir.Remove(n.String()); err != nil {
 			return removed, fmt.Errorf("wal: purge: %w", err)
 		}
 		// Each removal is made durable before the next one: a crash must not
 		// bring back a segment without its successor.
-		if err := w.fs.SyncDir(w.dir); err != nil {
+		if err := w.dir.Sync(); err != nil {
 			return removed, w.fail("sync of the directory", err)
 		}
 		removed++

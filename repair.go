@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 
 	"go.uber.org/zap"
 
@@ -22,17 +21,18 @@ import (
 // and no .broken file is ever overwritten. A Repair that was interrupted can be
 // run again.
 func Repair(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
-	o, dir, err := optionsAt(dir, opts)
+	o, d, err := openAt(dir, opts)
 	if err != nil {
-		return nil, err
+		return nil, asReadOnly(err)
 	}
-	l := &loader{fs: o.fs, dir: dir, registry: o.registry}
+	defer d.Close()
+	l := &loader{dir: d, registry: o.registry}
 	held, ld, err := lockAndLoad(l, fromOldest)
 	defer closeAll(held)
 	if ld == nil {
 		return nil, asReadOnly(err)
 	}
-	r := &repair{fs: o.fs, dir: dir, segments: held, report: newReport(ld)}
+	r := &repair{dir: d, segments: held, report: newReport(ld)}
 	end := ld.end
 	if errors.As(err, &r.report.Corruption) {
 		r.report.Torn = nil
@@ -44,12 +44,12 @@ func Repair(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
 		}
 	}
 	if err := r.run(end); err != nil {
-		return r.report, fmt.Errorf("wal: repair %s: %w", dir, asReadOnly(err))
+		return r.report, fmt.Errorf("wal: repair %s: %w", d.Path(), asReadOnly(err))
 	}
 	if r.report.Torn == nil && r.report.Corruption == nil {
 		return r.report, nil
 	}
-	orNop(lg).Warn("repaired the log", zap.String("dir", dir), zap.Any("torn", r.report.Torn),
+	orNop(lg).Warn("repaired the log", zap.String("dir", d.Path()), zap.Any("torn", r.report.Torn),
 		zap.Any("corruption", r.report.Corruption), zap.Strings("kept-in", r.report.Broken))
 	if t, healed := r.report.Torn, o.listener.Healed; t != nil && healed != nil {
 		healed(*t)
@@ -59,8 +59,7 @@ func Repair(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
 
 // repair is one repair under way.
 type repair struct {
-	fs       vfs.FS
-	dir      string
+	dir      vfs.Dir
 	segments []segment // all of them, locked
 	keep     int       // how many of them stay, the last one cut to its new end
 	report   *Report
@@ -114,7 +113,7 @@ func (r *repair) run(end logEnd) error {
 	if err := heal(last.file, last.segmentName, end); err != nil {
 		return err
 	}
-	return r.fs.SyncDir(r.dir)
+	return r.dir.Sync()
 }
 
 // keepTail copies what is cut off a segment into a .broken file.
@@ -134,7 +133,7 @@ func (r *repair) keepTail(s segment, end logEnd) error {
 		return fmt.Errorf("sync %s: %w", name, err)
 	}
 	r.report.Broken = append(r.report.Broken, name)
-	return r.fs.SyncDir(r.dir)
+	return r.dir.Sync()
 }
 
 // copyRange copies what stands in a segment from off to end to the beginning of a file; holes stay holes.
@@ -163,18 +162,18 @@ func (r *repair) setAside(s segment) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := r.fs.Rename(filepath.Join(r.dir, s.String()), filepath.Join(r.dir, name)); err != nil {
+	if err := r.dir.Rename(s.String(), name); err != nil {
 		return err
 	}
 	r.report.Broken = append(r.report.Broken, name)
-	return r.fs.SyncDir(r.dir)
+	return r.dir.Sync()
 }
 
 // newBroken creates the first of <segment>.broken, <segment>.broken.1, … that does not exist.
 func (r *repair) newBroken(s segment) (vfs.File, string, error) {
 	name := s.String() + ".broken"
 	for i := 1; ; i++ {
-		f, err := r.fs.CreateNew(filepath.Join(r.dir, name))
+		f, err := r.dir.CreateNew(name)
 		if !errors.Is(err, fs.ErrExist) {
 			return f, name, err
 		}

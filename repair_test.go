@@ -270,7 +270,7 @@ func TestSecondRepairKeepsBoth(t *testing.T) {
 	require.NoError(t, err)
 	saveAll(t, w, 3, 6, words)
 	require.NoError(t, w.Close())
-	im = w.fs.(*memFS).image()
+	im = w.opts.fs.(*memFS).image()
 	firstBroken := bytes.Clone(im[name+".broken"])
 	tail := bytes.Clone(trimZeros(im[name][second.end:]))
 	im[name][second.end+20] ^= 2

@@ -3,9 +3,6 @@ package wal
 import (
 	"fmt"
 	"io/fs"
-	"path/filepath"
-	"regexp"
-	"slices"
 	"strconv"
 
 	"github.com/seed449c39bc/wal/internal/vfs"
@@ -54,23 +51,9 @@ type segment struct {
 	file vfs.File
 }
 
-// whereabouts returns the name by which a log finds its directory as long as it is open. It is
-// an absolute one: when the process goes to another directory, the log must not go on in the
-// one that has the relative name there, which can be another log.
-func whereabouts(fsys vfs.FS, dir string) (string, error) {
-	if dir == "" {
-		return "", fmt.Errorf("%w: the name of the log's directory is empty", ErrInvalidArgument)
-	}
-	abs, err := fsys.Abs(dir)
-	if err != nil {
-		return "", fmt.Errorf("wal: find the directory %s: %w", dir, err)
-	}
-	return abs, nil
-}
-
 // listSegments returns the segments of a directory by number. Other files are none of its business.
-func listSegments(fsys vfs.FS, dir string) ([]segmentName, error) {
-	files, err := fsys.List(dir)
+func listSegments(d vfs.Dir) ([]segmentName, error) {
+	files, err := d.List()
 	if err != nil {
 		return nil, fmt.Errorf("wal: list segments: %w", err)
 	}
@@ -81,13 +64,16 @@ func listSegments(fsys vfs.FS, dir string) ([]segmentName, error) {
 		}
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("wal: no log in %s: %w", dir, fs.ErrNotExist)
+		return nil, noLog(d.Path())
 	}
 	return names, nil
 }
 
 // fromOldest picks the oldest segment to begin with.
 func fromOldest([]segmentName) (int, error) { return 0, nil }
+
+// noLog is the error for a directory without a log, or a log without a directory.
+func noLog(dir string) error { return fmt.Errorf("wal: no log in %s: %w", dir, fs.ErrNotExist) }
 
 // holding returns the position of the segment at which a reader of the entries
 // above index has to begin, and -1 if that one is gone. All entries above index
@@ -146,30 +132,12 @@ func fillSegment(f vfs.File, b []byte, r *runway) error {
 
 // nameSegment makes a filled file part of the log, durably: nothing that is
 // saved in it later can vanish with its name.
-func nameSegment(fsys vfs.FS, dir, tmp string, n segmentName) error {
-	if err := fsys.Rename(tmp, filepath.Join(dir, n.String())); err != nil {
+func nameSegment(d vfs.Dir, tmp string, n segmentName) error {
+	if err := d.Rename(tmp, n.String()); err != nil {
 		return fmt.Errorf("name segment: %w", err)
 	}
-	if err := fsys.SyncDir(dir); err != nil {
+	if err := d.Sync(); err != nil {
 		return fmt.Errorf("sync log directory: %w", err)
-	}
-	return nil
-}
-
-var tmpPattern = regexp.MustCompile(`^[0-9]+\.tmp$`)
-
-// removeTemporary removes what crashes left of segments being prepared. Only the
-// holder of the last segment's lock may: the files may be another writer's.
-func removeTemporary(fsys vfs.FS, dir string) error {
-	files, err := fsys.List(dir)
-	if err != nil {
-		return fmt.Errorf("wal: list leftovers: %w", err)
-	}
-	files = slices.DeleteFunc(files, func(f string) bool { return !tmpPattern.MatchString(f) })
-	for _, f := range files {
-		if err := fsys.Remove(filepath.Join(dir, f)); err != nil {
-			return fmt.Errorf("wal: remove leftover: %w", err)
-		}
 	}
 	return nil
 }

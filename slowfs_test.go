@@ -12,17 +12,40 @@ type slowFS struct {
 	delay time.Duration
 }
 
-func (s slowFS) open(f vfs.File, err error) (vfs.File, error) {
+// wrapFS is a file system whose directories are wrapped when they are opened.
+type wrapFS struct {
+	vfs.FS
+	wrap func(vfs.Dir) vfs.Dir
+}
+
+func (w wrapFS) OpenDir(name string) (vfs.Dir, error) {
+	d, err := w.FS.OpenDir(name)
+	if err != nil {
+		return nil, err
+	}
+	return w.wrap(d), nil
+}
+
+func (s slowFS) OpenDir(name string) (vfs.Dir, error) {
+	return wrapFS{s.FS, func(d vfs.Dir) vfs.Dir { return slowDir{d, s.delay} }}.OpenDir(name)
+}
+
+type slowDir struct {
+	vfs.Dir
+	delay time.Duration
+}
+
+func (s slowDir) open(f vfs.File, err error) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
 	return slowFile{f, s.delay}, nil
 }
 
-func (s slowFS) OpenRead(name string) (vfs.File, error)     { return s.open(s.FS.OpenRead(name)) }
-func (s slowFS) OpenLocked(name string) (vfs.File, error)   { return s.open(s.FS.OpenLocked(name)) }
-func (s slowFS) CreateLocked(name string) (vfs.File, error) { return s.open(s.FS.CreateLocked(name)) }
-func (s slowFS) CreateNew(name string) (vfs.File, error)    { return s.open(s.FS.CreateNew(name)) }
+func (s slowDir) OpenRead(name string) (vfs.File, error)     { return s.open(s.Dir.OpenRead(name)) }
+func (s slowDir) OpenLocked(name string) (vfs.File, error)   { return s.open(s.Dir.OpenLocked(name)) }
+func (s slowDir) CreateLocked(name string) (vfs.File, error) { return s.open(s.Dir.CreateLocked(name)) }
+func (s slowDir) CreateNew(name string) (vfs.File, error)    { return s.open(s.Dir.CreateNew(name)) }
 
 type slowFile struct {
 	vfs.File

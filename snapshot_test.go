@@ -218,7 +218,7 @@ func TestTruncateBack(t *testing.T) {
 				check := func() {
 					t.Helper()
 					_, here := contentsOf(t, w)
-					for _, got := range [][]log.LogEntry{here, readAll(t, w.dir, nil)} {
+					for _, got := range [][]log.LogEntry{here, readAll(t, w.dir.Path(), nil)} {
 						require.Equal(t, append([]log.LogEntry{}, want...), append([]log.LogEntry{}, got...))
 					}
 					require.Equal(t, uint64(len(want)), w.LastIndex())

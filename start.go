@@ -3,6 +3,7 @@ package wal
 import (
 	"fmt"
 
+	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
 )
 
@@ -52,8 +53,8 @@ func (s *start) pick(names []segmentName) (int, error) {
 }
 
 // loader returns a loader that looks for the snapshot.
-func (s *start) loader(o options, dir string) *loader {
-	l := &loader{fs: o.fs, dir: dir, registry: o.registry}
+func (s *start) loader(o options, dir vfs.Dir) *loader {
+	l := &loader{dir: dir, registry: o.registry}
 	if s.snap != nil {
 		l.wanted = func(index uint64) bool { return index == s.index }
 	}

@@ -49,7 +49,7 @@ func (w *WAL) count(f *flight) {
 		st.SyncTime += f.took
 		st.MaxSyncTime = max(st.MaxSyncTime, f.took)
 		if w.opts.slowSync > 0 && f.took > w.opts.slowSync {
-			w.lg.Warn("slow sync of the log", zap.String("dir", w.dir),
+			w.lg.Warn("slow sync of the log", zap.String("dir", w.dir.Path()),
 				zap.Duration("took", f.took), zap.Duration("expected-at-most", w.opts.slowSync))
 		}
 		if l.Synced != nil {

@@ -42,7 +42,7 @@ func openLog(t *testing.T, dir string, snap log.Snapshot, opts ...Option) *WAL {
 func reopen(t *testing.T, w *WAL, snap log.Snapshot, opts ...Option) *WAL {
 	t.Helper()
 	require.NoError(t, w.Close())
-	return openLog(t, w.dir, snap, opts...)
+	return openLog(t, w.dir.Path(), snap, opts...)
 }
 
 // at is a default snapshot record.
@@ -77,6 +77,15 @@ func contentsOf(t *testing.T, w *WAL) (log.HardState, []log.LogEntry) {
 	return st, ents
 }
 
+// openDir opens a directory until the end of the test.
+func openDir(t *testing.T, path string) vfs.Dir {
+	t.Helper()
+	d, err := vfs.OS{}.OpenDir(path)
+	require.NoError(t, err)
+	t.Cleanup(func() { d.Close() })
+	return d
+}
+
 // placedFrame is a frame and where it stands in its segment.
 type placedFrame struct {
 	off int64
@@ -88,7 +97,7 @@ func framesOf(t *testing.T, path string) []placedFrame {
 	t.Helper()
 	n, ok := parseSegmentName(filepath.Base(path))
 	require.True(t, ok, path)
-	f, err := vfs.OS{}.OpenRead(path)
+	f, err := openDir(t, filepath.Dir(path)).OpenRead(filepath.Base(path))
 	require.NoError(t, err)
 	defer f.Close()
 	size, err := f.Size()
@@ -111,7 +120,7 @@ func framesOf(t *testing.T, path string) []placedFrame {
 // segmentsOf returns the paths of a log's segments, by number.
 func segmentsOf(t *testing.T, dir string) []string {
 	t.Helper()
-	names, err := listSegments(vfs.OS{}, dir)
+	names, err := listSegments(openDir(t, dir))
 	require.NoError(t, err)
 	paths := make([]string, len(names))
 	for i, n := range names {

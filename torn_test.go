@@ -163,7 +163,7 @@ func (tl *tornLog) check(t *testing.T, im image, what string, want ...string) st
 	next := entry(9, again.LastIndex()+1, "appended")
 	require.NoError(t, again.SaveEntry([]log.LogEntry{next}), what)
 	require.NoError(t, again.Close(), what)
-	ents := readAll(t, memDir, nil, withFS(again.fs))
+	ents := readAll(t, memDir, nil, withFS(again.opts.fs))
 	require.Equal(t, next, ents[len(ents)-1], what)
 	return got
 }

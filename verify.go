@@ -40,11 +40,12 @@ func newReport(ld *loaded) *Report {
 // tail is no error, and stands in the report. If the log is corrupt the error is a
 // [*CorruptionError], and the report tells of what stands before the damage.
 func Verify(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
-	o, err := newOptions(opts)
+	o, d, err := openAt(dir, opts)
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{fs: o.fs, dir: dir, registry: o.registry, decodeAll: true}
+	defer d.Close()
+	l := &loader{dir: d, registry: o.registry, decodeAll: true}
 	ld, err := l.loadBeside(fromOldest)
 	if ld == nil {
 		return nil, err
@@ -65,11 +66,12 @@ func Verify(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
 // new log holds one with index 0. A state machine opens the log at the newest
 // of them that it still has. It takes no lock and changes nothing.
 func ValidSnapshots(lg *zap.Logger, dir string, opts ...Option) ([]log.Snapshot, error) {
-	o, err := newOptions(opts)
+	o, d, err := openAt(dir, opts)
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{fs: o.fs, dir: dir, registry: o.registry, wanted: func(uint64) bool { return true }}
+	defer d.Close()
+	l := &loader{dir: d, registry: o.registry, wanted: func(uint64) bool { return true }}
 	ld, err := l.loadBeside(fromOldest)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 
@@ -13,6 +14,13 @@ import (
 // WAL is a log that is open for appending and reading. All methods are safe
 // for concurrent use; saves take effect in the order in which they get the
 // writer's lock. Exactly one WAL, in all processes, can have a log open.
+//
+// The directory is held open. When its path names another one since, because it was renamed or
+// replaced, or a link was switched, the log goes on in its own directory, and touches nothing in
+// the other one; a warning says so, once, at the next change of segments, Purge or Close. When
+// the directory was deleted, the log fails there, because what was acknowledged is gone. (On
+// Windows, where nothing can be done in a directory but by its path, a log that was moved
+// fails when it would have to name or delete a file.)
 //
 // After the first write or sync that fails, every call returns that failure,
 // as an [ErrFailed]; after Close, every call returns [ErrClosed].
@@ -38,10 +46,13 @@ type WAL struct {
 	closed     bool
 	pipeline   filePipeline
 
+	moved   atomic.Bool // it was said that the path names another directory
+	leaving atomic.Bool // Close has begun: Purge ends at the next segment
+
 	counting sync.Mutex // guards stats; held while the listener is told
 	stats    Stats
 
-	purging sync.Mutex // one Purge at a time; taken without writer
+	purging sync.Mutex // one Purge at a time, and none during and after Close; taken without writer
 	closing sync.Mutex // one Close at a time; taken without writer
 }
 

@@ -109,7 +109,7 @@ func TestBadArgumentsAreRefusedAndTheLogGoesOn(t *testing.T) {
 	require.ErrorIs(t, w.SaveEntry([]log.LogEntry{nil}), ErrInvalidArgument)
 	require.ErrorIs(t, w.SaveEntry([]log.LogEntry{entry(1, 1, ""), (*walpb.Entry)(nil)}), ErrInvalidArgument)
 	require.NoError(t, w.SaveEntry(entries(1, 1)))
-	require.Equal(t, entries(1, 1), readAll(t, w.dir, nil))
+	require.Equal(t, entries(1, 1), readAll(t, w.dir.Path(), nil))
 }
 
 func TestMetadataOfAnySizeIsInEverySegment(t *testing.T) {

@@ -18,9 +18,18 @@ type hintFS struct {
 	told [][2]int64 // from and to
 }
 
-func (h *hintFS) CreateLocked(name string) (vfs.File, error) {
-	f, err := h.FS.CreateLocked(name)
-	return &hintFile{f, h}, err
+func (h *hintFS) OpenDir(name string) (vfs.Dir, error) {
+	return wrapFS{h.FS, func(d vfs.Dir) vfs.Dir { return hintDir{d, h} }}.OpenDir(name)
+}
+
+type hintDir struct {
+	vfs.Dir
+	fs *hintFS
+}
+
+func (h hintDir) CreateLocked(name string) (vfs.File, error) {
+	f, err := h.Dir.CreateLocked(name)
+	return &hintFile{f, h.fs}, err
 }
 
 type hintFile struct {

@@ -139,7 +139,7 @@ func TestWhatACrashLeaves(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			d := crashfs.New(tt.im.Clone())
-			f, err := d.OpenLocked("d/f")
+			f, err := byPath{d}.OpenLocked("d/f")
 			require.NoError(t, err)
 			rec := d.Record()
 			tt.do(&world{t, d, f})
@@ -164,12 +164,12 @@ func TestWhatACrashLeavesOfDirectories(t *testing.T) {
 		{"a synced creation", func(w *world) { w.create("b"); w.ok(w.SyncDir("d")) }, []string{"a b"}},
 		{"a sync of the file alone", func(w *world) { w.ok(w.create("b").Sync()) }, []string{"a", "a b"}},
 		{"a sync of the directory above", func(w *world) { w.create("b"); w.ok(w.SyncDir(".")) }, []string{"a", "a b"}},
-		{"a rename, half done too", func(w *world) { w.ok(w.Rename("d/a", "d/b")) }, []string{"a", "a b", "b"}},
-		{"a synced rename", func(w *world) { w.ok(w.Rename("d/a", "d/b")); w.ok(w.SyncDir("d")) }, []string{"b"}},
+		{"a rename, half done too", func(w *world) { w.ok(byPath{w.Disk}.Rename("d/a", "d/b")) }, []string{"a", "a b", "b"}},
+		{"a synced rename", func(w *world) { w.ok(byPath{w.Disk}.Rename("d/a", "d/b")); w.ok(w.SyncDir("d")) }, []string{"b"}},
 		{"a removal", func(w *world) { w.ok(w.Remove("d/a")) }, []string{"", "a"}},
 		{"out of order", func(w *world) { w.create("b"); w.ok(w.Remove("d/a")) }, []string{"", "a", "a b", "b"}},
 		{"created and removed", func(w *world) { w.create("b"); w.ok(w.Remove("d/b")) }, []string{"a", "a b"}},
-		{"a rename without the creation", func(w *world) { w.create("b"); w.ok(w.Rename("d/b", "d/c")) }, []string{"a", "a b", "a b c", "a c"}},
+		{"a rename without the creation", func(w *world) { w.create("b"); w.ok(byPath{w.Disk}.Rename("d/b", "d/c")) }, []string{"a", "a b", "a b c", "a c"}},
 		{"a directory in it", func(w *world) { w.ok(w.Mkdir("d/s")); w.create("s/f"); w.ok(w.SyncDir("d/s")) }, []string{"a", "a s/ s/f"}},
 		{"a failed sync", func(w *world) { w.create("b"); w.fail(crashfs.Fault{}); w.SyncDir("d") }, []string{"a", "a b"}},
 	}
@@ -197,7 +197,7 @@ func TestWhatACrashLeavesOfDirectories(t *testing.T) {
 }
 
 func (w *world) create(name string) vfs.File {
-	f, err := w.CreateNew(path.Join("d", name))
+	f, err := byPath{w.Disk}.CreateNew(path.Join("d", name))
 	w.ok(err)
 	return f
 }
@@ -227,7 +227,7 @@ func TestASyncCoversWhatWasBeforeIt(t *testing.T) {
 	for try := 0; ; try++ {
 		require.Less(t, try, 10_000, "never was a write in the middle of a sync")
 		d := crashfs.New(crashfs.Image{"f": {0}})
-		f, err := d.OpenLocked("f")
+		f, err := byPath{d}.OpenLocked("f")
 		require.NoError(t, err)
 		rec := d.Record()
 		done := make(chan struct{})
@@ -264,14 +264,14 @@ func TestASyncCoversWhatWasBeforeIt(t *testing.T) {
 // Samples come out of the list of all images, all of them do, and a seed gives the same ones.
 func TestSamplesAreAllImages(t *testing.T) {
 	d := crashfs.New(crashfs.Image{"d/": nil, "d/f": make([]byte, 3*sector)})
-	f, err := d.OpenLocked("d/f")
+	f, err := byPath{d}.OpenLocked("d/f")
 	require.NoError(t, err)
 	rec := d.Record()
 	w := &world{t, d, f}
 	w.write("abc")
 	w.ok(f.Truncate(2 * sector))
 	w.write("d")
-	w.ok(d.Rename("d/f", "d/g"))
+	w.ok(byPath{d}.Rename("d/f", "d/g"))
 	m := end(rec)
 	all := map[string]bool{}
 	each(t, m, func(im crashfs.Image) { all[show(im)] = true })
@@ -290,7 +290,7 @@ func TestSamplesAreAllImages(t *testing.T) {
 // A block of 4 KiB is also lost as a whole, with all others kept.
 func TestSamplesLoseWholeBlocks(t *testing.T) {
 	d := crashfs.New(crashfs.Image{"f": make([]byte, 4*crashfs.BlockSize)})
-	f, err := d.OpenLocked("f")
+	f, err := byPath{d}.OpenLocked("f")
 	require.NoError(t, err)
 	rec := d.Record()
 	_, err = f.WriteAt(bytes.Repeat([]byte("x"), 4*crashfs.BlockSize), 0)
@@ -331,7 +331,7 @@ func TestNewestIsWhatTheSystemSees(t *testing.T) {
 			}
 		}
 		for name := range d.Image() {
-			if f, err := d.OpenRead(name); err == nil {
+			if f, err := (byPath{d}).OpenRead(name); err == nil {
 				require.NoError(t, f.Sync())
 			}
 		}
@@ -345,7 +345,7 @@ func TestNewestIsWhatTheSystemSees(t *testing.T) {
 // someCall makes one of the calls on one of a few files; some fail, as they must.
 func someCall(rnd *rand.Rand, d *crashfs.Disk) {
 	name := func() string { return "d/" + string(rune('a'+rnd.IntN(3))) }
-	f, err := d.CreateLocked(name())
+	f, err := byPath{d}.CreateLocked(name())
 	if err != nil {
 		return
 	}
@@ -363,7 +363,7 @@ func someCall(rnd *rand.Rand, d *crashfs.Disk) {
 	case 6:
 		f.Datasync()
 	case 7:
-		d.Rename(name(), name())
+		byPath{d}.Rename(name(), name())
 	case 8:
 		d.Remove(name())
 	}

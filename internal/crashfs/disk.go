@@ -1,14 +1,9 @@
 package crashfs
 
 import (
-	"errors"
-	"fmt"
 	"io/fs"
-	"maps"
-	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,7 +19,7 @@ type Disk struct {
 	root   *inode
 	nodes  int // inodes made so far
 	deaths int // of the process that has the files open
-	opened int // files that it has open
+	opened int // files and directories that it has open
 	fail   func(Call) *Fault
 	record *Record // nil: changes are not kept
 }
@@ -82,7 +77,7 @@ func (d *Disk) Kill() {
 	d.opened = 0
 }
 
-// Opened returns how many files are open.
+// Opened returns how many files and directories are open.
 func (d *Disk) Opened() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -159,140 +154,6 @@ func (d *Disk) bind(dir *inode, names ...binding) {
 	d.keep(change{kind: bound, node: dir.id, names: names})
 }
 
-// mode is how a file is opened.
-type mode struct {
-	kind                  Kind
-	write, create, unique bool
-	lock                  bool
-}
-
-func (d *Disk) open(name string, m mode) (vfs.File, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	do, fault := d.allow(Call{Kind: m.kind, Name: clean(name)})
-	if !do {
-		return nil, fault
-	}
-	dir, base, err := d.locate("open", name)
-	if err != nil {
-		return nil, err
-	}
-	n := dir.files[base]
-	switch {
-	case n == nil && !m.create:
-		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
-	case n != nil && m.unique:
-		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrExist}
-	case n != nil && n.isDir():
-		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.EISDIR}
-	case n == nil:
-		n = d.newNode("", false)
-		d.bind(dir, binding{base, n})
-	}
-	if fault != nil {
-		return nil, fault
-	}
-	f := &file{disk: d, node: n, write: m.write, process: d.deaths}
-	if m.lock {
-		if n.holder != nil && n.holder.open() {
-			return nil, fmt.Errorf("%s: %w", name, vfs.ErrLocked)
-		}
-		n.holder = f
-	}
-	d.opened++
-	return f, nil
-}
-
-// OpenRead implements [vfs.FS].
-func (d *Disk) OpenRead(name string) (vfs.File, error) {
-	return d.open(name, mode{kind: OpenRead})
-}
-
-// OpenLocked implements [vfs.FS].
-func (d *Disk) OpenLocked(name string) (vfs.File, error) {
-	return d.open(name, mode{kind: OpenLocked, write: true, lock: true})
-}
-
-// CreateLocked implements [vfs.FS].
-func (d *Disk) CreateLocked(name string) (vfs.File, error) {
-	return d.open(name, mode{kind: Create, write: true, create: true, lock: true})
-}
-
-// CreateNew implements [vfs.FS].
-func (d *Disk) CreateNew(name string) (vfs.File, error) {
-	return d.open(name, mode{kind: Create, write: true, create: true, unique: true})
-}
-
-// Rename implements [vfs.FS].
-func (d *Disk) Rename(oldName, newName string) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	do, fault := d.allow(Call{Kind: Rename, Name: clean(newName)})
-	if !do {
-		return fault
-	}
-	from, oldBase, err := d.locate("rename", oldName)
-	if err != nil {
-		return err
-	}
-	to, newBase, err := d.locate("rename", newName)
-	if err != nil {
-		return err
-	}
-	if from != to {
-		return &os.LinkError{Op: "rename", Old: oldName, New: newName, Err: errors.ErrUnsupported}
-	}
-	n := from.files[oldBase]
-	if n == nil {
-		return &fs.PathError{Op: "rename", Path: oldName, Err: fs.ErrNotExist}
-	}
-	if oldBase != newBase {
-		d.bind(to, binding{newBase, n}, binding{oldBase, nil})
-	}
-	return fault
-}
-
-// Remove implements [vfs.FS].
-func (d *Disk) Remove(name string) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	do, fault := d.allow(Call{Kind: Remove, Name: clean(name)})
-	if !do {
-		return fault
-	}
-	dir, base, err := d.locate("remove", name)
-	if err != nil {
-		return err
-	}
-	switch n := dir.files[base]; {
-	case n == nil:
-		return &fs.PathError{Op: "remove", Path: name, Err: fs.ErrNotExist}
-	case len(n.files) > 0:
-		return &fs.PathError{Op: "remove", Path: name, Err: syscall.ENOTEMPTY}
-	}
-	d.bind(dir, binding{base, nil})
-	return fault
-}
-
-// List implements [vfs.FS].
-func (d *Disk) List(dir string) ([]string, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if _, fault := d.allow(Call{Kind: List, Name: clean(dir)}); fault != nil {
-		return nil, fault
-	}
-	n, err := d.find("open", dir)
-	switch {
-	case err != nil:
-		return nil, err
-	case n == nil:
-		return nil, &fs.PathError{Op: "open", Path: dir, Err: fs.ErrNotExist}
-	case !n.isDir():
-		return nil, &fs.PathError{Op: "readdirent", Path: dir, Err: syscall.ENOTDIR}
-	}
-	return slices.Sorted(maps.Keys(n.files)), nil
-}
-
 // Abs implements [vfs.FS]. No process is anywhere on a simulated disk.
 func (d *Disk) Abs(dir string) (string, error) { return clean(dir), nil }
 
@@ -351,4 +212,54 @@ func (d *Disk) SyncDir(dir string) error {
 	}
 	d.sync(n, change{kind: dirSynced})
 	return fault
+}
+
+// Remove implements [vfs.FS].
+func (d *Disk) Remove(name string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	dir, base, err := d.locate("remove", name)
+	return d.remove(dir, base, name, err)
+}
+
+// remove removes a name from a directory, unless that could not be found. The lock is held.
+func (d *Disk) remove(dir *inode, base, name string, err error) error {
+	do, fault := d.allow(Call{Kind: Remove, Name: clean(name)})
+	if !do {
+		return fault
+	}
+	if err != nil {
+		return err
+	}
+	switch n := dir.files[base]; {
+	case n == nil:
+		return &fs.PathError{Op: "remove", Path: name, Err: fs.ErrNotExist}
+	case len(n.files) > 0:
+		return &fs.PathError{Op: "remove", Path: name, Err: syscall.ENOTEMPTY}
+	}
+	d.bind(dir, binding{base, nil})
+	return fault
+}
+
+// OpenDir implements [vfs.FS].
+func (d *Disk) OpenDir(name string) (vfs.Dir, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	do, fault := d.allow(Call{Kind: OpenDir, Name: clean(name)})
+	if !do {
+		return nil, fault
+	}
+	n, err := d.find("open", name)
+	switch {
+	case err != nil:
+		return nil, err
+	case n == nil:
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	case !n.isDir():
+		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.ENOTDIR}
+	case fault != nil:
+		return nil, fault
+	}
+	d.opened++
+	return &dir{disk: d, node: n, path: name, process: d.deaths}, nil
 }

@@ -19,7 +19,7 @@ import (
 func TestBehavesLikeTheRealOne(t *testing.T) {
 	tests := []struct {
 		name string
-		run  func(t *testing.T, fsys vfs.FS, dir string)
+		run  func(t *testing.T, fsys byPath, dir string)
 	}{
 		{"files that are missing or there", missingAndThere},
 		{"reads, writes and sizes", readsWritesAndSizes},
@@ -29,17 +29,17 @@ func TestBehavesLikeTheRealOne(t *testing.T) {
 		{"closed and read-only files", closedAndReadOnly},
 	}
 	for _, tt := range tests {
-		t.Run("os/"+tt.name, func(t *testing.T) { tt.run(t, vfs.OS{}, t.TempDir()) })
+		t.Run("os/"+tt.name, func(t *testing.T) { tt.run(t, byPath{vfs.OS{}}, t.TempDir()) })
 		t.Run("crashfs/"+tt.name, func(t *testing.T) {
 			d := crashfs.New(nil)
 			require.NoError(t, d.Mkdir("/dir"))
-			tt.run(t, d, "/dir")
+			tt.run(t, byPath{d}, "/dir")
 		})
 	}
 }
 
 // put makes a file and closes it.
-func put(t *testing.T, fsys vfs.FS, name, data string) {
+func put(t *testing.T, fsys byPath, name, data string) {
 	f, err := fsys.CreateNew(name)
 	require.NoError(t, err)
 	_, err = f.WriteAt([]byte(data), 0)
@@ -58,7 +58,7 @@ func get(t *testing.T, f vfs.File) string {
 	return string(b[:n])
 }
 
-func missingAndThere(t *testing.T, fsys vfs.FS, dir string) {
+func missingAndThere(t *testing.T, fsys byPath, dir string) {
 	name := filepath.Join(dir, "f")
 	_, err := fsys.OpenRead(name)
 	require.ErrorIs(t, err, fs.ErrNotExist)
@@ -77,7 +77,7 @@ func missingAndThere(t *testing.T, fsys vfs.FS, dir string) {
 	require.NoError(t, f.Close())
 }
 
-func readsWritesAndSizes(t *testing.T, fsys vfs.FS, dir string) {
+func readsWritesAndSizes(t *testing.T, fsys byPath, dir string) {
 	f, err := fsys.CreateNew(filepath.Join(dir, "f"))
 	require.NoError(t, err)
 	defer f.Close()
@@ -106,7 +106,7 @@ func readsWritesAndSizes(t *testing.T, fsys vfs.FS, dir string) {
 	require.EqualValues(t, 1010, end)
 }
 
-func locks(t *testing.T, fsys vfs.FS, dir string) {
+func locks(t *testing.T, fsys byPath, dir string) {
 	name := filepath.Join(dir, "f")
 	f, err := fsys.CreateLocked(name)
 	require.NoError(t, err)
@@ -129,7 +129,7 @@ func locks(t *testing.T, fsys vfs.FS, dir string) {
 	require.NoError(t, f.Close())
 }
 
-func directories(t *testing.T, fsys vfs.FS, dir string) {
+func directories(t *testing.T, fsys byPath, dir string) {
 	sub := filepath.Join(dir, "sub")
 	is, err := fsys.IsDir(sub)
 	require.NoError(t, err)
@@ -161,7 +161,7 @@ func directories(t *testing.T, fsys vfs.FS, dir string) {
 	require.Error(t, fsys.Remove(sub), "it is not empty")
 }
 
-func renamesAndRemovals(t *testing.T, fsys vfs.FS, dir string) {
+func renamesAndRemovals(t *testing.T, fsys byPath, dir string) {
 	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
 	put(t, fsys, a, "a")
 	put(t, fsys, b, "b")
@@ -187,7 +187,7 @@ func renamesAndRemovals(t *testing.T, fsys vfs.FS, dir string) {
 	}
 }
 
-func closedAndReadOnly(t *testing.T, fsys vfs.FS, dir string) {
+func closedAndReadOnly(t *testing.T, fsys byPath, dir string) {
 	name := filepath.Join(dir, "f")
 	put(t, fsys, name, "data")
 	r, err := fsys.OpenRead(name)
@@ -205,7 +205,7 @@ func closedAndReadOnly(t *testing.T, fsys vfs.FS, dir string) {
 }
 
 func TestDataPassesOverReservedSpace(t *testing.T) {
-	f, err := crashfs.New(nil).CreateNew("f")
+	f, err := byPath{crashfs.New(nil)}.CreateNew("f")
 	require.NoError(t, err)
 	require.NoError(t, f.Reserve(5000))
 	for _, off := range []int64{100, 3000} {
@@ -221,17 +221,18 @@ func TestDataPassesOverReservedSpace(t *testing.T) {
 
 func TestADeadProcessHoldsNoLockAndCannotWrite(t *testing.T) {
 	d := crashfs.New(nil)
-	f, err := d.CreateLocked("f")
+	paths := byPath{d}
+	f, err := paths.CreateLocked("f")
 	require.NoError(t, err)
 	_, err = f.WriteAt([]byte("written"), 0)
 	require.NoError(t, err)
 	d.Kill()
 	_, err = f.WriteAt([]byte("x"), 0)
 	require.ErrorIs(t, err, os.ErrClosed)
-	g, err := d.OpenLocked("f")
+	g, err := paths.OpenLocked("f")
 	require.NoError(t, err)
 	require.ErrorIs(t, f.Close(), os.ErrClosed)
-	_, err = d.OpenLocked("f")
+	_, err = paths.OpenLocked("f")
 	require.ErrorIs(t, err, vfs.ErrLocked, "the dead one's close does not take the other's lock")
 	require.Equal(t, "written", get(t, g))
 }
@@ -241,19 +242,22 @@ var errFault = errors.New("fault")
 // Each call can be made to fail, before or after it was done.
 func TestEveryCallCanFail(t *testing.T) {
 	d := crashfs.New(crashfs.Image{"dir/": nil, "dir/f": []byte("data"), "dir/g": nil})
-	f, err := d.OpenLocked("dir/f")
+	dir, err := d.OpenDir("dir")
+	require.NoError(t, err)
+	f, err := dir.OpenLocked("f")
 	require.NoError(t, err)
 	opened := func(_ vfs.File, err error) error { return err }
 	calls := map[crashfs.Kind]func() error{
-		crashfs.OpenRead:   func() error { return opened(d.OpenRead("dir/g")) },
-		crashfs.OpenLocked: func() error { return opened(d.OpenLocked("dir/g")) },
-		crashfs.Create:     func() error { return opened(d.CreateNew("dir/new")) },
-		crashfs.Rename:     func() error { return d.Rename("dir/g", "dir/h") },
-		crashfs.Remove:     func() error { return d.Remove("dir/g") },
-		crashfs.List:       func() error { _, err := d.List("dir"); return err },
+		crashfs.OpenDir:    func() error { _, err := d.OpenDir("dir"); return err },
+		crashfs.OpenRead:   func() error { return opened(dir.OpenRead("g")) },
+		crashfs.OpenLocked: func() error { return opened(dir.OpenLocked("g")) },
+		crashfs.Create:     func() error { return opened(dir.CreateNew("new")) },
+		crashfs.Rename:     func() error { return dir.Rename("g", "h") },
+		crashfs.Remove:     func() error { return dir.Remove("g") },
+		crashfs.List:       func() error { _, err := dir.List(); return err },
 		crashfs.IsDir:      func() error { _, err := d.IsDir("dir"); return err },
 		crashfs.Mkdir:      func() error { return d.Mkdir("dir/sub") },
-		crashfs.SyncDir:    func() error { return d.SyncDir("dir") },
+		crashfs.SyncDir:    func() error { return dir.Sync() },
 		crashfs.Read:       func() error { _, err := f.ReadAt(make([]byte, 1), 0); return err },
 		crashfs.Write:      func() error { _, err := f.WriteAt([]byte("x"), 0); return err },
 		crashfs.Truncate:   func() error { return f.Truncate(2) },
@@ -276,7 +280,7 @@ func TestEveryCallCanFail(t *testing.T) {
 		d.Inject(nil)
 	}
 	d.Inject(func(crashfs.Call) *crashfs.Fault { return &crashfs.Fault{Err: errFault, Done: true} })
-	require.ErrorIs(t, d.Rename("dir/g", "dir/h"), errFault)
+	require.ErrorIs(t, dir.Rename("g", "h"), errFault)
 	require.ErrorIs(t, f.Truncate(2), errFault)
 	n, err := f.WriteAt([]byte("xyz"), 0)
 	require.ErrorIs(t, err, errFault)

@@ -3,9 +3,10 @@ package crashfs
 // Kind is a kind of call on the file system.
 type Kind string
 
-// The calls of [vfs.FS] and [vfs.File] that can fail. A Sync and a Datasync
+// The calls of [vfs.FS], [vfs.Dir] and [vfs.File] that can fail. A Sync and a Datasync
 // of a file are told apart.
 const (
+	OpenDir    Kind = "open-dir"
 	OpenRead   Kind = "open-read"
 	OpenLocked Kind = "open-locked"
 	Create     Kind = "create"

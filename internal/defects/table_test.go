@@ -78,7 +78,7 @@ var table = []defect{
 		tests: []string{powerTest, "TestACutIsDurableStepByStep", crashTest},
 	}, {
 		name: "the directory is not synced after the rename", file: "segment.go",
-		old:   "if err := fsys.SyncDir(dir); err != nil {",
+		old:   "if err := d.Sync(); err != nil {",
 		new:   "if err := error(nil); err != nil {",
 		tests: []string{powerTest, "TestACutIsDurableStepByStep", crashTest},
 	}, {
@@ -98,7 +98,7 @@ var table = []defect{
 		tests: []string{"TestDefectLeftoverTmpHasOldBytes", "TestAPreparedFileIsLockedAndZeroWhateverWasInIt"},
 	}, {
 		name: "the parent of a new log's directory is not synced", file: "create.go",
-		old:   "err = syncParent(fsys, dir)",
+		old:   "err = syncParent(w.opts.fs, d.Path())",
 		new:   "err = nil",
 		tests: []string{"TestDefectCreateDeletesFilesOrDoesNotSync", crashTest},
 	},
@@ -111,7 +111,7 @@ var table = []defect{
 		tests: []string{crashTest, faultTest},
 	}, {
 		name: "a purge does not sync the directory after each segment", file: "release.go",
-		old:   "\t\tif err := w.fs.SyncDir(w.dir); err != nil {\n\t\t\treturn removed,",
+		old:   "\t\tif err := w.dir.Sync(); err != nil {\n\t\t\treturn removed,",
 		new:   "\t\tif err := error(nil); err != nil {\n\t\t\treturn removed,",
 		tests: []string{crashTest},
 	}, {
@@ -135,9 +135,9 @@ var table = []defect{
 		new:   "\tif e.end() < border && w.lg == nil {",
 		tests: []string{rotTest, "TestRandomDamageToAClosedLogIsSeen"},
 	}, {
-		name: "a log is locked by nobody", file: "internal/vfs/os.go",
-		old:   "fileutil.TryLockFile(name, flag, fileutil.PrivateFileMode)",
-		new:   "func() (*fileutil.LockedFile, error) {\n\t\tf, err := os.OpenFile(name, flag, 0o600)\n\t\treturn &fileutil.LockedFile{File: f}, err\n\t}()",
+		name: "a log is locked by nobody", file: "internal/vfs/dir_at.go",
+		old:   "switch err := tryLock(f); {",
+		new:   "switch err := error(nil); {",
 		tests: []string{"TestTwoProcesses", "TestAllAtOnceAndThenSeveralCloses"},
 	},
 

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"go.etcd.io/etcd/client/pkg/v3/fileutil"
@@ -53,44 +54,8 @@ func (f osFile) Sync() error            { return fileutil.Fsync(f.File) }
 // Abs implements [FS].
 func (OS) Abs(dir string) (string, error) { return filepath.Abs(dir) }
 
-// OpenRead implements [FS].
-func (OS) OpenRead(name string) (File, error) {
-	return wrap(os.Open(name))
-}
-
-// OpenLocked implements [FS].
-func (OS) OpenLocked(name string) (File, error) {
-	return lock(name, os.O_RDWR)
-}
-
-// CreateLocked implements [FS].
-func (OS) CreateLocked(name string) (File, error) {
-	return lock(name, os.O_RDWR|os.O_CREATE)
-}
-
-// CreateNew implements [FS].
-func (OS) CreateNew(name string) (File, error) {
-	return wrap(os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileutil.PrivateFileMode))
-}
-
-// Rename implements [FS].
-func (OS) Rename(oldName, newName string) error { return os.Rename(oldName, newName) }
-
 // Remove implements [FS].
 func (OS) Remove(name string) error { return os.Remove(name) }
-
-// List implements [FS].
-func (OS) List(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir) // sorted by name
-	if err != nil {
-		return nil, err
-	}
-	names := make([]string, len(entries))
-	for i, e := range entries {
-		names[i] = e.Name()
-	}
-	return names, nil
-}
 
 // IsDir implements [FS].
 func (OS) IsDir(name string) (bool, error) {
@@ -122,20 +87,26 @@ func (OS) SyncDir(dir string) error {
 	return d.Close()
 }
 
-func wrap(f *os.File, err error) (File, error) {
-	if err != nil {
-		return nil, err
-	}
-	return osFile{f}, nil
+// namesOf returns the names in an open directory, sorted.
+func namesOf(d *os.File) ([]string, error) {
+	names, err := d.Readdirnames(-1)
+	slices.Sort(names)
+	return names, err
 }
 
-func lock(name string, flag int) (File, error) {
-	f, err := fileutil.TryLockFile(name, flag, fileutil.PrivateFileMode)
-	if errors.Is(err, fileutil.ErrLocked) {
-		return nil, fmt.Errorf("%s: %w", name, ErrLocked)
+// sameDir tells whether a path still names the directory that was opened with it.
+func sameDir(path string, opened os.FileInfo) error {
+	there, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return ErrMoved
+	case err == nil && !os.SameFile(there, opened):
+		return ErrMoved
 	}
-	if err != nil {
-		return nil, err
-	}
-	return osFile{f.File}, nil
+	return nil
+}
+
+// irregular is the error of opening something that is no regular file.
+func irregular(path string) error {
+	return &fs.PathError{Op: "open", Path: path, Err: ErrIrregular}
 }

@@ -12,9 +12,18 @@ import (
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
+// openDir opens a directory until the end of the test.
+func openDir(t *testing.T, path string) vfs.Dir {
+	t.Helper()
+	d, err := vfs.OS{}.OpenDir(path)
+	require.NoError(t, err)
+	t.Cleanup(func() { d.Close() })
+	return d
+}
+
 func TestLockIsExclusiveAndEndsWithClose(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "f")
-	var fsys vfs.OS
+	const name = "f"
+	fsys := openDir(t, t.TempDir())
 	_, err := fsys.OpenLocked(name)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 
@@ -38,9 +47,9 @@ func TestLockIsExclusiveAndEndsWithClose(t *testing.T) {
 }
 
 func TestCreateLockedKeepsContentAndCreateNewRefusesIt(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "f")
-	require.NoError(t, os.WriteFile(name, []byte("kept"), 0o600))
-	var fsys vfs.OS
+	fsys := openDir(t, t.TempDir())
+	const name = "f"
+	require.NoError(t, os.WriteFile(filepath.Join(fsys.Path(), name), []byte("kept"), 0o600))
 	f, err := fsys.CreateLocked(name)
 	require.NoError(t, err)
 	size, err := f.Size()
@@ -53,7 +62,7 @@ func TestCreateLockedKeepsContentAndCreateNewRefusesIt(t *testing.T) {
 
 func TestReserveGrowsWithZerosAndNeverShrinks(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "f")
-	f, err := vfs.OS{}.CreateNew(name)
+	f, err := openDir(t, filepath.Dir(name)).CreateNew("f")
 	require.NoError(t, err)
 	defer f.Close()
 	_, err = f.WriteAt([]byte("data"), 0)
@@ -85,26 +94,28 @@ func TestDirectories(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, fs.FileMode(0o700), info.Mode().Perm())
 
+	d := openDir(t, dir)
 	for _, n := range []string{"b", "a", "c"} {
-		f, err := fsys.CreateNew(filepath.Join(dir, n))
+		f, err := d.CreateNew(n)
 		require.NoError(t, err)
 		require.NoError(t, f.Close())
 	}
-	require.NoError(t, fsys.Rename(filepath.Join(dir, "c"), filepath.Join(dir, "0")))
-	require.NoError(t, fsys.Remove(filepath.Join(dir, "b")))
-	names, err := fsys.List(dir)
+	require.NoError(t, d.Rename("c", "0"))
+	require.NoError(t, d.Remove("b"))
+	require.NoError(t, d.Sync())
+	names, err := d.List()
 	require.NoError(t, err)
 	require.Equal(t, []string{"0", "a"}, names)
 
 	_, err = fsys.IsDir(filepath.Join(dir, "a"))
 	require.ErrorContains(t, err, "not a directory")
-	_, err = fsys.List(filepath.Join(dir, "missing"))
+	_, err = fsys.OpenDir(filepath.Join(dir, "missing"))
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.Error(t, fsys.SyncDir(filepath.Join(dir, "missing")))
 }
 
 func TestDataPassesOverWhatIsOnlyReserved(t *testing.T) {
-	f, err := vfs.OS{}.CreateNew(filepath.Join(t.TempDir(), "f"))
+	f, err := openDir(t, t.TempDir()).CreateNew("f")
 	require.NoError(t, err)
 	defer f.Close()
 	const size, at = 1 << 20, 1 << 19

@@ -7,7 +7,9 @@ package vfs
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 )
 
 // ErrLocked is returned when another open file, in this process or another
@@ -44,33 +46,67 @@ type File interface {
 	Sync() error
 }
 
+// ErrIrregular is returned for a name that does not stand for a regular file.
+var ErrIrregular = errors.New("not a regular file")
+
+// ErrMoved is returned by Dir.Check when the path names something else than the directory, or nothing.
+var ErrMoved = errors.New("the path no longer names the directory that was opened")
+
+// ErrDeleted is returned by Dir.Check when the directory has no name any more.
+var ErrDeleted = fmt.Errorf("the directory was deleted: %w", fs.ErrNotExist)
+
 // FS is a file system. Names are paths, as Abs returned them or as the caller gave them. Errors are
 // those of package os: they satisfy errors.Is with fs.ErrNotExist and so on.
 type FS interface {
 	// Abs returns the name of a directory that still holds when the process goes to another one.
 	Abs(dir string) (string, error)
-	// OpenRead opens an existing file for reading, without a lock.
-	OpenRead(name string) (File, error)
-	// OpenLocked opens an existing file for reading and writing and takes its
-	// exclusive lock, or returns an error that is ErrLocked.
-	OpenLocked(name string) (File, error)
-	// CreateLocked is OpenLocked for a file that need not exist yet. Of an
-	// existing one the content is kept: only the holder of the lock may
-	// truncate it.
-	CreateLocked(name string) (File, error)
-	// CreateNew creates a file for writing; it is an error (fs.ErrExist) if there is one.
-	CreateNew(name string) (File, error)
-	// Rename moves a file within its directory, replacing what has the new name.
-	Rename(oldName, newName string) error
-	// Remove deletes a file.
-	Remove(name string) error
-	// List returns the names in a directory, sorted.
-	List(dir string) ([]string, error)
-	// IsDir tells whether there is a directory of that name. It is an error if
+	// OpenDir opens a directory, to be held open. Its path is the name.
+	OpenDir(name string) (Dir, error)
+	// IsDir reports whether there is a directory of that name. It is an error if
 	// there is something else, or if that cannot be found out.
 	IsDir(name string) (bool, error)
 	// Mkdir creates one directory.
 	Mkdir(dir string) error
+	// Remove deletes a file or an empty directory.
+	Remove(name string) error
 	// SyncDir puts the entries of a directory on stable storage.
 	SyncDir(dir string) error
+}
+
+// Dir is a directory that is held open, with files in it. Names are those of files in it, without
+// a directory. Whatever becomes of its path, a Dir stands for the directory that was opened: where
+// the system cannot hold on to one, each change of names compares first, and is ErrMoved if the
+// path names another one. It may be used from several goroutines. After Close every call but Path
+// and Close is fs.ErrClosed; files that were opened stay open.
+type Dir interface {
+	// Path returns the path that it was opened with.
+	Path() string
+	// Check returns nil if the path still names this directory, ErrMoved if it does not, and
+	// ErrDeleted if the directory is gone. What cannot be found out is nil.
+	Check() error
+	// OpenRead opens an existing file for reading, without a lock. What is not a regular file,
+	// itself or behind a symbolic link, is ErrIrregular, and is not waited for.
+	OpenRead(name string) (File, error)
+	// OpenLocked opens an existing file for reading and writing and takes its
+	// exclusive lock, or returns an error that is ErrLocked. It is ErrIrregular as in OpenRead.
+	OpenLocked(name string) (File, error)
+	// CreateLocked is OpenLocked for a file that need not exist yet. Of an
+	// existing one the content is kept: only the holder of the lock may
+	// truncate it. It is ErrIrregular also for a symbolic link, and for a file with more than
+	// one name: truncating it would empty something that stands elsewhere.
+	CreateLocked(name string) (File, error)
+	// CreateNew creates a file for writing; it is an error (fs.ErrExist) if there is one.
+	CreateNew(name string) (File, error)
+	// IsFile reports whether the name stands for a regular file, itself and not through a link.
+	IsFile(name string) (bool, error)
+	// Rename gives a file another name, replacing what has that one.
+	Rename(oldName, newName string) error
+	// Remove deletes a file.
+	Remove(name string) error
+	// List returns the names in the directory, sorted.
+	List() ([]string, error)
+	// Sync puts the names on stable storage.
+	Sync() error
+	// Close gives the directory up.
+	Close() error
 }

@@ -1,0 +1,57 @@
+package defects
+
+func init() {
+	table = append(table, []defect{
+		{
+			name: "a file is created where the path leads now", file: "internal/vfs/dir_at.go",
+			old:   "fd, err = unix.Openat(dir, name, flag|unix.O_CLOEXEC|unix.O_NONBLOCK, fileutil.PrivateFileMode)",
+			new:   "fd, err = unix.Open(d.join(name), flag|unix.O_CLOEXEC|unix.O_NONBLOCK, fileutil.PrivateFileMode)",
+			tests: []string{"TestALogGoesOnInItsOwnDirectory"},
+		}, {
+			name: "a segment is named where the path leads now", file: "internal/vfs/dir_at.go",
+			old:   "return unix.Renameat(fd, oldName, fd, newName)",
+			new:   "return unix.Rename(d.join(oldName), d.join(newName))",
+			tests: []string{"TestALogGoesOnInItsOwnDirectory"},
+		}, {
+			name: "a segment is deleted where the path leads now", file: "internal/vfs/dir_at.go",
+			old:   "return unix.Unlinkat(fd, name, 0)",
+			new:   "return unix.Unlink(d.join(name))",
+			tests: []string{"TestALogGoesOnInItsOwnDirectory"},
+		}, {
+			name: "a pipe in the place of a segment is waited for", file: "internal/vfs/dir_at.go",
+			old:   "|unix.O_NONBLOCK, fileutil",
+			new:   ", fileutil",
+			tests: []string{"TestWhatIsNoFileInThePlaceOfASegment"},
+		}, {
+			name: "what is no regular file is opened", file: "internal/vfs/dir_at.go",
+			old:   "if err == nil && !info.Mode().IsRegular() {",
+			new:   "if err == nil && false {",
+			tests: []string{"TestWhatIsNoFileInThePlaceOfASegment"},
+		}, {
+			name: "a link with the name of a temporary file is followed", file: "internal/vfs/dir_at.go",
+			old:   "if err == nil && (s.Mode&unix.S_IFMT != unix.S_IFREG || s.Nlink > 1) {",
+			new:   "if err == nil && s.Mode&unix.S_IFMT == unix.S_IFDIR {",
+			tests: []string{"TestWhatStandsInTheWayOfATemporaryFileIsLeftAlone"},
+		}, {
+			name: "a deleted directory goes unnoticed", file: "directory.go",
+			old:   "case errors.Is(err, vfs.ErrDeleted):",
+			new:   "case errors.Is(err, vfs.ErrDeleted) && false:",
+			tests: []string{"TestADeletedDirectoryIsTheEndOfItsLog"},
+		}, {
+			name: "a moved directory is not warned of", file: "directory.go",
+			old:   "w.moved.CompareAndSwap(false, true):",
+			new:   "w.moved.CompareAndSwap(true, true):",
+			tests: []string{"TestALogGoesOnInItsOwnDirectory"},
+		}, {
+			name: "Close does not wait for Purge", file: "release.go",
+			old:   "\tw.purging.Lock()\n\tdefer w.purging.Unlock()\n\tw.writer.Lock()\n\tdefer",
+			new:   "\tw.writer.Lock()\n\tdefer",
+			tests: []string{"TestCloseWaitsForPurgeWhichEnds"},
+		}, {
+			name: "Purge does not end for Close", file: "release.go",
+			old:   "if w.leaving.Load() {",
+			new:   "if false {",
+			tests: []string{"TestCloseWaitsForPurgeWhichEnds"},
+		},
+	}...)
+}

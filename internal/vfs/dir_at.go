@@ -1,0 +1,202 @@
+//go:build linux || darwin || freebsd || netbsd || openbsd || dragonfly
+
+package vfs
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"go.etcd.io/etcd/client/pkg/v3/fileutil"
+	"golang.org/x/sys/unix"
+)
+
+// osDir is a directory as a descriptor. Every name is looked up relative to it, so the path that
+// it was opened with is of no more consequence than for messages and for Check.
+//
+// It is not an os.Root, which refuses symbolic links that lead out of the directory: a segment may
+// be a link to a file on another disk.
+type osDir struct {
+	file *os.File
+	path string
+}
+
+// OpenDir implements [FS].
+func (OS) OpenDir(name string) (Dir, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &osDir{f, name}, nil
+}
+
+// Path implements [Dir].
+func (d *osDir) Path() string { return d.path }
+
+// at makes a call relative to the descriptor, which stays open for as long as the call takes.
+func (d *osDir) at(op, name string, call func(fd int) error) error {
+	conn, err := d.file.SyscallConn()
+	if err == nil {
+		cerr := conn.Control(func(fd uintptr) {
+			for {
+				if err = call(int(fd)); !errors.Is(err, unix.EINTR) {
+					return
+				}
+			}
+		})
+		if cerr != nil {
+			err = fs.ErrClosed
+		}
+	}
+	if err != nil {
+		return &fs.PathError{Op: op, Path: d.join(name), Err: err}
+	}
+	return nil
+}
+
+func (d *osDir) join(name string) string { return filepath.Join(d.path, name) }
+
+// Check implements [Dir].
+func (d *osDir) Check() error {
+	here, err := d.file.Stat()
+	if err != nil {
+		return err
+	}
+	if s, ok := here.Sys().(*syscall.Stat_t); ok && s.Nlink == 0 {
+		return ErrDeleted
+	}
+	return sameDir(d.path, here)
+}
+
+// open opens a file that is a regular one. It does not wait for the other end of something else.
+func (d *osDir) open(name string, flag int) (*os.File, error) {
+	var fd int
+	err := d.at("open", name, func(dir int) (err error) {
+		fd, err = unix.Openat(dir, name, flag|unix.O_CLOEXEC|unix.O_NONBLOCK, fileutil.PrivateFileMode)
+		return err
+	})
+	if errors.Is(err, unix.EISDIR) {
+		err = irregular(d.join(name))
+	}
+	if err != nil {
+		return nil, err
+	}
+	err = unix.SetNonblock(fd, false)
+	f := os.NewFile(uintptr(fd), d.join(name))
+	var info os.FileInfo
+	if err == nil {
+		info, err = f.Stat()
+	}
+	if err == nil && !info.Mode().IsRegular() {
+		err = irregular(d.join(name))
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// OpenRead implements [Dir].
+func (d *osDir) OpenRead(name string) (File, error) {
+	f, err := d.open(name, unix.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
+}
+
+// OpenLocked implements [Dir].
+func (d *osDir) OpenLocked(name string) (File, error) {
+	return d.lock(name, unix.O_RDWR)
+}
+
+// CreateLocked implements [Dir]. What is there is looked at before it is opened, because opening a
+// device can do something; and the open does not follow a link that has come since.
+func (d *osDir) CreateLocked(name string) (File, error) {
+	s, err := d.stat(name)
+	if err == nil && (s.Mode&unix.S_IFMT != unix.S_IFREG || s.Nlink > 1) {
+		return nil, irregular(d.join(name))
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	f, err := d.lock(name, unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW)
+	if errors.Is(err, unix.ELOOP) {
+		return nil, irregular(d.join(name))
+	}
+	return f, err
+}
+
+// lock opens a file and takes the lock that etcd's fileutil takes.
+func (d *osDir) lock(name string, flag int) (File, error) {
+	f, err := d.open(name, flag)
+	if err != nil {
+		return nil, err
+	}
+	switch err := tryLock(f); {
+	case err == nil:
+		return osFile{f}, nil
+	case errors.Is(err, unix.EWOULDBLOCK), errors.Is(err, unix.EACCES):
+		err = ErrLocked
+		fallthrough
+	default:
+		f.Close()
+		return nil, &fs.PathError{Op: "lock", Path: d.join(name), Err: err}
+	}
+}
+
+// CreateNew implements [Dir].
+func (d *osDir) CreateNew(name string) (File, error) {
+	f, err := d.open(name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL)
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
+}
+
+func (d *osDir) stat(name string) (s unix.Stat_t, err error) {
+	err = d.at("stat", name, func(fd int) error {
+		return unix.Fstatat(fd, name, &s, unix.AT_SYMLINK_NOFOLLOW)
+	})
+	return s, err
+}
+
+// IsFile implements [Dir].
+func (d *osDir) IsFile(name string) (bool, error) {
+	s, err := d.stat(name)
+	return err == nil && s.Mode&unix.S_IFMT == unix.S_IFREG, err
+}
+
+// Rename implements [Dir].
+func (d *osDir) Rename(oldName, newName string) error {
+	return d.at("rename", oldName, func(fd int) error { return unix.Renameat(fd, oldName, fd, newName) })
+}
+
+// Remove implements [Dir].
+func (d *osDir) Remove(name string) error {
+	return d.at("remove", name, func(fd int) error { return unix.Unlinkat(fd, name, 0) })
+}
+
+// List implements [Dir]. It has a descriptor of its own, with a cursor of its own.
+func (d *osDir) List() ([]string, error) {
+	var dir int
+	err := d.at("open", ".", func(fd int) (err error) {
+		dir, err = unix.Openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(dir), d.path)
+	defer f.Close()
+	return namesOf(f)
+}
+
+// Sync implements [Dir].
+func (d *osDir) Sync() error { return d.file.Sync() }
+
+// Close implements [Dir].
+func (d *osDir) Close() error { return d.file.Close() }
