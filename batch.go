@@ -61,15 +61,23 @@ func (b *batch) answer(err error) error {
 	return err
 }
 
-// pending tells whether there is anything to write or to sync.
-func (b *batch) pending() bool { return len(b.enc.buf) > 0 || b.sync }
+// pending tells whether there is anything to write or to sync, or anybody who waits for what
+// was written before.
+func (b *batch) pending() bool { return len(b.enc.buf) > 0 || b.sync || b.round != nil }
 
-// reset makes the batch empty; it keeps its memory.
+// reset makes the batch empty; it keeps its memory, but not that of a large save.
 func (b *batch) reset() {
 	clear(b.notes) // lets go of states and snapshots
 	*b = batch{enc: b.enc, notes: b.notes[:0]}
-	b.enc.buf = b.enc.buf[:0]
+	b.enc.buf, b.enc.data = b.enc.buf[:0], nil
+	b.enc.shrink()
+	if cap(b.notes) > maxKeptNotes {
+		b.notes = nil
+	}
 }
+
+// maxKeptNotes is how many notes of a batch may have memory that is kept for the next one.
+const maxKeptNotes = 1 << 12
 
 // mark is a point in a batch to go back to.
 type mark struct {
@@ -83,6 +91,7 @@ func (b *batch) mark() mark { return mark{len(b.enc.buf), len(b.notes), b.enc.cr
 // back takes out what was encoded since the mark.
 func (b *batch) back(m mark) {
 	b.enc.buf, b.enc.crc, b.enc.flags = b.enc.buf[:m.bytes], m.crc, m.flags
+	b.enc.shrink()
 	b.notes = b.notes[:m.notes]
 }
 

@@ -45,6 +45,22 @@ func (w *WAL) await(began time.Time) error {
 	return err
 }
 
+// settled tells whether all that is encoded is written, and durable if it has to be. The lock is
+// held, and the log has not failed.
+func (w *WAL) settled() bool { return !w.leading && !w.open.pending() }
+
+// awaitAll returns when all that is encoded is durable, as far as its saves have to be. It gives
+// up the lock, which is held. A call that finds nothing to do ends with it: what it found is
+// what is encoded, be it by a call still on its way, which a crash or a failing disk can take
+// back. Such a caller waits in the open batch, also if that stays empty.
+func (w *WAL) awaitAll(began time.Time) error {
+	if err := w.life.err(); err != nil || w.settled() {
+		w.unlock()
+		return err
+	}
+	return w.await(began)
+}
+
 // unlock gives up the lock. What is pending has a leader whenever nobody holds the lock,
 // or somebody who waits for the log.
 func (w *WAL) unlock() {
@@ -136,10 +152,8 @@ func (w *WAL) flushNow() error {
 func (w *WAL) Sync() error {
 	began := w.now()
 	w.writer.Lock()
-	if err := w.life.err(); err != nil || !w.leading && !w.unsynced && !w.open.pending() {
-		w.unlock()
-		return err
+	if w.life.err() == nil && (w.unsynced || len(w.open.enc.buf) > 0) {
+		w.open.sync = true
 	}
-	w.open.sync = true
-	return w.await(began)
+	return w.awaitAll(began)
 }

@@ -230,7 +230,7 @@ func TestAFailureReachesEveryWaiterAndEveryLaterCall(t *testing.T) {
 			require.ErrorIs(t, err, ErrFailed)
 			require.ErrorIs(t, w.TruncateBack(0), ErrFailed)
 			require.ErrorIs(t, w.Close(), ErrFailed)
-			require.NoError(t, w.Close())
+			require.ErrorIs(t, w.Close(), ErrFailed, "again")
 
 			got := readAll(t, dir, nil)
 			acked.Range(func(last, _ any) bool {
@@ -255,12 +255,13 @@ func TestAFailedPurgeDoesNotLeaveSavesWaiting(t *testing.T) {
 
 	syncing, disk := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	var purging atomic.Bool
-	w.dir = hookDir{w.dir, func() error {
-		if purging.Load() {
-			return syscall.EIO
+	var first, second *Pending
+	w.dir = hookDir{w.dir, func() (err error) {
+		if first, err = w.Append(nil, entries(last+1, last+1)); err == nil {
+			<-syncing // the first one is on its way
+			second, err = w.Append(nil, entries(last+2, last+2))
 		}
-		return nil
+		return errors.Join(err, syscall.EIO)
 	}}
 	stuck := &flightHook{File: w.tailSegment().file, before: func() {
 		once.Do(func() {
@@ -269,12 +270,6 @@ func TestAFailedPurgeDoesNotLeaveSavesWaiting(t *testing.T) {
 		})
 	}}
 	w.segments[len(w.segments)-1].file = stuck
-	first, err := w.Append(nil, entries(last+1, last+1))
-	require.NoError(t, err)
-	<-syncing // the first one is on its way
-	second, err := w.Append(nil, entries(last+2, last+2))
-	require.NoError(t, err)
-	purging.Store(true)
 	_, err = w.Purge()
 	require.ErrorIs(t, err, ErrFailed)
 	close(disk)

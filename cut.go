@@ -84,9 +84,11 @@ func (w *WAL) finish(f *flight) error {
 	if err := f.file.Truncate(f.enc.end()); err != nil {
 		return f.answer(w.fail("truncate", err))
 	}
+	began := time.Now()
 	if err := f.file.Sync(); err != nil {
 		return f.answer(w.fail("sync", err))
 	}
+	f.sync, f.took = true, time.Since(began)
 	return w.finished(f)
 }
 

@@ -40,10 +40,14 @@ func (e *encoder) start(p place, crc uint32, sealed, synced bool) {
 	if synced {
 		e.flags = flagSynced
 	}
-	if cap(e.buf) > maxKeptBuffer {
-		e.buf = nil
-	}
 	e.buf = e.buf[:0]
+}
+
+// shrink gives the memory of a large save back, when what is left in the buffer is little.
+func (e *encoder) shrink() {
+	if cap(e.buf) > maxKeptBuffer && len(e.buf) <= maxKeptBuffer {
+		e.buf = append([]byte(nil), e.buf...)
+	}
 }
 
 // end is where the batch ends in its segment.

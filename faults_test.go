@@ -162,10 +162,11 @@ func (f *faultRun) run(wl crashWorkload) {
 		before := f.at()
 		f.requireFinal()
 		require.Equal(f.t, before, f.at(), "something is written after the failure: %s", f.what())
+		err := f.w.Close()
 		if !f.closed {
-			require.Equal(f.t, f.final, f.w.Close(), f.what())
+			require.Equal(f.t, f.final, err, f.what())
 		}
-		require.NoError(f.t, f.w.Close(), f.what())
+		require.Equal(f.t, err, f.w.Close(), "again: %s", f.what())
 	} else if f.w != nil && !f.dead {
 		f.close()
 	}

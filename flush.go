@@ -142,15 +142,43 @@ func (w *WAL) gather() {
 	last := &w.flying
 	expected := last.saves + w.open.saves
 	patience := min(last.took/2, maxGather)
-	if expected < 2 || patience == 0 {
+	if expected < 2 || patience == 0 || w.vain.skip() {
 		return
 	}
-	began := time.Now()
+	began, there := time.Now(), w.open.saves
 	for w.open.saves < expected && w.wanted == 0 && time.Since(began) < patience {
 		w.writer.Unlock()
 		runtime.Gosched()
 		w.writer.Lock()
 	}
+	w.vain.waited(w.open.saves == there)
+}
+
+// maxVain is how many batches at most go by without waiting after a wait in vain.
+const maxVain = 64
+
+// vain keeps a leader from waiting again and again for company that never comes, as behind a
+// caller who appends and waits alone. After each wait in vain, twice as many batches go by
+// without one, up to maxVain. It belongs to the leader.
+type vain struct{ left, next int }
+
+// skip tells whether this batch goes by without waiting.
+func (v *vain) skip() bool {
+	if v.left == 0 {
+		return false
+	}
+	v.left--
+	return true
+}
+
+// waited says whether a wait was in vain.
+func (v *vain) waited(inVain bool) {
+	if !inVain {
+		*v = vain{}
+		return
+	}
+	v.next = min(max(2*v.next, 1), maxVain)
+	v.left = v.next
 }
 
 // fail ends the log's life: after a failed write or sync nobody knows what is

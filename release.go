@@ -12,7 +12,7 @@ const closedBlock = 4096
 
 // Close makes everything that was saved durable, marks the log as closed
 // cleanly, and gives up its locks. A log that failed earlier is closed too, and
-// the failure returned. Closing again returns nil, once the log is closed. A Purge
+// the failure returned. Closing again returns what the first Close returned. A Purge
 // under way ends first, at the segment it is at: once Close has returned, nothing of the log's
 // directory is touched any more.
 func (w *WAL) Close() error {
@@ -23,10 +23,14 @@ func (w *WAL) Close() error {
 	defer w.purging.Unlock()
 	w.writer.Lock()
 	defer w.writer.Unlock()
-	if w.closed {
-		return nil
+	if !w.closed {
+		w.closed, w.closeErr = true, w.close()
 	}
-	w.closed = true
+	return w.closeErr
+}
+
+// close ends the log's life. The lock is held.
+func (w *WAL) close() error {
 	err := w.quiesce()
 	if err == nil {
 		if err = w.checkDir(); err != nil {
@@ -91,6 +95,10 @@ func (w *WAL) Release(snap log.Snapshot) error {
 	}
 	mark, err := askedMark(snap)
 	if err != nil {
+		return err
+	}
+	// Others may delete what is released: what it is released for is made durable first.
+	if err := w.Sync(); err != nil {
 		return err
 	}
 	w.writer.Lock()
@@ -183,12 +191,10 @@ func (w *WAL) Purge() (removed int, err error) {
 	if err != nil || names[0].seq >= first {
 		return 0, err
 	}
-	// Without syncs, the snapshot that the segments were released for may not be durable
-	// yet: a crash must not take it when the old one and its entries are gone.
-	if w.opts.noSync {
-		if err := w.Sync(); err != nil {
-			return 0, err
-		}
+	// The snapshot that the segments were released for, or the state that commits it, may have
+	// been saved without a sync: a crash must not take it when what it replaces is gone.
+	if err := w.Sync(); err != nil {
+		return 0, err
 	}
 	for _, n := range names {
 		if n.seq >= first {

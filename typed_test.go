@@ -8,8 +8,12 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-func TestAsOfNoIterationHasNoEntries(t *testing.T) {
+func TestAsOfNoIterationIsRefused(t *testing.T) {
+	n := 0
 	for ent, err := range As[*walpb.Entry](nil) {
-		require.Fail(t, "an entry of nothing", "%v, %v", ent, err)
+		require.Nil(t, ent)
+		require.ErrorIs(t, err, ErrInvalidArgument)
+		n++
 	}
+	require.Equal(t, 1, n)
 }

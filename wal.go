@@ -1,7 +1,6 @@
 package wal
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -22,8 +21,12 @@ import (
 // Windows, where nothing can be done in a directory but by its path, a log that was moved
 // fails when it would have to name or delete a file.)
 //
-// After the first write or sync that fails, every call returns that failure,
-// as an [ErrFailed]; after Close, every call returns [ErrClosed].
+// After the first write or sync that fails, every call that saves, syncs, purges or
+// reads entries returns that failure, as an [ErrFailed], also after Close. After Close of a
+// log that did not fail they return [ErrClosed]. An argument that is refused always is
+// refused first, with [ErrInvalidArgument]. The getters (FirstIndex, LastIndex, Metadata, State,
+// Snapshot, Stats) go on to tell what was durable. Follow and a Pending first give what is
+// due: entries that are durable, and the result of a save that was made.
 type WAL struct {
 	view // the reading half, and the contents, which change only under writer
 
@@ -44,7 +47,9 @@ type WAL struct {
 	unsynced   bool   // there are bytes before the open batch that no sync covers
 	closedMark bool   // the log ends with a CLOSED record
 	closed     bool
+	closeErr   error // what the first Close returned
 	pipeline   filePipeline
+	vain       vain
 
 	moved   atomic.Bool // it was said that the path names another directory
 	leaving atomic.Bool // Close has begun: Purge ends at the next segment
@@ -64,7 +69,8 @@ func (w *WAL) tailSegment() segment { return w.segments[len(w.segments)-1] }
 
 // Save saves the entries and then the state, as one: it returns nil once both
 // are on stable storage, and after a crash either all of it is there or nothing.
-// Either may be nil; of both nil nothing is saved. A state that has IsEmpty and
+// Either may be nil; of both nil nothing is saved, and Save returns once the saves
+// before it are. A state that has IsEmpty and
 // is empty is left out. A state alone, of a type that has MustSync, may be saved
 // without a sync, when MustSync allows it.
 //
@@ -79,7 +85,8 @@ func (w *WAL) Save(st log.HardState, ents []log.LogEntry) error {
 		return err
 	}
 	if s.records() == 0 {
-		return w.life.err()
+		w.writer.Lock()
+		return w.awaitAll(w.now())
 	}
 	return w.commit(&s)
 }
@@ -126,20 +133,20 @@ func (w *WAL) SaveSnap(snap log.Snapshot) error {
 }
 
 // TruncateBack drops the entries above index, durably. If there are none,
-// nothing is written. In a log opened with WithEtcdFormat it is refused with
+// nothing is written; it then returns once they are gone for good, also when it is
+// another call on its way that drops them. In a log opened with WithEtcdFormat it is refused with
 // errors.ErrUnsupported, because that format has no record for it.
 func (w *WAL) TruncateBack(index uint64) error {
 	began := w.now()
 	if w.opts.etcdFormat {
-		return fmt.Errorf("wal: truncate a log in etcd format: %w; save an entry over the ones to drop", errors.ErrUnsupported)
+		return errEtcdTruncate
 	}
 	w.writer.Lock()
-	done, err := w.truncate(index)
-	if done || err != nil {
+	if _, err := w.truncate(index); err != nil {
 		w.unlock()
 		return err
 	}
-	return w.await(began)
+	return w.awaitAll(began)
 }
 
 // truncate adds a truncation to the open batch, unless there is nothing to drop. The lock is held.
@@ -157,48 +164,4 @@ func (w *WAL) truncate(index uint64) (done bool, err error) {
 			return true, err
 		}
 	}
-}
-
-// A Pending is a save that has its place in the order of saves.
-type Pending struct{ round *round }
-
-// Wait returns when the save is durable, or with the error that kept it from
-// being so. It may be called more than once and from several goroutines, or not at all.
-func (p *Pending) Wait() error {
-	<-p.round.done
-	return p.round.err
-}
-
-// Append is Save in two halves: it returns once the save has its place in the
-// order of saves, and Wait returns once it is durable. So one goroutine can have
-// several saves on their way, which share a sync. They become durable in order, whether or not
-// anybody waits. An error of Append that is not [ErrFailed] means that nothing was or will be written. The
-// state and the entries may be changed once Append has returned. When about a
-// megabyte is waiting to be written, Append waits too. LastIndex and readers see the
-// entries once they are durable, so a caller who appends ahead counts indexes by himself.
-func (w *WAL) Append(st log.HardState, ents []log.LogEntry) (*Pending, error) {
-	s, err := newSave(st, ents)
-	if err != nil {
-		return nil, err
-	}
-	w.writer.Lock()
-	defer w.unlock()
-	if s.records() == 0 {
-		return settled(), w.life.err()
-	}
-	done, err := w.add(&s)
-	if err != nil {
-		return nil, err
-	}
-	if done {
-		return settled(), nil
-	}
-	return &Pending{w.open.join()}, nil
-}
-
-// settled is a Pending of what is durable already.
-func settled() *Pending {
-	r := &round{done: make(chan struct{})}
-	close(r.done)
-	return &Pending{r}
 }

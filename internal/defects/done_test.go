@@ -1,0 +1,46 @@
+package defects
+
+func init() {
+	const doneTest = "TestDone_ACallWithNothingToDoWaitsForWhatIsOnItsWay"
+	table = append(table, defect{
+		name: "a call with nothing to do does not wait for what is on its way", file: "commit.go",
+		old:   "if err := w.life.err(); err != nil || w.settled() {",
+		new:   "if err := w.life.err(); err != nil || !w.open.pending() {",
+		tests: []string{doneTest},
+	}, defect{
+		name: "who waits for what was written before is forgotten", file: "batch.go",
+		old:   "return len(b.enc.buf) > 0 || b.sync || b.round != nil",
+		new:   "return len(b.enc.buf) > 0 || b.sync",
+		tests: []string{doneTest},
+	}, defect{
+		name: "an append of nothing is done at once", file: "pending.go",
+		old:   "case done && w.settled():",
+		new:   "case done:",
+		tests: []string{doneTest},
+	}, defect{
+		name: "Purge deletes before what replaces it is durable", file: "release.go",
+		old:   "\tif err := w.Sync(); err != nil {\n\t\treturn 0, err\n\t}\n",
+		new:   "",
+		tests: []string{"TestDone_ReleaseAndPurgeMakeDurableWhatTheyRelyOn"},
+	}, defect{
+		name: "Release gives up before what replaces it is durable", file: "release.go",
+		old:   "\tif err := w.Sync(); err != nil {\n\t\treturn err\n\t}\n",
+		new:   "",
+		tests: []string{"TestDone_ReleaseAndPurgeMakeDurableWhatTheyRelyOn"},
+	}, defect{
+		name: "the sync of the segment that ends is not counted", file: "cut.go",
+		old:   "f.sync, f.took = true, time.Since(began)",
+		new:   "_ = began",
+		tests: []string{"TestStatsSeeTheSyncOfTheSegmentThatEnds"},
+	}, defect{
+		name: "the memory of a large save is kept", file: "encoder.go",
+		old:   "if cap(e.buf) > maxKeptBuffer && len(e.buf) <= maxKeptBuffer {",
+		new:   "if cap(e.buf) < 0 {",
+		tests: []string{"TestALargeSaveLeavesNoLargeBuffer"},
+	}, defect{
+		name: "a lone caller waits for company each time", file: "flush.go",
+		old:   "\tv.left = v.next\n",
+		new:   "",
+		tests: []string{"TestAppend_ALoneCallerIsNotKeptWaitingForCompany"},
+	})
+}

@@ -1,0 +1,108 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/seed449c39bc/wal/log"
+)
+
+// A Pending is a save that has its place in the order of saves. It is done once the save is
+// as durable as the call that waits for it would have made it: on stable storage, but with
+// [WithNoSync], or for a state whose MustSync says no. It is returned by Append and its like.
+// Of the zero value, Done is closed and Wait and Err return an [ErrInvalidArgument].
+type Pending struct{ round *round }
+
+// Wait returns when the save is done, or with the error that kept it from being so: [ErrFailed]
+// or [ErrClosed]. It may be called more than once and from several goroutines, or not at all.
+func (p *Pending) Wait() error {
+	<-p.Done()
+	return p.Err()
+}
+
+// Done returns a channel that is closed when Wait would return.
+func (p *Pending) Done() <-chan struct{} {
+	if p == nil || p.round == nil {
+		return over
+	}
+	return p.round.done
+}
+
+// Err returns what Wait returns, and nil as long as Wait would not return.
+func (p *Pending) Err() error {
+	if p == nil || p.round == nil {
+		return fmt.Errorf("%w: a Pending that no Append has returned", ErrInvalidArgument)
+	}
+	select {
+	case <-p.round.done:
+		return p.round.err
+	default:
+		return nil
+	}
+}
+
+// over is a channel that is closed.
+var over = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// Append is Save in two halves: it returns once the save has its place in the order of
+// saves, and Wait returns once it is durable. So one goroutine can have several saves on
+// their way, which share a sync. They become durable in order, whether or not anybody
+// waits. An error of Append that is not [ErrFailed] means that nothing was or will be
+// written. The state and the entries may be changed once Append has returned. When about a
+// megabyte is waiting to be written, Append waits too. LastIndex and readers see the
+// entries once they are durable, so a caller who appends ahead has to count indexes.
+func (w *WAL) Append(st log.HardState, ents []log.LogEntry) (*Pending, error) {
+	s, err := newSave(st, ents)
+	if err != nil {
+		return nil, err
+	}
+	return w.appendSave(&s)
+}
+
+// AppendSnap is SaveSnap in two halves, as [WAL.Append] is Save.
+func (w *WAL) AppendSnap(snap log.Snapshot) (*Pending, error) {
+	if isNil(snap) {
+		return nil, fmt.Errorf("%w: a nil snapshot", ErrInvalidArgument)
+	}
+	return w.appendSave(&save{snap: snap})
+}
+
+// AppendTruncate is TruncateBack in two halves, as [WAL.Append] is Save.
+func (w *WAL) AppendTruncate(index uint64) (*Pending, error) {
+	if w.opts.etcdFormat {
+		return nil, errEtcdTruncate
+	}
+	w.writer.Lock()
+	defer w.unlock()
+	done, err := w.truncate(index)
+	return w.pendingOf(done, err)
+}
+
+func (w *WAL) appendSave(s *save) (*Pending, error) {
+	w.writer.Lock()
+	defer w.unlock()
+	if s.records() == 0 {
+		return w.pendingOf(true, w.life.err())
+	}
+	done, err := w.add(s)
+	return w.pendingOf(done, err)
+}
+
+// pendingOf returns the Pending of a save that add or truncate has dealt with: it is done when all
+// that is encoded is. A save of nothing is done no sooner: what was asked for may be
+// on its way. The lock is held, and is given up with unlock.
+func (w *WAL) pendingOf(done bool, err error) (*Pending, error) {
+	switch {
+	case err != nil:
+		return nil, err
+	case done && w.settled():
+		return &Pending{&round{done: over}}, nil
+	}
+	return &Pending{w.open.join()}, nil
+}
+
+var errEtcdTruncate = fmt.Errorf("wal: truncate a log in etcd format: %w; save an entry over the ones to drop", errors.ErrUnsupported)
