@@ -103,19 +103,28 @@ type head struct {
 }
 
 // encode appends a save to the batch, behind the given head, and returns the new last
-// index. On an error the batch is as it was: a mistake of the caller's types, be it
-// a panic, does not touch the log.
-func (b *batch) encode(s *save, h head, reg *log.Registry) (last uint64, err error) {
-	m, begin := b.mark(), b.enc.end()
+// index. On an error the batch is as it was, and so it is when a method of a record
+// ends the goroutine: a mistake of the caller's types does not touch the log.
+func (b *batch) encode(s *save, h head, types *savedTypes) (last uint64, err error) {
+	m, whole := b.mark(), false
+	defer func() {
+		if !whole {
+			b.back(m)
+		}
+	}()
+	last, err = b.encodeRecords(s, h, types)
+	whole = err == nil
+	return last, err
+}
+
+// encodeRecords is encode, but leaves what it has encoded before an error.
+func (b *batch) encodeRecords(s *save, h head, types *savedTypes) (last uint64, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: a method of the record panics: %v", ErrEncode, r)
 		}
-		if err != nil {
-			b.back(m)
-		}
 	}()
-	left := s.records()
+	begin, left := b.enc.end(), s.records()
 	flags := func() byte {
 		if left--; left == 0 {
 			return flagCommit
@@ -124,26 +133,26 @@ func (b *batch) encode(s *save, h head, reg *log.Registry) (last uint64, err err
 	}
 	last = h.last
 	for _, ent := range s.ents {
-		if last, err = b.encodeEntry(ent, last, begin, flags()); err != nil {
+		if last, err = b.encodeEntry(ent, last, begin, flags(), types); err != nil {
 			return 0, err
 		}
 	}
 	if s.st != nil {
-		if s.lazy, err = mayWait(s, h, reg); err != nil {
+		s.lazy = s.records() == 1 && types.mayWait(s.st, h.state)
+		if err := b.encodeRecord(log.StateType, s.st, s.st.GetCommitted(), flags(), types); err != nil {
 			return 0, err
 		}
-		if err := b.encodeRecord(log.StateType, s.st, snapshotMark{}, flags()); err != nil {
-			return 0, err
-		}
+		b.notes = append(b.notes, note{typ: log.StateType, data: b.enc.data})
 	}
 	if s.snap != nil {
 		m := markOf(s.snap)
 		if m.index == math.MaxUint64 {
 			return 0, checkIndex(m.index, last)
 		}
-		if err := b.encodeRecord(log.SnapshotType, s.snap, m, flags()); err != nil {
+		if err := b.encodeRecord(log.SnapshotType, s.snap, m.index, flags(), types); err != nil {
 			return 0, err
 		}
+		b.notes = append(b.notes, note{typ: log.SnapshotType, index: m.index, data: b.enc.data, term: m.term, termed: m.termed})
 		last = max(last, m.index)
 	}
 	if i, ok := parseTruncate(s.truncate); ok {
@@ -156,7 +165,7 @@ func (b *batch) encode(s *save, h head, reg *log.Registry) (last uint64, err err
 
 // encodeEntry appends an entry that follows index last in the save that begins at
 // begin, and returns its own index.
-func (b *batch) encodeEntry(ent log.LogEntry, last uint64, begin int64, flags byte) (uint64, error) {
+func (b *batch) encodeEntry(ent log.LogEntry, last uint64, begin int64, flags byte, types *savedTypes) (uint64, error) {
 	if isNil(ent) {
 		return 0, fmt.Errorf("%w: a nil entry", ErrInvalidArgument)
 	}
@@ -165,36 +174,20 @@ func (b *batch) encodeEntry(ent log.LogEntry, last uint64, begin int64, flags by
 		return 0, err
 	}
 	b.notes.entry(i, b.enc.end(), begin, b.enc.crc)
-	if err := b.enc.appendRecord(log.EntryType, ent, flags); err != nil {
+	if err := b.encodeRecord(log.EntryType, ent, i, flags, types); err != nil {
 		return 0, fmt.Errorf("entry %d: %w", i, err)
 	}
 	return i, nil
 }
 
-// encodeRecord appends a state, or the snapshot that m is the mark of.
-func (b *batch) encodeRecord(typ log.RecordType, rec log.RecordData, m snapshotMark, flags byte) error {
-	if err := b.enc.appendRecord(typ, rec, flags); err != nil {
+// encodeRecord appends a record of the user's with an index, of a state the committed one, unless it
+// cannot be read back.
+func (b *batch) encodeRecord(typ log.RecordType, rec log.RecordData, index uint64, flags byte, types *savedTypes) error {
+	t := types.of(typ, rec)
+	if err := b.enc.appendRecord(t, rec, flags); err != nil {
 		return err
 	}
-	b.notes = append(b.notes, note{typ: typ, index: m.index, data: b.enc.data, term: m.term, termed: m.termed})
-	return nil
-}
-
-// mayWait tells whether the type of a save's state says that it need not be
-// durable at once.
-func mayWait(s *save, h head, reg *log.Registry) (bool, error) {
-	st, ok := syncState(s.st)
-	if !ok || s.records() > 1 {
-		return false, nil
-	}
-	if h.state == nil {
-		return !st.MustSync(nil), nil
-	}
-	prev, err := decodeState(reg, h.state)
-	if err != nil {
-		return false, err
-	}
-	return !st.MustSync(prev), nil
+	return types.check(t, rec, b.enc.data, index)
 }
 
 // publish makes a written batch visible to readers.

@@ -20,12 +20,25 @@ const maxBatch = 1 << 20
 func (w *WAL) commit(s *save) error {
 	began := w.now()
 	w.writer.Lock()
-	done, err := w.add(s)
+	done, err := w.addOrUnlock(s)
 	if done || err != nil {
-		w.unlock()
 		return err
 	}
 	return w.await(began)
+}
+
+// addOrUnlock is add, and gives up the lock unless the save is in the open batch: also when a
+// method of a record ends the goroutine.
+func (w *WAL) addOrUnlock(s *save) (done bool, err error) {
+	added := false
+	defer func() {
+		if !added {
+			w.unlock()
+		}
+	}()
+	done, err = w.add(s)
+	added = !done && err == nil
+	return done, err
 }
 
 // await returns when the open batch is durable. It gives up the lock, which is held. Nobody
@@ -84,14 +97,14 @@ func (w *WAL) add(s *save) (done bool, err error) {
 		}
 		m := w.open.mark()
 		begin := w.open.enc.end()
-		last, err := w.open.encode(s, w.head, w.registry)
+		last, err := w.open.encode(s, w.head, w.types)
 		if err != nil {
 			return false, err
 		}
 		// A save that does not fit goes into the next segment whole, so a save
 		// never grows a file; only one that is larger than a segment does.
 		if w.open.enc.end() <= w.opts.segmentSize || begin <= w.headerEnd {
-			w.accept(s, last)
+			w.accept(w.open, s, last)
 			return false, nil
 		}
 		w.open.back(m)
@@ -102,9 +115,8 @@ func (w *WAL) add(s *save) (done bool, err error) {
 	}
 }
 
-// accept counts a save that was encoded into the open batch, and moves the head behind it.
-func (w *WAL) accept(s *save, last uint64) {
-	b := w.open
+// accept counts a save that was encoded last into a batch, and moves the head behind it.
+func (w *WAL) accept(b *batch, s *save, last uint64) {
 	w.head.last = last
 	if s.st != nil {
 		w.head.state = overwrite(w.head.state, b.enc.data)

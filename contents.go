@@ -3,7 +3,6 @@ package wal
 import (
 	"fmt"
 	"math"
-	"reflect"
 	"slices"
 
 	"github.com/seed449c39bc/wal/log"
@@ -105,93 +104,8 @@ func checkIndex(i, last uint64) error {
 
 // checkState makes sure that the state can be decoded.
 func (c *contents) checkState(reg *log.Registry) error {
-	if _, err := decodeState(reg, c.state); err != nil {
+	if _, _, err := decodeState(reg, c.state); err != nil {
 		return fmt.Errorf("wal: state saved last: %w", err)
 	}
 	return nil
-}
-
-// decodeState returns the encoded state, an empty one for nil.
-func decodeState(reg *log.Registry, data []byte) (log.HardState, error) {
-	st := reg.NewState()
-	if data == nil {
-		return st, nil
-	}
-	return st, decodeInto(st, log.StateType, data)
-}
-
-// isNil tells whether a record is missing, be it an untyped nil or a nil pointer.
-func isNil(rec any) bool {
-	v := reflect.ValueOf(rec)
-	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
-}
-
-// decodeInto has a record take over data, which is intact. A panic of the
-// user's type becomes an error.
-func decodeInto(rec log.RecordData, typ log.RecordType, data []byte) (err error) {
-	defer caught(&err, rec, typ, data)
-	if err := rec.Unmarshal(data); err != nil {
-		return decodeError(rec, typ, data, err)
-	}
-	return nil
-}
-
-// decodeEntry returns the entry encoded in data, which is intact, and its index.
-func decodeEntry(reg *log.Registry, data []byte) (ent log.LogEntry, i uint64, err error) {
-	ent = reg.NewEntry()
-	defer caught(&err, ent, log.EntryType, data)
-	if err := ent.Unmarshal(data); err != nil {
-		return nil, 0, decodeError(ent, log.EntryType, data, err)
-	}
-	return ent, ent.GetIndex(), nil
-}
-
-// decodeShared has an entry take over data, which is intact and stays as it is, and returns its index.
-func decodeShared(ent log.LogEntry, data []byte) (i uint64, err error) {
-	defer caught(&err, ent, log.EntryType, data)
-	if err := ent.(log.SharedUnmarshaler).UnmarshalShared(data); err != nil {
-		return 0, decodeError(ent, log.EntryType, data, err)
-	}
-	return ent.GetIndex(), nil
-}
-
-// decodeSnapshot returns the snapshot encoded in data, which is intact, and its mark.
-func decodeSnapshot(reg *log.Registry, data []byte) (snap log.Snapshot, m snapshotMark, err error) {
-	snap = reg.NewSnapshot()
-	defer caught(&err, snap, log.SnapshotType, data)
-	if err := decodeInto(snap, log.SnapshotType, data); err != nil {
-		return nil, m, err
-	}
-	return snap, markOf(snap), nil
-}
-
-// committedBy returns the last committed index that an encoded state tells, 0 for nil.
-func committedBy(reg *log.Registry, data []byte) (i uint64, err error) {
-	st, err := decodeState(reg, data)
-	if err != nil {
-		return 0, err
-	}
-	defer caught(&err, st, log.StateType, data)
-	return st.GetCommitted(), nil
-}
-
-// readIndex has a type read the index of an encoded entry, which is intact.
-func readIndex(rec log.IndexReader, data []byte) (i uint64, err error) {
-	defer caught(&err, rec, log.EntryType, data)
-	if i, err = rec.ReadIndex(data); err != nil {
-		return 0, decodeError(rec, log.EntryType, data, err)
-	}
-	return i, nil
-}
-
-// caught is deferred around the methods of a user's type that decode: it makes a
-// panic of theirs an error.
-func caught(err *error, rec any, typ log.RecordType, data []byte) {
-	if r := recover(); r != nil {
-		*err = decodeError(rec, typ, data, fmt.Errorf("it panics: %v", r))
-	}
-}
-
-func decodeError(rec any, typ log.RecordType, data []byte, cause error) error {
-	return fmt.Errorf("%w: %s record of %d bytes as %T: %w; is the type registered that the log was written with?", ErrDecode, typ, len(data), rec, cause)
 }

@@ -39,7 +39,7 @@ func Create(lg *zap.Logger, dir string, metadata []byte, opts ...Option) (*WAL, 
 		return nil, err
 	}
 	h := header{sealed: !o.etcdFormat, metadata: metadata}
-	if h.snapshot, err = emptySnapshot(o); err != nil {
+	if h.snapshot, err = emptySnapshot(o.registry); err != nil {
 		return nil, err
 	}
 	if err := makeDir(o.fs, dir); err != nil {
@@ -115,23 +115,6 @@ func checkNoLog(d vfs.Dir) error {
 		return nil
 	}
 	return err
-}
-
-// emptySnapshot is the encoded snapshot that every log begins with.
-func emptySnapshot(o options) (data []byte, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: Marshal of an empty snapshot panics: %v", ErrEncode, r)
-		}
-	}()
-	snap := o.registry.NewSnapshot()
-	if i := snap.GetIndex(); i != 0 {
-		return nil, fmt.Errorf("%w: a new %T has index %d, want 0", ErrEncode, snap, i)
-	}
-	if data, err = snap.Marshal(); err != nil {
-		return nil, fmt.Errorf("%w: an empty %T: %w", ErrEncode, snap, err)
-	}
-	return data, nil
 }
 
 // makeDir makes dir and its missing parents, and makes them durable.

@@ -3,7 +3,8 @@ package wal
 import "time"
 
 // cut goes on to a new segment, and writes s in it, if s is not nil. The lock is
-// held throughout, and nobody leads.
+// held throughout, and nobody leads. A mistake in s leaves all as it was: what calls
+// methods of the caller's records is over before anything is touched.
 //
 // A crash at any point leaves a log. The new segment stays N.tmp, which is not part of
 // the log, until all before it and all in it is on stable storage:
@@ -14,20 +15,28 @@ import "time"
 //  3. It gets its name, and the directory is synced. Only then is the save acknowledged.
 func (w *WAL) cut(s *save) error {
 	began := time.Now()
-	seq := w.tailSegment().seq + 1
-	if err := w.checkDir(); err != nil {
-		err = w.fail("new segment", err)
-		w.abandon(err)
-		return err
-	}
-	f, tmp, err := w.pipeline.take(seq)
+	h, last, err := w.encodeSegment(s)
 	if err != nil {
+		return err
+	}
+	if err := w.checkDir(); err != nil {
+		w.spare.reset()
 		err = w.fail("new segment", err)
 		w.abandon(err)
 		return err
 	}
-	old := w.take()
-	h, mistake := w.encodeSegment(s, old.enc.crc)
+	f, tmp, err := w.pipeline.take(h.name.seq)
+	if err != nil {
+		w.spare.reset()
+		err = w.fail("new segment", err)
+		w.abandon(err)
+		return err
+	}
+	old := w.takeFor(w.spare)
+	w.headerEnd = h.end
+	if s != nil {
+		w.accept(w.open, s, last)
+	}
 	finished := make(chan error, 1)
 	go func() { finished <- w.finish(old) }()
 	filling := time.Now()
@@ -52,28 +61,30 @@ func (w *WAL) cut(s *save) error {
 	w.runway = rest
 	w.goOn(segment{h.name, f}, filled)
 	w.countCut(h.name, time.Since(began))
-	return mistake
+	return nil
 }
 
-// encodeSegment makes the open batch the beginning of the next segment: its
-// header, and s, if s is not nil. A mistake in s is returned; the segment is begun
-// all the same.
-func (w *WAL) encodeSegment(s *save, crc uint32) (h header, mistake error) {
+// encodeSegment makes the spare batch the beginning of the next segment: its
+// header, and s, if s is not nil. last is the last index behind s. On a mistake in s the spare
+// batch is empty again, and so it is when a method of a record ends the goroutine.
+func (w *WAL) encodeSegment(s *save) (h header, last uint64, err error) {
 	h = header{
-		name: segmentName{w.tailSegment().seq + 1, w.head.last + 1}, crc: crc, sealed: !w.opts.etcdFormat,
+		name: segmentName{w.tailSegment().seq + 1, w.head.last + 1}, crc: w.open.enc.crc, sealed: !w.opts.etcdFormat,
 		metadata: w.metadata, state: w.head.state,
 	}
-	h.encode(&w.open.enc)
-	w.headerEnd = w.open.enc.end()
-	if s == nil {
-		return h, nil
+	b, whole := w.spare, false
+	defer func() {
+		if !whole {
+			b.reset()
+		}
+	}()
+	h.encode(&b.enc)
+	h.end = b.enc.end()
+	if s != nil {
+		last, err = b.encode(s, w.head, w.types)
 	}
-	last, err := w.open.encode(s, w.head, w.registry)
-	if err != nil {
-		return h, err
-	}
-	w.accept(s, last)
-	return h, nil
+	whole = err == nil
+	return h, last, err
 }
 
 // finish ends a segment with the batch that was pending for it: it is cut to its end and synced.

@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"encoding"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -29,8 +30,6 @@ type encoder struct {
 	buf    []byte
 	data   []byte // of the record appended last
 	check  checker
-
-	appenders appenders
 }
 
 // start begins a batch at p. The chain goes on from crc. With synced the first
@@ -66,9 +65,9 @@ func (e *encoder) appendBytes(typ log.RecordType, data []byte, flags byte) {
 
 // appendRecord appends a record of the user's, marshalled straight into the
 // batch if its type can do that.
-func (e *encoder) appendRecord(typ log.RecordType, rec log.RecordData, flags byte) error {
-	a, ok := e.appenders.of(typ, rec)
-	if !ok {
+func (e *encoder) appendRecord(t *savedType, rec log.RecordData, flags byte) error {
+	typ := t.kind
+	if !t.appends {
 		data, err := rec.Marshal()
 		if err != nil {
 			return fmt.Errorf("%w: %s record: %w", ErrEncode, typ, err)
@@ -84,7 +83,7 @@ func (e *encoder) appendRecord(typ log.RecordType, rec log.RecordData, flags byt
 	payload := start + head
 	// The appender gets an empty slice over the free space, so that it cannot
 	// reach what is already in the batch.
-	out, err := a.AppendBinary(e.buf[payload:payload])
+	out, err := rec.(encoding.BinaryAppender).AppendBinary(e.buf[payload:payload])
 	if err != nil {
 		e.buf = e.buf[:start]
 		return fmt.Errorf("%w: %s record: %w", ErrEncode, typ, err)

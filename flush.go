@@ -46,13 +46,19 @@ func (w *WAL) flush(began time.Time) error {
 // take takes the open batch away and opens the next one behind it. Its first
 // record may say SYNCED if this one is synced: it is written only after that.
 func (w *WAL) take() *flight {
+	f := w.takeFor(w.spare)
+	w.open.enc.start(place{f.name.seq, f.enc.end()}, f.enc.crc, f.enc.sealed, !w.unsynced)
+	return f
+}
+
+// takeFor takes the open batch away, and makes next the open one.
+func (w *WAL) takeFor(next *batch) *flight {
 	f := &w.flying
 	tail := w.tailSegment()
 	*f = flight{batch: w.open, saves: w.open.saves, file: tail.file, name: tail.segmentName, began: w.now()}
 	f.sync = f.batch.sync && (w.unsynced || len(f.enc.buf) > 0)
 	w.unsynced = !f.sync && (w.unsynced || len(f.enc.buf) > 0)
-	w.open, w.spare = w.spare, nil
-	w.open.enc.start(place{tail.seq, f.enc.end()}, f.enc.crc, f.enc.sealed, !w.unsynced)
+	w.open, w.spare = next, nil
 	w.idle.Broadcast() // there is room in the open batch
 	return f
 }

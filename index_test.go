@@ -187,7 +187,7 @@ func TestIndexTakesLessThanAHundredthOfTheLog(t *testing.T) {
 	ent := &walpb.Entry{Term: 1, Index: 1 << 20, Data: make([]byte, 128)}
 	var e encoder
 	e.start(place{}, 1, true, false)
-	require.NoError(t, e.appendRecord(log.EntryType, ent, flagCommit))
+	require.NoError(t, e.appendRecord(newSavedTypes(log.NewRegistry()).of(log.EntryType, ent), ent, flagCommit))
 	frame := e.end()
 	const total = 256 << 20
 	for _, segment := range []int64{64 << 10, 100 << 10, 1 << 20, 64 << 20, total} {

@@ -96,7 +96,8 @@ func committedIn(reg *log.Registry, state []byte) (uint64, error) {
 	if state == nil {
 		return math.MaxUint64, nil
 	}
-	return committedBy(reg, state)
+	_, i, err := decodeState(reg, state)
+	return i, err
 }
 
 // dropJump makes it durable that a jump was taken back: from here on the log goes on before it. Otherwise

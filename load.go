@@ -109,9 +109,16 @@ func (l *loader) scanAll(names []segmentName, toEnd bool, take func(*scan) error
 			done := make(chan *scan, 1)
 			order <- done
 			go func() {
-				l.scan(s, memory.buf)
-				done <- s
+				defer func() { done <- s }()
+				inWorker(&s.err, func() { l.scan(s, memory.buf) })
 			}()
+		}
+	}()
+	defer func() { // if take ends the goroutine: nobody reads the segments' files when scanAll has ended
+		failed.Store(true)
+		for done := range order {
+			<-done
+			free <- scratch{}
 		}
 	}()
 	var err error

@@ -33,12 +33,19 @@ func Open(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) (*WAL, 
 	if err != nil {
 		return nil, asReadOnly(err)
 	}
+	var held locked
+	opened := false
+	defer func() { // also when a method of a record ends the goroutine
+		if !opened {
+			held.close()
+			d.Close()
+		}
+	}()
 	start := startAt(snap)
 	l := start.loader(o, d)
-	held, ld, err := lockAndLoad(l, start.pick)
+	ld, err := held.load(l, start.pick)
 	for err == nil && start.retry(ld) {
-		closeAll(held)
-		held, ld, err = lockAndLoad(l, start.pick)
+		ld, err = held.load(l, start.pick)
 	}
 	if err == nil {
 		err = start.check(ld)
@@ -47,18 +54,15 @@ func Open(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) (*WAL, 
 		err = ld.checkState(o.registry)
 	}
 	if err != nil {
-		closeAll(held)
-		d.Close()
 		return nil, asReadOnly(err)
 	}
 	w := newWAL(lg, o)
 	w.segments = held
 	w.begin(d, ld, start, tailEnd{ld.end.off, ld.end.crc, ld.end.sealed})
 	if err := w.recover(ld); err != nil {
-		closeAll(held)
-		d.Close()
 		return nil, asReadOnly(err)
 	}
+	opened = true
 	if err := w.dropJump(ld); err != nil {
 		w.Close()
 		return nil, asReadOnly(err)
@@ -76,54 +80,62 @@ type tailEnd struct {
 // begin fills in what a created and an opened log have in common.
 func (w *WAL) begin(dir vfs.Dir, ld *loaded, s *start, tail tailEnd) {
 	w.init(w.opts, dir, ld, s)
+	w.types = newSavedTypes(w.registry)
 	w.idle.L = &w.writer
 	w.head = head{last: w.last, state: bytes.Clone(w.state)}
 	w.open.enc.start(place{w.tailSegment().seq, tail.off}, tail.crc, tail.sealed, true)
 	w.pipeline = filePipeline{dir: dir, size: w.opts.segmentSize, reserve: w.opts.preallocation != PreallocateNone}
 }
 
-// lockAndLoad locks the segments from the one that pick chooses, and loads
-// them. On an error too, the caller closes what is held.
-func lockAndLoad(l *loader, pick func([]segmentName) (int, error)) (held []segment, ld *loaded, err error) {
+// locked are segments whose locks are held, by number.
+type locked []segment
+
+func (h *locked) close() {
+	closeAll(*h)
+	*h = nil
+}
+
+// load locks the segments from the one that pick chooses, in place of those that are
+// held, and loads them. On an error too, the caller closes what is held.
+func (h *locked) load(l *loader, pick func([]segmentName) (int, error)) (*loaded, error) {
 	missing := ""
 	for {
+		h.close()
 		names, err := listSegments(l.dir)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		from, err := pick(names)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		held, err := lockAll(l.dir, names[from:])
+		*h, err = lockAll(l.dir, names[from:])
 		if errors.Is(err, fs.ErrNotExist) {
 			// Purged since it was listed; then it is not listed again.
 			if missing == err.Error() {
-				return nil, nil, fmt.Errorf("%v, although it is in the directory; is it a link to nothing?", err)
+				return nil, fmt.Errorf("%v, although it is in the directory; is it a link to nothing?", err)
 			}
 			missing = err.Error()
 			continue
 		}
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		// A writer may have gone on to another segment and released the ones
 		// locked here, between the listing and the locking. The locks count if the
 		// last segment is still the last one.
 		again, err := listSegments(l.dir)
-		if err != nil || !slices.Equal(again[len(again)-1:], names[len(names)-1:]) {
-			closeAll(held)
-			if err != nil {
-				return nil, nil, err
-			}
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Equal(again[len(again)-1:], names[len(names)-1:]) {
 			continue
 		}
-		l.held = make(map[uint64]vfs.File, len(held))
-		for _, s := range held {
+		l.held = make(map[uint64]vfs.File, len(*h))
+		for _, s := range *h {
 			l.held[s.seq] = s.file
 		}
-		ld, err := l.load(names[from:])
-		return held, ld, err
+		return l.load(names[from:])
 	}
 }
 

@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"bytes"
 	"runtime"
 	"sync"
 
@@ -18,7 +19,7 @@ func (v *view) ReadAll() (metadata []byte, st log.HardState, ents []log.LogEntry
 	}
 	v.mu.Lock()
 	lo, hi := max(v.first(), v.from+1), v.last+1
-	st, err = decodeState(v.registry, v.state)
+	state := bytes.Clone(v.state)
 	var found []extent
 	if lo < hi {
 		found = v.index.find(lo, hi)
@@ -27,7 +28,7 @@ func (v *view) ReadAll() (metadata []byte, st log.HardState, ents []log.LogEntry
 	reading := v.register(found, place{}, lo) // so Purge leaves it the segments
 	v.mu.Unlock()
 	defer v.end(reading)
-	if err == nil {
+	if st, _, err = decodeState(v.registry, state); err == nil {
 		err = v.collect(found, lo, ents)
 	}
 	if err != nil {
@@ -44,16 +45,9 @@ func (v *view) collect(extents []extent, lo uint64, ents []log.LogEntry) error {
 	var wait sync.WaitGroup
 	for i := range parts {
 		part := extents[len(extents)*i/parts : len(extents)*(i+1)/parts]
+		next := max(part[0].first, lo) - lo
 		wait.Go(func() {
-			next := max(part[0].first, lo) - lo
-			for ent, err := range v.read(part, lo) {
-				if err != nil {
-					errs[i] = err
-					return
-				}
-				ents[next] = ent
-				next++
-			}
+			inWorker(&errs[i], func() { errs[i] = v.collectPart(part, lo, ents[next:]) })
 		})
 	}
 	wait.Wait()
@@ -61,6 +55,19 @@ func (v *view) collect(extents []extent, lo uint64, ents []log.LogEntry) error {
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// collectPart reads the entries of some extents from index lo on into ents.
+func (v *view) collectPart(extents []extent, lo uint64, ents []log.LogEntry) error {
+	next := 0
+	for ent, err := range v.read(extents, lo) {
+		if err != nil {
+			return err
+		}
+		ents[next] = ent
+		next++
 	}
 	return nil
 }

@@ -35,6 +35,12 @@ func OpenForRead(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) 
 	if err != nil {
 		return nil, err
 	}
+	opened := false
+	defer func() { // also when a method of a record ends the goroutine
+		if !opened {
+			d.Close()
+		}
+	}()
 	start := startAt(snap)
 	l := start.loader(o, d)
 	ld, err := l.loadBeside(start.pick)
@@ -48,14 +54,14 @@ func OpenForRead(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) 
 		err = ld.checkState(o.registry)
 	}
 	if err != nil {
-		d.Close()
 		return nil, err
 	}
-	r := &Reader{}
-	r.init(o, d, ld, start)
 	if t := ld.end.torn; t != nil {
 		orNop(lg).Warn("the log has a torn tail, which is passed over", tornFields(*t)...)
 	}
+	r := &Reader{}
+	r.init(o, d, ld, start)
+	opened = true
 	return r, nil
 }
 
@@ -271,25 +277,33 @@ func (v *view) LastIndex() uint64 {
 func (v *view) Metadata() []byte { return bytes.Clone(v.metadata) }
 
 // State returns the state saved last; an empty one if none was ever saved. It
-// is a new one each time.
+// is a new one each time. It is nil if it cannot be decoded. That was tried when the log was
+// opened and when the state's type was first saved, so it takes a type that decodes the
+// same bytes at one time and not at another.
 func (v *view) State() log.HardState {
 	v.mu.RLock()
-	defer v.mu.RUnlock()
-	st, err := decodeState(v.registry, v.state)
-	if err != nil { // it could be encoded, but not be decoded again
-		return v.registry.NewState()
+	data := bytes.Clone(v.state)
+	v.mu.RUnlock()
+	st, _, err := decodeState(v.registry, data)
+	if err != nil {
+		return nil // an empty one would be a lie: a Raft node that trusts it votes twice
 	}
 	return st
 }
 
 // Snapshot returns the snapshot saved last, as far as the segments that were
-// read hold one; else an empty one. It is a new one each time.
+// read hold one; else an empty one. It is a new one each time, and nil if it cannot be
+// decoded, as with State.
 func (v *view) Snapshot() log.Snapshot {
 	v.mu.RLock()
-	defer v.mu.RUnlock()
-	snap := v.registry.NewSnapshot()
-	if v.snapshot != nil && decodeInto(snap, log.SnapshotType, v.snapshot) != nil {
+	data := bytes.Clone(v.snapshot)
+	v.mu.RUnlock()
+	if data == nil {
 		return v.registry.NewSnapshot()
+	}
+	snap, _, err := decodeSnapshot(v.registry, data)
+	if err != nil {
+		return nil
 	}
 	return snap
 }

@@ -296,7 +296,7 @@ func TestWrongGuessesOfTheHeadCostNothing(t *testing.T) {
 					a.data = data
 					var e encoder
 					e.start(place{1, 64}, 9, sealed, true)
-					require.NoError(t, e.appendRecord(log.EntryType, &a, flagCommit))
+					require.NoError(t, e.appendRecord(newSavedTypes(log.NewRegistry()).of(log.EntryType, &a), &a, flagCommit))
 					require.True(t, bytes.Equal(want.build(1, 64), e.buf), "crc %08x, %d bytes, hint %d, own room %d", want.crc, n, a.size, a.room)
 					require.True(t, bytes.Equal(data, e.data))
 					// One more behind it, in the same batch.

@@ -122,16 +122,6 @@ func (w *WAL) Release(snap log.Snapshot) error {
 	return w.letGo(w.snapshotPosition(found), found.index)
 }
 
-// askedMark is markOf for a snapshot of the caller's.
-func askedMark(snap log.Snapshot) (m snapshotMark, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: a getter of %T panics: %v", ErrInvalidArgument, snap, r)
-		}
-	}()
-	return markOf(snap), nil
-}
-
 // letGo gives up the locks of the segments before position i, and forgets what is in them, and the
 // snapshots below index, which are no longer for releasing: so there are few marks however many
 // snapshots are saved. The writer's lock is held.

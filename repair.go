@@ -27,8 +27,9 @@ func Repair(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
 	}
 	defer d.Close()
 	l := &loader{dir: d, registry: o.registry}
-	held, ld, err := lockAndLoad(l, fromOldest)
-	defer closeAll(held)
+	var held locked
+	defer held.close()
+	ld, err := held.load(l, fromOldest)
 	if ld == nil {
 		return nil, asReadOnly(err)
 	}

@@ -127,23 +127,3 @@ func (r *replay) setMetadata(n segmentName, x *note) error {
 func (r *replay) corrupt(n segmentName, off int64, reason string, cause error) error {
 	return &CorruptionError{Segment: n.String(), Offset: off, Reason: reason, Err: cause, cut: r.committed}
 }
-
-// isSnapshot tells whether a recorded snapshot is the wanted one. With the same
-// index but another term, which only types that have a term can tell, it is an error.
-func isSnapshot(recorded, wanted log.Snapshot) (is bool, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: a getter of %T panics: %v", ErrInvalidArgument, wanted, r)
-		}
-	}()
-	if recorded.GetIndex() != wanted.GetIndex() {
-		return false, nil
-	}
-	r, rok := recorded.(log.TermedSnapshot)
-	w, wok := wanted.(log.TermedSnapshot)
-	if rok && wok && r.GetTerm() != w.GetTerm() {
-		return false, fmt.Errorf("%w: index %d has term %d in the log and %d was asked for; see ValidSnapshots",
-			ErrSnapshotMismatch, wanted.GetIndex(), r.GetTerm(), w.GetTerm())
-	}
-	return true, nil
-}

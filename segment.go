@@ -96,6 +96,7 @@ type header struct {
 	state    []byte // nil: none was ever saved
 	snapshot []byte // of the first segment
 	sealed   bool
+	end      int64 // where it ends, once it is encoded
 }
 
 // encode starts a batch with the header. It is the first save of the segment.

@@ -1,8 +1,6 @@
 package wal
 
 import (
-	"encoding"
-	"fmt"
 	"reflect"
 
 	"github.com/seed449c39bc/wal/internal/embedding"
@@ -14,26 +12,6 @@ import (
 // for a field more, AppendBinary of what it embeds would drop that field, and MustSync would
 // leave a change of it in the page cache. So a shortcut that embedding gives is not
 // taken. That costs speed, never data.
-
-// appenders knows of the types encoded last, one for each kind of record, whether they
-// have AppendBinary of their own. It is not safe for concurrent use.
-type appenders [log.SnapshotType + 1]struct {
-	typ reflect.Type
-	own bool
-}
-
-// of returns the record as one that can append itself.
-func (s *appenders) of(kind log.RecordType, rec log.RecordData) (encoding.BinaryAppender, bool) {
-	a, ok := rec.(encoding.BinaryAppender)
-	if !ok {
-		return nil, false
-	}
-	last := &s[kind]
-	if typ := reflect.TypeOf(rec); typ != last.typ {
-		last.typ, last.own = typ, !embedding.Gives(typ, "AppendBinary")
-	}
-	return a, last.own
-}
 
 // indexReader returns what reads the indexes of encoded entries without decoding them, nil if the type cannot.
 func indexReader(reg *log.Registry) log.IndexReader {
@@ -55,15 +33,4 @@ func shares(ent log.LogEntry) bool {
 func syncState(st log.HardState) (log.SyncState, bool) {
 	s, ok := st.(log.SyncState)
 	return s, ok && !embedding.Gives(reflect.TypeOf(st), "MustSync")
-}
-
-// isEmpty asks a state whether it is empty; one that cannot tell by itself is not.
-func isEmpty(st log.HardState) (empty bool, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: IsEmpty of %T panics: %v", ErrEncode, st, r)
-		}
-	}()
-	e, ok := st.(log.EmptyState)
-	return ok && !embedding.Gives(reflect.TypeOf(st), "IsEmpty") && e.IsEmpty(), nil
 }

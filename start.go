@@ -25,16 +25,6 @@ func startAt(snap log.Snapshot) *start {
 	return &start{snap: snap, index: index, bad: err}
 }
 
-// indexOf asks a snapshot of the caller's for its index.
-func indexOf(snap log.Snapshot) (i uint64, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: GetIndex of %T panics: %v", ErrInvalidArgument, snap, r)
-		}
-	}()
-	return snap.GetIndex(), nil
-}
-
 // pick chooses the first segment to read.
 func (s *start) pick(names []segmentName) (int, error) {
 	if s.bad != nil {

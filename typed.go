@@ -26,8 +26,8 @@ func As[E log.LogEntry](seq iter.Seq2[log.LogEntry, error]) iter.Seq2[E, error] 
 			e, ok := ent.(E)
 			wrong := err == nil && !ok
 			if wrong {
-				err = fmt.Errorf("%w: entry %d is a %T, not a %v; the log's registry says which type its entries have",
-					ErrInvalidArgument, ent.GetIndex(), ent, reflect.TypeFor[E]())
+				err = fmt.Errorf("%w: an entry is a %T, not a %v; the log's registry says which type its entries have",
+					ErrInvalidArgument, ent, reflect.TypeFor[E]())
 			}
 			if !yield(e, err) || wrong {
 				return

@@ -38,6 +38,7 @@ type WAL struct {
 	segments   []segment  // whose locks are held, by number; the last one is appended to
 	headerEnd  int64      // end of the header of the last segment; 0 if it was there at Open
 	head       head
+	types      *savedTypes
 	open       *batch // saves that are encoded, and not yet on their way
 	flying     flight // the batch that the leader writes
 	runway     runway

@@ -173,7 +173,7 @@ func TestSaveThatFillsASegmentToTheByteStaysInIt(t *testing.T) {
 			defer w.writer.Unlock()
 			m := w.open.mark()
 			defer w.open.back(m)
-			_, err := w.open.encode(&save{ents: []log.LogEntry{ent}}, w.head, w.registry)
+			_, err := w.open.encode(&save{ents: []log.LogEntry{ent}}, w.head, w.types)
 			require.NoError(t, err)
 			return w.open.enc.end()
 		}

@@ -55,8 +55,8 @@ var table = []defect{
 		tests: []string{"TestSyncedIsNotClaimedAfterAnUnsyncedSaveUntilASync"},
 	}, {
 		name: "a failed Marshal leaves half a save in the batch", file: "batch.go",
-		old:   "\t\tif err != nil {\n\t\t\tb.back(m)\n\t\t}",
-		new:   "\t\t_ = m",
+		old:   "\t\tif !whole {\n\t\t\tb.back(m)\n\t\t}",
+		new:   "\t\tif !whole {\n\t\t\t_ = m\n\t\t}",
 		tests: []string{"TestAMarshalThatFailsInTheMiddleOfASaveLeavesTheLogAsItWas"},
 	}, {
 		name: "gaps in the indexes are not refused", file: "contents.go",

@@ -1,0 +1,37 @@
+package defects
+
+// Calls into a user's types.
+func init() {
+	const wild = "TestAMethodOfAUsersTypeHurtsOnlyTheCallThatItIsPartOf"
+	table = append(table, defect{
+		name: "a save that ends its goroutine keeps the writer's lock", file: "commit.go",
+		old:   "\t\tif !added {\n\t\t\tw.unlock()",
+		new:   "\t\tif !added && (done || err != nil) {\n\t\t\tw.unlock()",
+		tests: []string{wild},
+	}, defect{
+		name: "a save that ends its goroutine leaves half of it in the batch", file: "batch.go",
+		old:   "\t\tif !whole {\n\t\t\tb.back(m)",
+		new:   "\t\tif !whole && err != nil {\n\t\t\tb.back(m)",
+		tests: []string{wild},
+	}, defect{
+		name: "a decoder that ends a worker goes unseen", file: "codec.go",
+		old:   "\t\tif !returned {\n",
+		new:   "\t\tif false && !returned {\n",
+		tests: []string{wild},
+	}, defect{
+		name: "an open that ends its goroutine keeps the locks", file: "open.go",
+		old:   "\t\tif !opened {\n",
+		new:   "\t\tif false && !opened {\n",
+		tests: []string{wild},
+	}, defect{
+		name: "a panic of a user's type is not caught", file: "codec.go",
+		old:   "\tswitch r := recover().(type) {\n\tcase nil:\n",
+		new:   "\tswitch r := any(nil).(type) {\n\tcase nil:\n",
+		tests: []string{wild},
+	}, defect{
+		name: "ReadAll asks for the state under the readers' lock", file: "readall.go",
+		old:   "\tstate := bytes.Clone(v.state)\n",
+		new:   "\tstate := bytes.Clone(v.state)\n\tif _, _, err = decodeState(v.registry, state); err != nil {\n\t\tv.mu.Unlock()\n\t\treturn nil, nil, nil, err\n\t}\n",
+		tests: []string{wild},
+	})
+}
