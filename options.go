@@ -141,6 +141,9 @@ func newOptions(opts []Option) (options, error) {
 			opt(&o)
 		}
 	}
+	if o.fs == nil {
+		return o, fmt.Errorf("%w: WithMemory of nothing; pass what NewMemory returns", ErrInvalidArgument)
+	}
 	if o.segmentSize < MinSegmentSize {
 		return o, fmt.Errorf("%w: segment size of %d bytes, the minimum is %d", ErrInvalidArgument, o.segmentSize, MinSegmentSize)
 	}
