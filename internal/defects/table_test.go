@@ -116,8 +116,8 @@ var table = []defect{
 		tests: []string{crashTest},
 	}, {
 		name: "one segment too many is released", file: "release.go",
-		old:   "\t\t\ti--\n\t\t}\n\t}\n\treturn i",
-		new:   "\t\t\ti--\n\t\t}\n\t}\n\treturn min(i+1, len(names)-1)",
+		old:   "\t\ti--\n\t}\n\treturn i",
+		new:   "\t\ti--\n\t}\n\treturn min(i+1, len(names)-1)",
 		tests: []string{"TestReleaseAndPurgeKeepWhatAnOpenAtTheSnapshotNeeds"},
 	}, {
 		name: "Close does not sync", file: "release.go",
@@ -232,8 +232,8 @@ var table = []defect{
 		tests: []string{"TestNobodyOvertakesWhoWaitsForTheLog"},
 	}, {
 		name: "an open that fails at healing leaves its files open", file: "open.go",
-		old:   "if err := w.recover(ld); err != nil {\n\t\tcloseAll(held)",
-		new:   "if err := w.recover(ld); err != nil {",
+		old:   "if err := w.recover(ld); err != nil {\n",
+		new:   "opened = true\n\tif err := w.recover(ld); err != nil {\n",
 		tests: []string{faultTest},
 	}, {
 		name: "healing does not sync", file: "recover.go",
