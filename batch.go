@@ -15,6 +15,8 @@ type save struct {
 	snap     log.Snapshot
 	truncate []byte // data of a TRUNCATE record
 	lazy     bool   // its state's type says that it need not be durable; known once it is encoded
+	next     bool   // the entries get their indexes here
+	first    uint64 // the first one's; known once it is encoded
 }
 
 // records is how many records the save has.
@@ -131,8 +133,13 @@ func (b *batch) encodeRecords(s *save, h head, types *savedTypes) (last uint64, 
 		}
 		return 0
 	}
-	last = h.last
+	last, s.first = h.last, h.last+1
 	for _, ent := range s.ents {
+		if s.next {
+			if err := setIndex(ent, last+1); err != nil {
+				return 0, err
+			}
+		}
 		if last, err = b.encodeEntry(ent, last, begin, flags(), types); err != nil {
 			return 0, err
 		}

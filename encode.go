@@ -174,3 +174,19 @@ func emptySnapshot(reg *log.Registry) (data []byte, err error) {
 	}
 	return data, err
 }
+
+// setIndex gives an entry its index.
+func setIndex(ent log.LogEntry, i uint64) error {
+	if isNil(ent) {
+		return fmt.Errorf("%w: a nil entry", ErrInvalidArgument)
+	}
+	s, ok := ent.(log.IndexSetter)
+	if !ok {
+		return fmt.Errorf("%w: %T has no SetIndex(uint64), by which it would get its index; give it one, or use Save", ErrInvalidArgument, ent)
+	}
+	s.SetIndex(i)
+	if got := ent.GetIndex(); got != i {
+		return fmt.Errorf("%w: %T has index %d after SetIndex(%d)", ErrInvalidArgument, ent, got, i)
+	}
+	return nil
+}
