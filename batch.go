@@ -7,22 +7,22 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// save is what one call writes, as one: the entries, then the state, then the
-// snapshot, then the truncation; whatever of it there is.
+// save is what one call writes, as one: the control record, then the snapshot, the entries and
+// the state; whatever of it there is.
 type save struct {
-	ents     []log.LogEntry
-	st       log.HardState
-	snap     log.Snapshot
-	truncate []byte // data of a TRUNCATE record
-	lazy     bool   // its state's type says that it need not be durable; known once it is encoded
-	next     bool   // the entries get their indexes here
-	first    uint64 // the first one's; known once it is encoded
+	control control // kind 0: none
+	ents    []log.LogEntry
+	st      log.HardState
+	snap    log.Snapshot
+	lazy    bool   // its state's type says that it need not be durable; known once it is encoded
+	next    bool   // the entries get their indexes here
+	first   uint64 // the first one's; known once it is encoded
 }
 
 // records is how many records the save has.
 func (s *save) records() int {
 	n := len(s.ents)
-	for _, there := range []bool{s.st != nil, s.snap != nil, s.truncate != nil} {
+	for _, there := range []bool{s.st != nil, s.snap != nil, s.control.kind != 0} {
 		if there {
 			n++
 		}
@@ -134,22 +134,10 @@ func (b *batch) encodeRecords(s *save, h head, types *savedTypes) (last uint64, 
 		return 0
 	}
 	last, s.first = h.last, h.last+1
-	for _, ent := range s.ents {
-		if s.next {
-			if err := setIndex(ent, last+1); err != nil {
-				return 0, err
-			}
-		}
-		if last, err = b.encodeEntry(ent, last, begin, flags(), types); err != nil {
-			return 0, err
-		}
-	}
-	if s.st != nil {
-		s.lazy = s.records() == 1 && types.mayWait(s.st, h.state)
-		if err := b.encodeRecord(log.StateType, s.st, s.st.GetCommitted(), flags(), types); err != nil {
-			return 0, err
-		}
-		b.notes = append(b.notes, note{typ: log.StateType, data: b.enc.data})
+	if c := s.control; c.kind != 0 {
+		b.enc.appendBytes(log.CrcType, controlData(c.kind, c.index), flags())
+		b.notes = append(b.notes, note{typ: log.CrcType, control: c.kind, index: c.index})
+		last = c.lastAfter(last)
 	}
 	if s.snap != nil {
 		m := markOf(s.snap)
@@ -162,10 +150,25 @@ func (b *batch) encodeRecords(s *save, h head, types *savedTypes) (last uint64, 
 		b.notes = append(b.notes, note{typ: log.SnapshotType, index: m.index, data: b.enc.data, term: m.term, termed: m.termed})
 		last = max(last, m.index)
 	}
-	if i, ok := parseTruncate(s.truncate); ok {
-		b.enc.appendBytes(log.CrcType, s.truncate, flags())
-		b.notes = append(b.notes, note{typ: log.CrcType, index: i})
-		last = min(last, i)
+	for _, ent := range s.ents {
+		if s.next {
+			if err := setIndex(ent, last+1); err != nil {
+				return 0, err
+			}
+		}
+		if last, err = b.encodeEntry(ent, last, begin, flags(), types); err != nil {
+			return 0, err
+		}
+		if err = s.control.checkEntry(last); err != nil {
+			return 0, err
+		}
+	}
+	if s.st != nil {
+		s.lazy = s.records() == 1 && types.mayWait(s.st, h.state)
+		if err := b.encodeRecord(log.StateType, s.st, s.st.GetCommitted(), flags(), types); err != nil {
+			return 0, err
+		}
+		b.notes = append(b.notes, note{typ: log.StateType, data: b.enc.data})
 	}
 	return last, nil
 }

@@ -95,6 +95,13 @@ func (w *WAL) add(s *save) (done bool, err error) {
 		if err := w.life.err(); err != nil {
 			return false, err
 		}
+		if s.control.kind != 0 && !w.open.enc.sealed {
+			// etcd wrote the end of the log, and has no such record; the next segment is ours.
+			if err := w.cutWhenIdle(); err != nil {
+				return false, err
+			}
+			continue
+		}
 		m := w.open.mark()
 		begin := w.open.enc.end()
 		last, err := w.open.encode(s, w.head, w.types)
@@ -113,6 +120,15 @@ func (w *WAL) add(s *save) (done bool, err error) {
 		}
 		w.untilIdle()
 	}
+}
+
+// cutWhenIdle goes on to a new segment, or only waits until it can be done. The lock is held.
+func (w *WAL) cutWhenIdle() error {
+	if w.leading {
+		w.untilIdle()
+		return nil
+	}
+	return w.cut(nil)
 }
 
 // accept counts a save that was encoded last into a batch, and moves the head behind it.

@@ -11,16 +11,19 @@ import (
 // contents is what a log holds, as far as it is durable: the result of
 // replaying its records, kept up by saves. Its users see to locking.
 type contents struct {
-	metadata []byte
-	state    []byte // encoded; nil: none was ever saved
-	snapshot []byte // encoded, the one saved last; nil: none in the segments read
-	last     uint64 // last entry or snapshot index: the next entry's is at most one more
-	jump     jump
-	anchored bool           // last is certain; only an etcd segment's name can be too low
-	marks    []snapshotMark // the snapshots in the segments read that can still be released
-	released uint64         // index of the newest snapshot that was released
-	index    index
-	replaced uint64 // the lowest entry replaced or dropped since this was last looked at; 0: none
+	metadata  []byte
+	state     []byte // encoded; nil: none was ever saved
+	snapshot  []byte // encoded, the one saved last; nil: none in the segments read
+	snapAt    uint64 // its index
+	last      uint64 // last entry or snapshot index: the next entry's is at most one more
+	jump      jump
+	restored  snapshotMark   // the snapshot that the log was restored to, and where; index 0: it was not
+	compacted uint64         // the entries up to it are dropped, although the index may hold them
+	anchored  bool           // last is certain; only an etcd segment's name can be too low
+	marks     []snapshotMark // the snapshots in the segments read that can still be released
+	released  uint64         // index of the newest snapshot that was released
+	index     index
+	replaced  uint64 // the lowest entry replaced or dropped since this was last looked at; 0: none
 }
 
 // overwrite copies data into the memory of to. The result is never nil: an empty
@@ -35,6 +38,7 @@ func (c *contents) apply(x *note, n segmentName) {
 	case log.EntryType:
 		c.replace(x.index)
 		c.land(x.index)
+		c.uncompact(x.index)
 		c.index.add(x.index, x.next, n, x.off, x.crc)
 		c.last, c.anchored = x.next-1, true
 	case log.StateType:
@@ -42,14 +46,14 @@ func (c *contents) apply(x *note, n segmentName) {
 	case log.SnapshotType:
 		c.addSnapshot(x, n.seq)
 	case log.CrcType:
-		c.truncate(x.index)
+		c.control(x, n)
 	}
 }
 
 // addSnapshot notes a snapshot that segment seq records. One above the last index, as a follower
 // receives it, lets the log go on behind it: what was before is cut off from what comes.
 func (c *contents) addSnapshot(x *note, seq uint64) {
-	c.snapshot = overwrite(c.snapshot, x.data)
+	c.snapshot, c.snapAt = overwrite(c.snapshot, x.data), x.index
 	c.addMark(snapshotMark{index: x.index, seq: seq, term: x.term, termed: x.termed})
 	c.leap(x.index)
 	if x.index > 0 {
@@ -61,6 +65,7 @@ func (c *contents) addSnapshot(x *note, seq uint64) {
 func (c *contents) truncate(i uint64) {
 	if i < c.last {
 		c.replace(i + 1)
+		c.uncompact(i + 1)
 		c.index.truncate(i + 1)
 		c.last = i
 		c.shorten(i)
@@ -77,7 +82,7 @@ func (c *contents) replace(i uint64) {
 // first is the lowest index that can be read; last+1 if there is no entry.
 func (c *contents) first() uint64 {
 	if i, ok := c.index.first(); ok && !c.jump.pending() {
-		return i
+		return max(i, c.compacted+1)
 	}
 	return c.last + 1
 }

@@ -71,6 +71,26 @@ func (c crashContent) truncated(to uint64) *crashContent {
 	return &c
 }
 
+// restored returns the content that a Restore leaves.
+func (c crashContent) restored(snap walpb.Snapshot, st *walpb.HardState, ents []*walpb.Entry) *crashContent {
+	r := &crashContent{low: snap.Index + 1, ents: ents, st: c.st, snap: snap}
+	if st != nil {
+		r.st = *st
+	}
+	return r
+}
+
+func (c crashContent) compacted(to uint64) *crashContent {
+	if s := c.shown(); to < s.low || to > s.last() {
+		return &c
+	}
+	c.ents, c.low = c.ents[to+1-c.low:], to+1
+	if c.snap.Index < to {
+		c.snap = walpb.Snapshot{}
+	}
+	return &c
+}
+
 // crashFound is what an open found. nil: no log.
 type crashFound struct {
 	first uint64

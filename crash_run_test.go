@@ -207,6 +207,9 @@ func (r *crashRun) change(what string, c *crashContent, call func() error) {
 		return
 	}
 	s := r.stage(what, c)
+	if c.low > 1 {
+		s.kept = c.low - 1 // no purge before has taken what a Restore brings
+	}
 	cuts := r.w.Stats().Cuts
 	err := call()
 	r.settle()
@@ -222,6 +225,28 @@ func (r *crashRun) snapshot(i uint64) {
 
 func (r *crashRun) truncate(to uint64) {
 	r.change(fmt.Sprintf("truncation to %d", to), r.life.newest().truncated(to), func() error { return r.w.TruncateBack(to) })
+}
+
+// restore replaces the log by a snapshot and n entries behind it.
+func (r *crashRun) restore(i uint64, n, size int) {
+	if r.dead {
+		return
+	}
+	snap := walpb.Snapshot{Index: i, Term: 1}
+	ents := make([]*walpb.Entry, n)
+	for k := range ents {
+		ents[k] = r.entry(2, i+1+uint64(k), size)
+	}
+	var st *walpb.HardState
+	if n%2 == 1 {
+		st = r.state()
+	}
+	c := r.life.newest().restored(snap, st, ents)
+	r.change(fmt.Sprintf("restore to %d", i), c, func() error { return r.w.Restore(&snap, r.logState(st), logEntries(ents)) })
+}
+
+func (r *crashRun) compact(to uint64) {
+	r.change(fmt.Sprintf("compaction to %d", to), r.life.newest().compacted(to), func() error { return r.w.Compact(to) })
 }
 
 // purge releases what the snapshot does not need, and deletes it.

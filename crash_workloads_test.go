@@ -117,6 +117,34 @@ var crashWorkloads = []crashWorkload{
 		r.reopen()
 		r.truncate(0)
 	}},
+	{name: "restores", run: func(r *crashRun) {
+		r.create()
+		r.save(r.state(), r.entries(4, 300)...)
+		r.restore(2, 0, 0) // lower than the log reaches
+		r.save(nil, r.entries(2, 500)...)
+		r.restore(50, 3, 400)
+		r.purge(50)
+		r.save(r.state(), r.entries(1, 200)...)
+		r.reopen()
+		r.restore(20, 1, 700)
+		r.save(nil, r.entries(1, 100)...)
+	}},
+	{name: "compactions", size: 512, run: func(r *crashRun) {
+		r.create()
+		for i := range 3 {
+			for range 3 {
+				r.save(r.state(), r.entries(2, 250)...)
+			}
+			r.compact(r.life.newest().last() - uint64(i%3))
+			if i == 1 {
+				r.snapshot(r.life.newest().last())
+			}
+		}
+		r.reopen()
+		r.save(nil, r.entries(1, 10)...)
+		r.compact(r.life.newest().last())
+		r.save(nil, r.entry(3, r.life.newest().last()-1, 300)) // over what was compacted
+	}},
 	{name: "closes and opens", run: func(r *crashRun) {
 		r.create()
 		r.reopen()
@@ -202,6 +230,16 @@ var crashWorkloads = []crashWorkload{
 		r.reopen()
 		r.save(nil, r.entries(1, 300)...)
 	}},
+	{name: "compactions and restores without syncs", size: 512, kind: crashKind{noSync: true}, opts: []Option{WithNoSync()}, run: func(r *crashRun) {
+		r.create()
+		for i := range 3 {
+			for range 3 {
+				r.save(nil, r.entries(1, 200)...)
+			}
+			r.compact(r.life.newest().last() - 1)
+			r.restore(r.life.newest().last()+5, i, 100)
+		}
+	}},
 	{name: "a purge without syncs", size: 512, kind: crashKind{noSync: true}, opts: []Option{WithNoSync()}, run: func(r *crashRun) {
 		r.create()
 		r.snapshot(0) // the first purge takes it away
@@ -243,6 +281,7 @@ var crashWorkloads = []crashWorkload{
 		r.save(nil, r.entries(2, 300)...) // still in etcd's segment
 		r.truncate(3)                     // begins a sealed one
 		r.kind.etcd = false
+		r.compact(1)
 		r.save(r.state(), r.entries(2, 300)...)
 		r.reopen()
 	}},

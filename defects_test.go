@@ -190,6 +190,8 @@ func callsOf(w *WAL) map[string]func() error {
 		"Append":       func() error { _, err := w.Append(nil, entries(next, next)); return err },
 		"Sync":         w.Sync,
 		"TruncateBack": func() error { return w.TruncateBack(1) },
+		"Restore":      func() error { return w.Restore(at(1), nil, nil) },
+		"Compact":      func() error { return w.Compact(1) },
 		"Release":      func() error { return w.Release(at(1)) },
 		"Purge":        func() error { _, err := w.Purge(); return err },
 		"ReadAll":      func() error { _, _, _, err := w.ReadAll(); return err },

@@ -238,7 +238,7 @@ func newModelRun(t *testing.T, ops []byte, kind byte) *modelRun {
 
 // step does one operation on the log and its model.
 func (r *modelRun) step() {
-	op, arg := r.byte()%14, int(r.byte())
+	op, arg := r.byte()%16, int(r.byte())
 	r.log = append(r.log, fmt.Sprintf("%d(%d)", op, arg))
 	last := r.life.newest().last()
 	below := last - min(uint64(arg%8), last)
@@ -281,6 +281,19 @@ func (r *modelRun) step() {
 		r.sync()
 	case 13:
 		r.abandon()
+	case 14:
+		if r.kind.etcd {
+			require.ErrorIs(r.t, r.w.Restore(at(1), nil, nil), errors.ErrUnsupported)
+			return
+		}
+		r.restore(below+uint64(arg/128*5), arg/8%4, arg)
+	case 15:
+		if r.kind.etcd {
+			require.ErrorIs(r.t, r.w.Compact(0), errors.ErrUnsupported)
+			return
+		}
+		require.ErrorIs(r.t, r.w.Compact(last+1), ErrNotFound)
+		r.compact(below)
 	}
 }
 
@@ -318,6 +331,9 @@ func FuzzModel(f *testing.F) {
 	f.Add([]byte{0, 80, 13, 0, 0, 80, 4, 0, 13, 0, 1, 90, 13, 0, 10, 3, 6, 2, 13, 0, 7, 0, 13, 0}, byte(4))
 	f.Add([]byte{0, 80, 13, 0, 4, 0, 13, 0, 0, 90, 12, 0, 0, 90, 13, 0, 10, 9, 13, 0}, byte(2))
 	f.Add([]byte{0, 80, 0, 80, 0, 80, 5, 1, 9, 0, 2, 7, 2, 7, 10, 3, 5, 251, 9, 0, 0, 2, 10, 4}, byte(8))
+	f.Add([]byte{0, 80, 0, 80, 14, 140, 0, 9, 14, 8, 0, 80, 9, 0, 7, 0, 14, 200, 8, 0, 6, 3, 10, 4}, byte(0))
+	f.Add([]byte{0, 80, 0, 80, 15, 2, 0, 9, 15, 0, 0, 80, 2, 4, 7, 0, 15, 1, 8, 0, 6, 3, 10, 4, 15, 0, 7, 0}, byte(4))
+	f.Add([]byte{0, 80, 15, 3, 5, 254, 15, 2, 2, 5, 7, 0, 14, 30, 15, 1, 12, 0, 10, 3}, byte(10))
 	f.Fuzz(func(t *testing.T, ops []byte, kind byte) {
 		if len(ops) > 200 {
 			return

@@ -83,7 +83,8 @@ func (c *contents) takeBack(snapshot uint64, reg *log.Registry) (bool, error) {
 			return false, nil
 		}
 	}
-	if first, ok := c.index.first(); last == c.jump.from && snapshot < last && (!ok || first > snapshot+1) {
+	first, ok := c.index.first()
+	if first = max(first, c.compacted+1); last == c.jump.from && snapshot < last && (!ok || first > snapshot+1) {
 		return false, nil
 	}
 	c.last = last
@@ -109,29 +110,6 @@ func (w *WAL) dropJump(ld *loaded) error {
 	}
 	w.writer.Lock()
 	w.head.last = ld.jumped
-	done, err := w.addControl(&save{truncate: truncateData(ld.last)})
-	if done || err != nil {
-		w.unlock()
-		return err
-	}
-	return w.await(w.now())
-}
-
-// addControl adds a save with a control record to the open batch; done means that it is durable
-// already. Where etcd wrote the end of the log, it goes into the next segment, which is ours. The
-// writer's lock is held, and given up while waiting.
-func (w *WAL) addControl(s *save) (done bool, err error) {
-	for {
-		if err := w.life.err(); err != nil {
-			return false, err
-		}
-		if w.open.enc.sealed {
-			return w.add(s)
-		}
-		if w.leading {
-			w.untilIdle()
-		} else if err := w.cut(nil); err != nil {
-			return false, err
-		}
-	}
+	w.writer.Unlock()
+	return w.commit(&save{control: control{controlTruncate, ld.last}})
 }

@@ -186,10 +186,14 @@ func (c *killChild) saveState(*rand.Rand) error {
 // keep does what a program does now and then: snapshot, release and purge; truncate; sync.
 func (c *killChild) keep(rng *rand.Rand) error {
 	time.Sleep(time.Duration(rng.IntN(3)) * time.Millisecond)
-	switch rng.IntN(4) {
-	case 0:
+	switch rng.IntN(12) {
+	case 0, 1, 2:
 		return c.truncate(rng)
-	case 1:
+	case 3:
+		return c.restore(rng)
+	case 4, 5:
+		return c.compact()
+	case 6, 7:
 		_ = c.w.Stats()
 		return c.w.Sync()
 	}
@@ -224,6 +228,35 @@ func (c *killChild) truncate(rng *rand.Rand) error {
 	c.last = max(c.snap, c.last-min(c.last, 1+rng.Uint64N(3)))
 	o := killOp{id: c.id(), kind: killTruncate, index: c.last}
 	return c.report(o, func() error { return c.w.TruncateBack(o.index) })
+}
+
+// restore replaces the log by a snapshot above or below its last entry, and a few entries.
+func (c *killChild) restore(rng *rand.Rand) error {
+	c.order.Lock()
+	defer c.order.Unlock()
+	index := max(c.snap, c.last-min(c.last, rng.Uint64N(5))) + rng.Uint64N(5)
+	o := killOp{id: c.id(), kind: killRestore, index: index, n: rng.IntN(3), state: rng.IntN(2) == 0}
+	c.snap, c.last = index, index+uint64(o.n)
+	var ents []log.LogEntry
+	for i := range o.n {
+		ents = append(ents, entry(o.id, index+1+uint64(i), killData(o.id, i, o.n)))
+	}
+	var st log.HardState
+	if o.state {
+		st = killState(o.id)
+	}
+	return c.report(o, func() error { return c.w.Restore(&walpb.Snapshot{Index: index, Term: 1}, st, ents) })
+}
+
+// compact drops the entries up to the snapshot.
+func (c *killChild) compact() error {
+	c.order.Lock()
+	defer c.order.Unlock()
+	if c.snap == 0 || c.snap > c.last {
+		return nil
+	}
+	o := killOp{id: c.id(), kind: killCompact, index: c.snap}
+	return c.report(o, func() error { return c.w.Compact(o.index) })
 }
 
 // read reads what there is, beside the savers.

@@ -19,7 +19,7 @@ import (
 type killOp struct {
 	id    uint64
 	kind  killKind
-	index uint64 // of the first entry, the snapshot, or the truncation
+	index uint64 // of the first entry, the snapshot, the truncation or the compaction
 	n     int    // entries
 	state bool   // saves a state, killState(id)
 }
@@ -31,6 +31,8 @@ const (
 	killLone     killKind = 's' // a state alone, beside the others: in no particular order
 	killSnapshot killKind = 'n'
 	killTruncate killKind = 't'
+	killRestore  killKind = 'r' // to a snapshot, with the entries behind it
+	killCompact  killKind = 'c'
 )
 
 // begun and acked are the lines that the child writes before and after a call. Each is
@@ -77,6 +79,15 @@ func (m *killModel) apply(o killOp) {
 		m.snap = o.index
 	case killTruncate:
 		m.drop(o.index)
+	case killRestore:
+		m.drop(0)
+		m.last, m.snap = o.index, o.index
+		o.kind, o.index = killEntries, o.index+1
+		m.apply(o)
+	case killCompact:
+		for i := o.index; i > 0 && m.ents[i] != ""; i-- {
+			delete(m.ents, i)
+		}
 	}
 }
 

@@ -48,6 +48,6 @@ func (f *frame) newer() string {
 
 // knownControl reports whether this version knows a control record with the given data.
 func knownControl(data []byte) bool {
-	_, truncate := parseTruncate(data)
-	return truncate || bytes.Equal(data, closedData())
+	_, _, indexed := parseControl(data)
+	return indexed || bytes.Equal(data, closedData())
 }

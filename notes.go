@@ -5,15 +5,16 @@ import "github.com/seed449c39bc/wal/log"
 // note is what one record, or a run of entries, changes in the contents of a log.
 type note struct {
 	typ   log.RecordType
-	index uint64 // of a snapshot, a truncation, or the first entry of the run
+	index uint64 // of a snapshot, a control record, or the first entry of the run
 	next  uint64 // behind the last entry of the run
 	off   int64  // of the frame, in its segment
 	save  int64  // where the save begins in the segment
 	crc   uint32 // the chain before an entry's frame
 	data  []byte // of metadata, a state or a snapshot
 
-	term   uint64 // of a snapshot whose type has one
-	termed bool
+	term    uint64 // of a snapshot whose type has one
+	termed  bool
+	control byte // of a crc record: its kind
 }
 
 // notes are in the order of the records.

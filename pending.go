@@ -1,7 +1,6 @@
 package wal
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/seed449c39bc/wal/log"
@@ -71,10 +70,19 @@ func (w *WAL) AppendSnap(snap log.Snapshot) (*Pending, error) {
 	return w.appendSave(&save{snap: snap})
 }
 
+// AppendRestore is Restore in two halves, as [WAL.Append] is Save.
+func (w *WAL) AppendRestore(snap log.Snapshot, st log.HardState, ents []log.LogEntry) (*Pending, error) {
+	s, err := w.newRestore(snap, st, ents)
+	if err != nil {
+		return nil, err
+	}
+	return w.appendSave(&s)
+}
+
 // AppendTruncate is TruncateBack in two halves, as [WAL.Append] is Save.
 func (w *WAL) AppendTruncate(index uint64) (*Pending, error) {
-	if w.opts.etcdFormat {
-		return nil, errEtcdTruncate
+	if err := w.needsControl("truncate", "save an entry over the ones to drop"); err != nil {
+		return nil, err
 	}
 	w.writer.Lock()
 	defer w.unlock()
@@ -104,5 +112,3 @@ func (w *WAL) pendingOf(done bool, err error) (*Pending, error) {
 	}
 	return &Pending{w.open.join()}, nil
 }
-
-var errEtcdTruncate = fmt.Errorf("wal: truncate a log in etcd format: %w; save an entry over the ones to drop", errors.ErrUnsupported)

@@ -31,6 +31,8 @@ const (
 
 	controlClosed   byte = 0x01
 	controlTruncate byte = 0x02
+	controlRestore  byte = 0x03
+	controlCompact  byte = 0x04
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -215,14 +217,15 @@ func (c *checker) parseAt(b []byte, p place) (frame, error) {
 
 func closedData() []byte { return []byte{controlClosed} }
 
-func truncateData(index uint64) []byte {
-	return binary.LittleEndian.AppendUint64([]byte{controlTruncate}, index)
+// controlData is the data of a control record with an index: TRUNCATE, RESTORE or COMPACT.
+func controlData(kind byte, index uint64) []byte {
+	return binary.LittleEndian.AppendUint64([]byte{kind}, index)
 }
 
-// parseTruncate returns the index of a TRUNCATE control record's data.
-func parseTruncate(data []byte) (index uint64, ok bool) {
-	if len(data) != wordSize+1 || data[0] != controlTruncate {
-		return 0, false
+// parseControl returns what kind of control record with an index the data is of, and the index.
+func parseControl(data []byte) (kind byte, index uint64, ok bool) {
+	if len(data) != wordSize+1 || data[0] < controlTruncate || data[0] > controlCompact {
+		return 0, 0, false
 	}
-	return binary.LittleEndian.Uint64(data[1:]), true
+	return data[0], binary.LittleEndian.Uint64(data[1:]), true
 }

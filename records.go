@@ -19,6 +19,8 @@ const (
 	ControlNone     Control = iota // nothing, or it is another record
 	ControlClosed                  // the log was closed here
 	ControlTruncate                // the entries above Record.TruncatedTo are dropped
+	ControlRestore                 // all before is dropped; the log goes on behind Record.RestoredTo
+	ControlCompact                 // the entries up to Record.CompactedTo are dropped
 )
 
 // Record is one record as it stands in a segment. docs/FORMAT.md has the meaning of all.
@@ -36,6 +38,8 @@ type Record struct {
 
 	Control     Control
 	TruncatedTo uint64 // with ControlTruncate
+	RestoredTo  uint64 // with ControlRestore
+	CompactedTo uint64 // with ControlCompact
 
 	// Data is what the type's Marshal returned; nil if that was nil. It is valid until the next step of the iteration.
 	Data []byte
@@ -44,8 +48,8 @@ type Record struct {
 	Unverified bool
 }
 
-// Records yields every record in the log in dir, those of segment headers and those that entries
-// or truncations have replaced included, as they stand in the files: for tools. The
+// Records yields every record in the log in dir, those of segment headers and those that others
+// have replaced or dropped included, as they stand in the files: for tools. The
 // types of the records are of no concern. It takes no lock and changes nothing. A writer may be
 // using the log: its last save may then show in part.
 //
@@ -174,15 +178,25 @@ func (r *recordReader) record(f *frame, off int64, unverified bool) bool {
 		trailer := b[binary.LittleEndian.Uint64(b)&wordLenMask:] // the last 8 of as many bytes behind the length word
 		rec.Check = binary.LittleEndian.Uint32(trailer)
 	}
-	if data := f.control(); len(data) > 0 {
-		switch i, ok := parseTruncate(data); {
-		case ok:
-			rec.Control, rec.TruncatedTo = ControlTruncate, i
-		case data[0] == controlClosed:
-			rec.Control = ControlClosed
-		}
-	}
+	rec.setControl(f.control())
 	return r.yield(rec, nil)
+}
+
+// setControl takes over what the data of a control record says; nil is that of any other record.
+func (rec *Record) setControl(data []byte) {
+	if len(data) == 0 {
+		return
+	}
+	switch kind, i, ok := parseControl(data); {
+	case !ok && data[0] == controlClosed:
+		rec.Control = ControlClosed
+	case kind == controlTruncate:
+		rec.Control, rec.TruncatedTo = ControlTruncate, i
+	case kind == controlRestore:
+		rec.Control, rec.RestoredTo = ControlRestore, i
+	case kind == controlCompact:
+		rec.Control, rec.CompactedTo = ControlCompact, i
+	}
 }
 
 // doubts tells whether what the decoder stopped at may come of a writer. The place is to be read again then.

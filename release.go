@@ -154,6 +154,13 @@ func (w *WAL) snapshotPosition(m snapshotMark) int {
 	for i > 0 && names[i].seq > m.seq {
 		i--
 	}
+	// What is before a Restore is needed for nothing.
+	w.mu.RLock()
+	restored := w.restored.seq
+	w.mu.RUnlock()
+	for i < len(names)-1 && names[i].seq < restored {
+		i++
+	}
 	return i
 }
 

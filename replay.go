@@ -94,6 +94,10 @@ func (r *replay) note(s *scan, x *note) error {
 		if err := checkIndex(x.index, r.last); err != nil && (x.index == 0 || r.anchored || s.sealed) {
 			return r.corrupt(s.name, x.off, err.Error(), err)
 		}
+	case log.CrcType:
+		if x.control == controlRestore {
+			r.recorded = nil
+		}
 	case log.SnapshotType:
 		snap, mark, err := decodeSnapshot(r.registry, x.data)
 		if err != nil {

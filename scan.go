@@ -115,11 +115,11 @@ func (s *scan) control(f *frame, off int64) {
 	if data == nil || bytes.Equal(data, closedData()) {
 		return
 	}
-	i, ok := parseTruncate(data)
+	kind, i, ok := parseControl(data)
 	if !ok {
 		return // it is newer
 	}
-	s.open = append(s.open, note{typ: log.CrcType, index: i, off: off, save: s.end.off})
+	s.open = append(s.open, note{typ: log.CrcType, control: kind, index: i, off: off, save: s.end.off})
 }
 
 // mistaken notes that a record, which is intact, does not belong there.

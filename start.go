@@ -34,10 +34,7 @@ func (s *start) pick(names []segmentName) (int, error) {
 	if s.snap == nil || s.oldest {
 		return 0, nil
 	}
-	i := holding(names, s.index)
-	if i < 0 {
-		return 0, fmt.Errorf("%w: index %d, the oldest segment is %s; see ValidSnapshots", ErrSnapshotNotFound, s.index, names[0])
-	}
+	i := max(holding(names, s.index), 0) // below all names there can be one that the log was restored to
 	s.skipped = i > 0
 	return i, nil
 }
@@ -89,7 +86,7 @@ func (s *start) check(ld *loaded) error {
 		return mismatch
 	}
 	if !found {
-		return fmt.Errorf("%w: index %d; see ValidSnapshots", ErrSnapshotNotFound, s.index)
+		return fmt.Errorf("%w: index %d, the oldest segment is %s; see ValidSnapshots", ErrSnapshotNotFound, s.index, ld.names[0])
 	}
 	return ld.opensAt(s.index)
 }

@@ -82,7 +82,7 @@ func ValidSnapshots(lg *zap.Logger, dir string, opts ...Option) ([]log.Snapshot,
 	}
 	var valid []log.Snapshot
 	for _, r := range ld.recorded {
-		if r.index <= committed {
+		if r.index <= committed || r.index == ld.restored.index {
 			valid = append(valid, r.snap)
 		}
 	}

@@ -139,8 +139,8 @@ func (w *WAL) SaveSnap(snap log.Snapshot) error {
 // errors.ErrUnsupported, because that format has no record for it.
 func (w *WAL) TruncateBack(index uint64) error {
 	began := w.now()
-	if w.opts.etcdFormat {
-		return errEtcdTruncate
+	if err := w.needsControl("truncate", "save an entry over the ones to drop"); err != nil {
+		return err
 	}
 	w.writer.Lock()
 	if _, err := w.truncate(index); err != nil {
@@ -152,17 +152,8 @@ func (w *WAL) TruncateBack(index uint64) error {
 
 // truncate adds a truncation to the open batch, unless there is nothing to drop. The lock is held.
 func (w *WAL) truncate(index uint64) (done bool, err error) {
-	for {
-		if err := w.life.err(); err != nil || index >= w.head.last {
-			return true, err
-		}
-		if w.open.enc.sealed {
-			return w.add(&save{truncate: truncateData(index)})
-		}
-		if w.leading {
-			w.untilIdle()
-		} else if err := w.cut(nil); err != nil { // etcd wrote this segment; the next one is ours
-			return true, err
-		}
+	if err := w.life.err(); err != nil || index >= w.head.last {
+		return true, err
 	}
+	return w.add(&save{control: control{controlTruncate, index}})
 }

@@ -42,3 +42,42 @@ func init() {
 		tests: []string{"TestJump_TheOlderSnapshotStillOpens", "TestJump_EntriesThatGoOnBeforeItTakeItBack"},
 	})
 }
+
+func init() {
+	table = append(table, defect{
+		name: "a Restore keeps the entries", file: "control.go",
+		old:   "\tc.index.clear()\n\tc.marks,",
+		new:   "\tc.marks,",
+		tests: []string{"TestRestore_ReplacesTheLog", crashTest, modelTest},
+	}, defect{
+		name: "a Restore keeps the older snapshots", file: "replay.go",
+		old:   "if x.control == controlRestore {",
+		new:   "if false {",
+		tests: []string{"TestRestore_OlderSnapshotsAreGone"},
+	}, defect{
+		name: "a Restore takes entries that its snapshot covers", file: "control.go",
+		old:   "if c.kind == controlRestore && i <= c.index {",
+		new:   "if false {",
+		tests: []string{"TestRestore_RefusesWhatDoesNotFollow"},
+	}, defect{
+		name: "the snapshot of a Restore needs a state that commits it", file: "verify.go",
+		old:   "r.index <= committed || r.index == ld.restored.index",
+		new:   "r.index <= committed",
+		tests: []string{"TestRestore_CountsAsCommitted"},
+	}, defect{
+		name: "a compaction is not written", file: "compact.go",
+		old:   "if w.settled() && w.FirstIndex() > index {",
+		new:   "if w.mu.Lock(); true {\n\t\tw.dropUpTo(index)\n\t\tw.mu.Unlock()",
+		tests: []string{"TestCompact_DropsExactlyAndForEver", crashTest},
+	}, defect{
+		name: "a compaction deletes the segment with the snapshot's record", file: "compact.go",
+		old:   "\tfor _, m := range c.marks {",
+		new:   "\tfor _, m := range c.marks[:0] {",
+		tests: []string{"TestCompact_KeepsTheSnapshotsThatOpen"},
+	}, defect{
+		name: "an entry over a compacted one counts as dropped", file: "control.go",
+		old:   "{ c.compacted = min(c.compacted, i-1) }",
+		new:   "{}",
+		tests: []string{"TestCompact_WhatIsSavedOverItCounts", modelTest},
+	})
+}

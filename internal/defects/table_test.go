@@ -116,8 +116,8 @@ var table = []defect{
 		tests: []string{crashTest},
 	}, {
 		name: "one segment too many is released", file: "release.go",
-		old:   "\t\ti--\n\t}\n\treturn i",
-		new:   "\t\ti--\n\t}\n\treturn min(i+1, len(names)-1)",
+		old:   "\t}\n\treturn i\n}\n\n// Purge deletes",
+		new:   "\t}\n\treturn min(i+1, len(names)-1)\n}\n\n// Purge deletes",
 		tests: []string{"TestReleaseAndPurgeKeepWhatAnOpenAtTheSnapshotNeeds"},
 	}, {
 		name: "Close does not sync", file: "release.go",

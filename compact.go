@@ -1,0 +1,85 @@
+package wal
+
+import "fmt"
+
+// Compact drops the entries up to index, exactly and durably: FirstIndex is index+1, also after
+// opening again, and segments that hold nothing else are deleted. It needs no snapshot: a
+// queue compacts up to what was consumed. index is at most LastIndex, else the error is [ErrNotFound];
+// entries that are dropped already are no error. It does not ask whether the entries are committed.
+//
+// The log no longer opens at snapshots before index. Those at index and above stay, with the
+// segments that record them. Iterations that began before go on; Compact leaves
+// them the segments that they need, for the next Compact or Purge.
+//
+// When an error says that a segment could not be deleted, the entries are dropped all the same, and
+// the next call tries again. In a log opened with WithEtcdFormat it is refused with errors.ErrUnsupported;
+// etcd itself opens a compacted log at a snapshot, like any other.
+func (w *WAL) Compact(index uint64) error {
+	if err := w.needsControl("compact", "save a snapshot, release it and purge"); err != nil {
+		return err
+	}
+	if err := w.compact(index); err != nil {
+		return err
+	}
+	if err := w.letGoCompacted(); err != nil {
+		return err
+	}
+	// Crash: the record is durable, so whatever of the segments is left, its entries stay
+	// dropped; and Purge deletes the segment with the record only after all before it.
+	_, err := w.Purge()
+	return err
+}
+
+// compact returns when the entries up to index are dropped durably.
+func (w *WAL) compact(index uint64) error {
+	began := w.now()
+	w.writer.Lock()
+	if last := w.head.last; w.life.err() == nil && index > last {
+		w.unlock()
+		return fmt.Errorf("%w: cannot compact up to entry %d, the last one is %d", ErrNotFound, index, last)
+	}
+	// What is on its way may bring lower entries back.
+	if w.settled() && w.FirstIndex() > index {
+		err := w.life.err()
+		w.unlock()
+		return err
+	}
+	done, err := w.add(&save{control: control{controlCompact, index}})
+	if done || err != nil {
+		w.unlock()
+		return err
+	}
+	return w.await(began)
+}
+
+// letGoCompacted gives up the segments before the first one that holds an entry, or
+// records a snapshot at which the log can still be opened.
+func (w *WAL) letGoCompacted() error {
+	w.writer.Lock()
+	defer w.unlock()
+	if err := w.life.err(); err != nil {
+		return err
+	}
+	w.mu.RLock()
+	seq := w.firstNeeded(w.tailSegment().seq)
+	w.mu.RUnlock()
+	i := 0
+	for w.segments[i].seq < seq {
+		i++
+	}
+	return w.letGo(i, 0)
+}
+
+// firstNeeded returns the number of the first segment that holds an entry or records a snapshot,
+// the last segment's if there is none.
+func (c *contents) firstNeeded(last uint64) uint64 {
+	seq := last
+	if first := c.first(); first <= c.last {
+		x, _ := c.index.at(first)
+		seq = x.name.seq
+	}
+	for _, m := range c.marks {
+		seq = min(seq, m.seq)
+	}
+	return seq
+}

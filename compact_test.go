@@ -1,0 +1,166 @@
+package wal
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed449c39bc/wal/log"
+	"github.com/seed449c39bc/wal/walpb"
+)
+
+func TestCompact_DropsExactlyAndForEver(t *testing.T) {
+	w, dir := newLog(t)
+	fillSegments(t, w, 3)
+	last := w.LastIndex()
+	require.NoError(t, w.SaveState(&walpb.HardState{Term: 7}))
+	for _, to := range []uint64{3, 17, last / 2, last - 1, last} {
+		require.NoError(t, w.Compact(to))
+		for range 2 {
+			require.Equal(t, to+1, w.FirstIndex())
+			require.Equal(t, last, w.LastIndex())
+			_, err := w.Entry(to)
+			require.ErrorIs(t, err, ErrCompacted)
+			st, ents := contentsOf(t, w)
+			require.Equal(t, &walpb.HardState{Term: 7}, st)
+			require.Equal(t, append([]log.LogEntry{}, entries(to+1, last)...), append([]log.LogEntry{}, ents...))
+			require.Equal(t, append([]log.LogEntry{}, ents...), append([]log.LogEntry{}, readAll(t, dir, nil)...))
+			w = reopen(t, w, nil)
+		}
+		before := tailOf(w)
+		require.NoError(t, w.Compact(to), "nothing to drop")
+		require.NoError(t, w.Compact(0))
+		require.Equal(t, before, tailOf(w), "nothing is written")
+	}
+	require.Len(t, segmentsOf(t, dir), 1, "all the others held nothing else")
+	require.NoError(t, w.SaveEntry(entries(last+1, last+2)))
+	fillSegments(t, w, 1)
+	w = reopen(t, w, nil)
+	require.Equal(t, last+1, w.FirstIndex(), "also behind the segment with the record")
+	report, err := Verify(nil, dir)
+	require.NoError(t, err)
+	require.Equal(t, last+1, report.FirstIndex)
+}
+
+func TestCompact_NeverDropsWhatIsNotThere(t *testing.T) {
+	w, _ := newLog(t)
+	require.NoError(t, w.SaveEntry(entries(1, 5)))
+	for _, to := range []uint64{6, 1000, math.MaxUint64} {
+		require.ErrorIs(t, w.Compact(to), ErrNotFound)
+	}
+	require.EqualValues(t, 1, w.FirstIndex())
+	require.NoError(t, w.Compact(5))
+	require.NoError(t, w.SaveEntry(entries(6, 6)))
+}
+
+// A queue: it puts at one end and compacts at the other, and never saves a snapshot or a state.
+func TestCompact_FreesTheSpaceOfAQueue(t *testing.T) {
+	w, dir := newLog(t, WithNoSync())
+	for i := uint64(1); i <= 1000; i++ {
+		require.NoError(t, w.SaveEntry(entries(i, i)))
+		if i%10 == 0 {
+			require.NoError(t, w.Compact(i-5))
+			require.LessOrEqual(t, len(segmentsOf(t, dir)), 2)
+		}
+	}
+	w = reopen(t, w, nil)
+	_, ents := contentsOf(t, w)
+	require.Equal(t, entries(996, 1000), ents)
+}
+
+func TestCompact_KeepsTheSnapshotsThatOpen(t *testing.T) {
+	w, dir := newLog(t)
+	fillSegments(t, w, 1)
+	low := w.LastIndex()
+	require.NoError(t, w.SaveSnap(at(3)))
+	require.NoError(t, w.SaveSnap(at(low)))
+	forceCut(t, w)
+	fillSegments(t, w, 1)
+	last := w.LastIndex()
+	require.NoError(t, w.Compact(low))
+	require.Len(t, segmentsOf(t, dir), 3, "the segment with the record of the snapshot stays, without an entry")
+	for _, snap := range []log.Snapshot{at(low), nil} {
+		w = reopen(t, w, snap)
+		require.Equal(t, low+1, w.FirstIndex())
+		_, ents := contentsOf(t, w)
+		require.Equal(t, entries(low+1, last), ents)
+		require.Equal(t, at(low), w.Snapshot())
+	}
+	before := segmentsOf(t, dir)
+	require.NoError(t, w.Compact(low+1))
+	require.Equal(t, before[1], segmentsOf(t, dir)[0])
+	require.NoError(t, w.Close())
+	for _, i := range []uint64{3, low} {
+		_, err := Open(nil, dir, at(i))
+		require.ErrorIs(t, err, ErrSnapshotNotFound)
+	}
+}
+
+func TestCompact_WhatIsSavedOverItCounts(t *testing.T) {
+	for name, opening := range map[string]func(t *testing.T, w *WAL) *WAL{
+		"at once":         func(_ *testing.T, w *WAL) *WAL { return w },
+		"opened again":    func(t *testing.T, w *WAL) *WAL { return reopen(t, w, nil) },
+		"another segment": func(t *testing.T, w *WAL) *WAL { forceCut(t, w); return w },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, _ := newLog(t)
+			require.NoError(t, w.SaveEntry(entries(1, 10)))
+			require.NoError(t, w.Compact(8))
+			w = opening(t, w)
+			require.NoError(t, w.SaveEntry(news(5, 6)))
+			for range 2 {
+				_, ents := contentsOf(t, w)
+				require.Equal(t, news(5, 6), ents)
+				require.EqualValues(t, 5, w.FirstIndex())
+				w = reopen(t, w, nil)
+			}
+			require.NoError(t, w.Compact(5))
+			require.NoError(t, w.TruncateBack(2))
+			for range 2 {
+				require.EqualValues(t, 2, w.LastIndex())
+				require.EqualValues(t, 3, w.FirstIndex())
+				w = reopen(t, w, nil)
+			}
+		})
+	}
+}
+
+// An iteration that began before goes on, in segments that are deleted with the next call.
+func TestCompact_LeavesIterationsTheirSegments(t *testing.T) {
+	w, dir := newLog(t)
+	fillSegments(t, w, 3)
+	last, next := w.LastIndex(), uint64(1)
+	for ent, err := range w.Entries(1, last+1) {
+		require.NoError(t, err)
+		require.Equal(t, entries(next, next)[0], ent)
+		if next++; next == 3 {
+			require.NoError(t, w.Compact(last))
+			require.Len(t, segmentsOf(t, dir), 4)
+		}
+	}
+	require.Equal(t, last+1, next)
+	require.NoError(t, w.Compact(last))
+	require.Len(t, segmentsOf(t, dir), 1)
+}
+
+// With a jump pending there is nothing to drop that is shown.
+func TestCompact_WhileAJumpIsPending(t *testing.T) {
+	w, _ := receivedLog(t)
+	p, err := w.Append(nil, nil)
+	require.NoError(t, err)
+	require.NoError(t, p.Wait())
+	require.NoError(t, w.Compact(50))
+	w.writer.Lock()
+	_, err = w.add(&save{control: control{controlCompact, 50}}) // as one that came beside other saves
+	w.unlock()
+	require.NoError(t, err)
+	require.NoError(t, w.Sync())
+	require.EqualValues(t, 101, w.FirstIndex())
+	require.NoError(t, w.SaveEntry(entries(11, 12)))
+	for range 2 {
+		_, ents := contentsOf(t, w)
+		require.Equal(t, entries(11, 12), ents)
+		w = reopen(t, w, nil)
+	}
+}

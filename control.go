@@ -1,0 +1,92 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Restoring and compacting
+//
+// Both are one control record, which drops entries without touching what is written. A
+// crash leaves the log before the record or behind it, because the record is a save or a part of one.
+//
+// RESTORE(i) drops everything before it. The snapshot at i, the state and the entries behind i are in
+// the same save: the COMMIT on the last of them makes all of it valid, or nothing.
+//
+// COMPACT(i) drops the entries up to i. What is saved behind it is not dropped by it, also where it has
+// such an index. So a segment behind the one with the record need not say anything of it: it holds
+// nothing that the record dropped. The segment with the record goes, like any other, after all before
+// it, oldest first: as long as there is an entry that it dropped, it is there too.
+
+// control is a control record with an index. Kind 0 is none.
+type control struct {
+	kind  byte
+	index uint64
+}
+
+// lastAfter returns the last index behind the record, given the one before it.
+func (c control) lastAfter(last uint64) uint64 {
+	switch c.kind {
+	case controlTruncate:
+		return min(last, c.index)
+	case controlRestore:
+		return c.index
+	}
+	return last
+}
+
+// checkEntry reports whether entry i may stand in the save of the record.
+func (c control) checkEntry(i uint64) error {
+	if c.kind == controlRestore && i <= c.index {
+		return fmt.Errorf("%w: entry %d with the snapshot at %d; leave out the entries that it covers", ErrInvalidArgument, i, c.index)
+	}
+	return nil
+}
+
+// control takes over what a control record in segment n changes.
+func (c *contents) control(x *note, n segmentName) {
+	switch x.control {
+	case controlTruncate:
+		c.truncate(x.index)
+	case controlRestore:
+		c.restore(x.index, n)
+	case controlCompact:
+		c.dropUpTo(x.index)
+	}
+}
+
+// restore drops everything, and has the log go on behind index i.
+func (c *contents) restore(i uint64, n segmentName) {
+	c.replace(min(c.first(), i+1))
+	c.index.clear()
+	c.marks, c.released, c.jump, c.compacted = nil, 0, jump{}, 0
+	c.snapshot, c.snapAt = nil, 0
+	c.last, c.anchored = i, true
+	c.restored = snapshotMark{index: i, seq: n.seq}
+}
+
+// dropUpTo drops the entries up to i, and the snapshots before i, at which the log no longer opens.
+func (c *contents) dropUpTo(i uint64) {
+	if i = min(i, c.last); c.jump.pending() {
+		i = min(i, c.jump.from)
+	}
+	if i <= c.compacted {
+		return
+	}
+	c.compacted = i
+	c.dropMarks(func(m snapshotMark) bool { return m.index < i })
+	if c.snapAt < i {
+		c.snapshot, c.snapAt = nil, 0
+	}
+}
+
+// uncompact has entry i not count as dropped by a compaction: it is saved over what was.
+func (c *contents) uncompact(i uint64) { c.compacted = min(c.compacted, i-1) }
+
+// needsControl is an error where the format has no control records.
+func (w *WAL) needsControl(what, instead string) error {
+	if !w.opts.etcdFormat {
+		return nil
+	}
+	return fmt.Errorf("wal: %s a log in etcd format: %w; %s", what, errors.ErrUnsupported, instead)
+}
