@@ -30,7 +30,8 @@ import (
 //     listing are judged by what is read once.
 //   - A purge removes the oldest segment, then the next, and so on; names appear in ascending order.
 //     A segment that is listed and cannot be found when it is opened was purged, and all before
-//     it are too: the log begins behind it. A listing is not one moment either, and may leave out a
+//     it are too: the log begins behind it, and the end is read once more, because what it was purged
+//     for, be it a snapshot, may have been saved after the end was read. A listing is not one moment either, and may leave out a
 //     name that comes or goes meanwhile, so that there seems to be a gap. A number that is missing
 //     between others in three listings in a row was lost. For a purge that made it be missing in the
 //     first one was done with all lower numbers before the second one began; a cut had given it
@@ -57,7 +58,8 @@ type sighting struct {
 	off  int64 // where there was no further record
 	err  error // why the reading failed; nil: it ended
 	torn bool
-	size int64  // the segment's length
+	size int64  // the segment's length by now
+	read int64  // its length as far as it was to be read
 	sum  uint32 // of a torn tail: over all that stands behind off
 }
 
@@ -73,7 +75,7 @@ func (w *witness) doubts(now sighting) bool {
 	if now.err == nil && !now.torn || now.err != nil && !mayBeRace(now.err) {
 		return false
 	}
-	w.moved = w.moved || w.times > 0 && (now.off != w.last.off || now.size != w.last.size || now.sum != w.last.sum)
+	w.moved = w.moved || now.size != now.read || w.times > 0 && (now.off != w.last.off || now.sum != w.last.sum)
 	if now.off != w.last.off {
 		w.times = 0
 	}
@@ -102,7 +104,7 @@ func (s *scan) settle(f vfs.File) {
 			s.err = fmt.Errorf("wal: size of segment %s: %w", s.name, err)
 			return
 		}
-		now := sighting{off: s.dec.off, err: s.err, torn: s.err == nil && s.end.torn != nil, size: size}
+		now := sighting{off: s.dec.off, err: s.err, torn: s.err == nil && s.end.torn != nil, size: size, read: s.dec.win.size}
 		if now.torn {
 			now.sum, now.err = s.dec.win.sum(now.off)
 		}
@@ -132,6 +134,9 @@ func (w *window) sum(off int64) (sum uint32, err error) {
 	return sum, nil
 }
 
+// errMovedOn is returned when hardly anything is left of what was listed.
+var errMovedOn = errors.New("wal: the log has moved on")
+
 // loadBeside loads a log that a writer may be using, from the segment that pick chooses. Segments that
 // are purged meanwhile are left out: the log begins behind them.
 func (l *loader) loadBeside(pick func([]segmentName) (int, error)) (*loaded, error) {
@@ -147,17 +152,64 @@ func (l *loader) loadBeside(pick func([]segmentName) (int, error)) (*loaded, err
 		}
 		l.gone = nil
 		ld, err := l.load(names[from:])
-		if l.gone == nil {
-			return ld, err
+		if l.gone != nil && errors.Is(err, fs.ErrNotExist) {
+			if _, err := leftOf(l.dir, *l.gone); err != nil {
+				return nil, err
+			}
+			err = errMovedOn
 		}
-		left, lerr := leftOf(l.dir, *l.gone)
-		if lerr != nil {
-			return nil, lerr
-		}
-		if !errors.Is(err, fs.ErrNotExist) && left[0].seq >= ld.names[0].seq {
+		if err != errMovedOn {
 			return ld, err
 		}
 	}
+}
+
+// beginBehind begins a replay anew behind a segment that was purged before it could be read, and all
+// those before it too. It tells whether there is one behind it among those that are being scanned.
+func (l *loader) beginBehind(ld *loaded, gone segmentName, scanned []segmentName) bool {
+	l.gone = &gone
+	if gone == scanned[len(scanned)-1] {
+		return false
+	}
+	*ld = *l.begin(ld.names[slices.Index(ld.names, gone)+1:])
+	return true
+}
+
+// readOn reads on from the end of s, which was the last segment when they were listed, and returns those
+// behind it by now. It has to be when a segment was purged that was to be read: what the purge was
+// for, be it a snapshot, may have been saved after the end was read, and without it the
+// log would seem to have lost its beginning.
+func (l *loader) readOn(ld *loaded, s *scan) (more []segmentName, err error) {
+	left, err := leftOf(l.dir, *l.gone)
+	if err != nil {
+		return nil, err
+	}
+	l.gone = nil
+	at := slices.Index(left, s.name)
+	if at < 0 || left[0].seq < ld.names[0].seq || len(gapsIn(left[at:])) > 0 {
+		return nil, errMovedOn
+	}
+	f, done, err := l.open(s.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errMovedOn
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	size, err := f.Size()
+	if err != nil {
+		return nil, fmt.Errorf("wal: size of segment %s: %w", s.name, err)
+	}
+	more = left[at+1:]
+	s.last = len(more) == 0
+	s.dec.exact, s.dec.win.f = s.last, f
+	s.rewind(size)
+	if s.read(); s.last {
+		s.settle(f)
+	}
+	ld.names = slices.Concat(ld.names, more)
+	return more, nil
 }
 
 // leftOf returns the segments that are left in a directory when segment n, which was listed, could not be

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime"
-	"slices"
 	"sync/atomic"
 
 	"github.com/seed449c39bc/wal/internal/vfs"
@@ -21,7 +20,7 @@ type loader struct {
 	wanted    func(index uint64) bool // which snapshots to keep; nil: none
 	decodeAll bool                    // every entry, to know that its type can
 	beside    bool                    // a writer may be at work: beside.go
-	gone      *segmentName            // the last one that was listed and could not be found; nil: none
+	gone      *segmentName            // one that was purged since they were listed; nil: none
 }
 
 // loaded is a log that was read.
@@ -52,19 +51,10 @@ func (l *loader) open(n segmentName) (vfs.File, func(), error) {
 func (l *loader) load(names []segmentName) (*loaded, error) {
 	run, broken := splitConsecutive(names)
 	ld := l.begin(names)
-	err := l.scanAll(run, broken == nil, func(s *scan) error {
-		if l.beside && errors.Is(s.err, fs.ErrNotExist) {
-			l.gone = &s.name
-			if left := slices.Index(names, s.name) + 1; left < len(run) {
-				*ld = *l.begin(names[left:]) // purged, and all before it too
-				return nil
-			}
-		}
-		if s.last {
-			ld.end = s.end
-		}
-		return ld.take(s)
-	})
+	more, err := l.replay(ld, run, broken == nil)
+	for err == nil && len(more) > 0 {
+		more, err = l.replay(ld, more, true)
+	}
 	if err == nil && broken != nil {
 		broken.cut = ld.committed
 		err = broken
@@ -77,6 +67,26 @@ func (l *loader) load(names []segmentName) (*loaded, error) {
 		return nil, err
 	}
 	return ld, l.stake(ld.names, first, ld.lastThere)
+}
+
+// replay scans consecutive segments and takes them into ld. With toEnd the last one of them is the
+// last one of the log; if there are more by now that have to be read, it returns them.
+func (l *loader) replay(ld *loaded, run []segmentName, toEnd bool) (more []segmentName, err error) {
+	err = l.scanAll(run, toEnd, func(s *scan) (err error) {
+		if l.beside && errors.Is(s.err, fs.ErrNotExist) && l.beginBehind(ld, s.name, run) {
+			return nil
+		}
+		if s.last && l.gone != nil && s.err == nil {
+			if more, err = l.readOn(ld, s); err != nil {
+				return err
+			}
+		}
+		if s.last {
+			ld.end = s.end
+		}
+		return ld.take(s)
+	})
+	return more, err
 }
 
 // begin begins a replay of the segments names.

@@ -98,7 +98,7 @@ func TestReadersBesideAWriter(t *testing.T) {
 				})
 			}
 			rnd := rand.New(rand.NewPCG(1, 1))
-			for began := time.Now(); time.Since(began) < time.Second && !t.Failed(); {
+			for began := time.Now(); time.Since(began) < 500*time.Millisecond && !t.Failed(); {
 				writeBeside(t, w, rnd, format.name == "ours")
 			}
 			close(done)

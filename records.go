@@ -205,7 +205,7 @@ func (r *recordReader) doubts(err error, torn bool) bool {
 		return false
 	}
 	win := &r.dec.win
-	now := sighting{off: r.dec.off, err: err, torn: torn}
+	now := sighting{off: r.dec.off, err: err, torn: torn, read: win.size}
 	if size, err := win.f.(*segmentFile).Size(); err == nil {
 		now.size = size
 	}

@@ -21,7 +21,8 @@ type Disk struct {
 	deaths int // of the process that has the files open
 	opened int // files and directories that it has open
 	fail   func(Call) *Fault
-	record *Record // nil: changes are not kept
+	pieces func(n int) int // how many of the n bytes of a read that are left are read next; nil: all
+	record *Record         // nil: changes are not kept
 }
 
 var _ vfs.FS = (*Disk)(nil)

@@ -51,10 +51,19 @@ func (f *file) ReadAt(b []byte, off int64) (int, error) {
 	if fault != nil {
 		return 0, fault.Err
 	}
-	if off >= int64(len(f.node.data)) {
-		return 0, io.EOF
+	n := 0
+	for more := true; more; {
+		from, part := off+int64(n), b[n:]
+		if f.disk.pieces != nil { // a read is not one moment either
+			part = part[:f.disk.pieces(len(part))]
+		}
+		got := 0
+		if from < int64(len(f.node.data)) {
+			got = copy(part, f.node.data[from:])
+		}
+		n += got
+		more = got == len(part) && n < len(b)
 	}
-	n := copy(b, f.node.data[off:])
 	if n < len(b) {
 		return n, io.EOF
 	}
@@ -78,14 +87,19 @@ func (f *file) WriteAt(b []byte, off int64) (int, error) {
 	}
 	if len(b) > 0 {
 		n := f.node
-		n.resize(max(int64(len(n.data)), off+int64(len(b))))
-		copy(n.data[off:], b)
-		n.markBacked(off, off+int64(len(b)))
+		n.write(off, b)
 		if f.disk.record != nil {
 			f.disk.keep(change{kind: written, node: n.id, off: off, data: bytes.Clone(b)})
 		}
 	}
 	return len(b), err
+}
+
+// write puts b where it belongs.
+func (n *inode) write(off int64, b []byte) {
+	n.resize(max(int64(len(n.data)), off+int64(len(b))))
+	copy(n.data[off:], b)
+	n.markBacked(off, off+int64(len(b)))
 }
 
 // resize sets the length. Bytes that a growing adds are zeros.

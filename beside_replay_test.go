@@ -1,0 +1,204 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed449c39bc/wal/internal/crashfs"
+	"github.com/seed449c39bc/wal/walpb"
+)
+
+// paces are how a writer takes its steps between the calls of a reader: at least one before each of some kind.
+var paces = []struct {
+	name string
+	turn func(rnd *rand.Rand) func(c crashfs.Call) int
+}{
+	{"a step before each call", func(*rand.Rand) func(crashfs.Call) int {
+		return func(crashfs.Call) int { return 1 }
+	}},
+	{"some steps before each call", func(rnd *rand.Rand) func(crashfs.Call) int {
+		return func(crashfs.Call) int { return 1 + rnd.IntN(6) }
+	}},
+	{"many steps before some reads", func(rnd *rand.Rand) func(crashfs.Call) int {
+		return func(c crashfs.Call) int {
+			if c.Kind == crashfs.Read && rnd.IntN(3) == 0 {
+				return rnd.IntN(40)
+			}
+			return 1
+		}
+	}},
+}
+
+// besideRun is one reading beside the writer of a workload, which takes its steps on a replayed disk.
+type besideRun struct {
+	life   *crashLife
+	opts   []Option
+	disk   *crashfs.Replay
+	moving bool // the writer takes steps
+	from   int  // changes that were behind when the reading began
+}
+
+func newBesideRun(r *crashRun, rnd *rand.Rand) *besideRun {
+	b := &besideRun{life: r.life, opts: r.opts}
+	turn := paces[rnd.IntN(len(paces))].turn(rnd)
+	b.disk = r.life.rec.Replay(rnd, func(_ *crashfs.Replay, c crashfs.Call) int {
+		if !b.moving {
+			return 0
+		}
+		return turn(c)
+	})
+	b.disk.Skip(rnd.IntN(r.life.rec.Len() + 1))
+	b.from = b.disk.At()
+	b.opts = append(r.opts[:len(r.opts):len(r.opts)], withFS(b.disk))
+	b.moving = true
+	return b
+}
+
+// sound tells whether what was found is what the log held at a moment of the reading.
+func (b *besideRun) sound(f *crashFound) error {
+	lo, _ := b.life.allowed(b.from)
+	to := b.disk.Begun() + 1
+	_, hi := b.life.allowed(to)
+	for i := hi; i >= lo; i-- {
+		if b.life.stages[i].content.is(f, b.life.floor(to, i)) {
+			return nil
+		}
+	}
+	_, err := b.life.explains(to, f)
+	return fmt.Errorf("between changes %d and %d: %v", b.from, to, err)
+}
+
+// noLog tells whether there may have been none.
+func (b *besideRun) noLog(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) && b.sound(nil) == nil
+}
+
+// open reads the log with OpenForRead, and then what is in it, while the writer goes on or stands still.
+func (b *besideRun) open(goesOn bool) error {
+	r, err := OpenForRead(nil, crashDir, nil, b.opts...)
+	if err != nil {
+		if b.noLog(err) {
+			return nil
+		}
+		return err
+	}
+	defer r.Close()
+	b.moving = goesOn
+	f, err := foundIn(&r.view, crashMetadata)
+	if errors.Is(err, ErrCompacted) {
+		return nil // purged meanwhile
+	}
+	if err != nil {
+		return fmt.Errorf("reading what was found: %w", err)
+	}
+	return b.sound(f)
+}
+
+// run reads the log in one of the ways there are.
+func (b *besideRun) run(way int, made bool) error {
+	switch way {
+	case 0, 1:
+		return b.open(way == 0)
+	case 2:
+		report, err := Verify(nil, crashDir, b.opts...)
+		if b.noLog(err) {
+			return nil
+		}
+		if err == nil && made && report.Torn != nil {
+			err = fmt.Errorf("a torn tail where nobody died: %+v", *report.Torn)
+		}
+		return err
+	case 3:
+		_, err := ValidSnapshots(nil, crashDir, b.opts...)
+		if b.noLog(err) {
+			return nil
+		}
+		return err
+	}
+	for _, err := range Records(crashDir, b.opts...) {
+		if err != nil && !b.noLog(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+const besideWays = 5
+
+// largeSegment is larger than what is read at once: the end is read, and read again to judge it.
+var largeSegment = crashWorkload{name: "a large segment", size: 700 << 10, run: func(r *crashRun) {
+	r.create()
+	for range 25 {
+		r.save(nil, r.entries(1, 100)...)
+		r.save(r.state(), r.entries(2, 30<<10)...)
+	}
+}}
+
+// Every reader, beside a writer that takes its next step between any two reads of it, over all
+// that a log does. Set WAL_TEST_CRASH_IMAGES for the long form.
+func TestReadersBesideEveryStepOfAWriter(t *testing.T) {
+	plan := newCrashPlan(t, 5)
+	rounds := int64(80)
+	if plan.long() {
+		rounds = max(rounds, plan.images/int64(10*len(crashWorkloads)))
+	}
+	var total atomic.Int64
+	t.Run("workloads", func(t *testing.T) {
+		for i, wl := range append(crashWorkloads[:len(crashWorkloads):len(crashWorkloads)], largeSegment) {
+			t.Run(wl.name, func(t *testing.T) {
+				t.Parallel()
+				for round := int64(0); round < rounds; round += 40 {
+					rnd := plan.random(wl.name, "beside", round)
+					r := newCrashRun(t, wl, Preallocation((i+int(round)/40)%len(preallocations)), rnd)
+					begun := r.life
+					wl.run(r)
+					made := begun == r.life // it began on an empty disk
+					for n := range 40 {
+						b := newBesideRun(r, rnd)
+						err := b.run(n%besideWays, made)
+						total.Add(1)
+						require.NoError(t, err, "reading %d beside changes %d to %d of\n%s", n, b.from, b.disk.At(), r.life.rec)
+					}
+				}
+			})
+		}
+	})
+	t.Logf("readings beside a writer: %d; no false alarm", total.Load())
+}
+
+// One synced save at a time, seen by the decoder without its last record and by the judge with it.
+func TestJudgeSeesWhatTheDecoderDidNot(t *testing.T) {
+	wl := crashWorkload{name: "small saves", size: 700 << 10, run: func(r *crashRun) {
+		r.create()
+		r.save(nil, r.entry(1, 1, 10), &walpb.Entry{Index: 2, Data: make([]byte, 257<<10)}) // zeros are written far ahead of it
+		for range 20 {
+			r.save(nil, r.entries(1, 100)...)
+		}
+	}}
+	rnd := rand.New(rand.NewPCG(4, 4))
+	r := newCrashRun(t, wl, PreallocateZero, rnd)
+	wl.run(r)
+	for name, read := range readers {
+		t.Run(name, func(t *testing.T) {
+			for from := r.life.rec.Len() - 36; from < r.life.rec.Len(); from++ {
+				moving := false
+				disk := r.life.rec.Replay(rnd, func(_ *crashfs.Replay, c crashfs.Call) int {
+					if moving && c.Kind == crashfs.Read {
+						return 2 // a write and its sync
+					}
+					return 0
+				})
+				disk.Skip(from)
+				moving = true
+				_, err := read(crashDir, append(r.opts[:len(r.opts):len(r.opts)], withFS(disk))...)
+				require.NoError(t, err, "from change %d on", from)
+			}
+		})
+	}
+}
