@@ -28,9 +28,14 @@ func Exist(dir string) bool {
 
 // Create makes a new log in dir, which is created if it does not exist, and
 // opens it. If there is a log already the error is fs.ErrExist; other files in
-// dir are left alone. The metadata is whatever should be found again with the
-// log, such as a node's identity; it can be of any size, and cannot be changed
-// later. When Create returns nil, the log survives a crash.
+// dir are left alone, but for 0.tmp, which it writes to. The metadata is whatever should be
+// found again with the log, such as a node's identity; it can be of any size, and cannot be changed
+// later. Every log begins with an empty snapshot: a new one of the registered type, which is
+// encoded here, and has index 0.
+//
+// When Create returns nil, the log survives a crash. That takes the names of all directories
+// above it to be durable. Create sees to those that it makes, and to the one above them; what is
+// further up, and was made by the program right before, is the program's to sync.
 //
 // A nil logger logs nothing.
 func Create(lg *zap.Logger, dir string, metadata []byte, opts ...Option) (*WAL, error) {

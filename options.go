@@ -124,7 +124,8 @@ func WithCutCorruption() Option {
 	return func(o *options) { o.cutCorruption = true }
 }
 
-// WithTolerant has Records report damage and go on behind it. Only Records knows it. Default off.
+// WithTolerant has Records report damage and go on behind it. A torn tail, which is no error
+// otherwise, is then reported too, as damage is. Only Records knows the option. Default off.
 func WithTolerant() Option {
 	return func(o *options) { o.tolerant = true }
 }

@@ -37,9 +37,9 @@ type Storage interface {
 type ReadStorage interface {
 	// Metadata returns what the log was created with.
 	Metadata() []byte
-	// State returns the state saved last, an empty one if there is none.
+	// State returns the state saved last, an empty one if there is none, nil if it cannot be decoded.
 	State() log.HardState
-	// Snapshot returns the snapshot saved last, an empty one if there is none.
+	// Snapshot returns the snapshot saved last, an empty one if there is none, nil as with State.
 	Snapshot() log.Snapshot
 	// FirstIndex returns the index of the oldest entry, one above LastIndex if there is none.
 	FirstIndex() uint64

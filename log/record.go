@@ -71,7 +71,8 @@ type HardState interface {
 	RecordData
 	// GetCommitted returns the index of the last entry known to be committed.
 	GetCommitted() uint64
-	// Reset makes the state empty.
+	// Reset makes the state empty. It is called on each new state before it is decoded into, and on
+	// the one that stands for a log without a state.
 	Reset()
 }
 
