@@ -96,6 +96,9 @@ func TestCounter_SaysSoWhenItsDiskFails(t *testing.T) {
 		t.Skip("COUNTER_SMALL_DISK names no directory")
 	}
 	c, err := Open(dir, wal.WithSegmentSize(64<<10))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for err == nil {
 		err = c.Add(1)
 	}
