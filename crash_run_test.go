@@ -304,6 +304,33 @@ func (r *crashRun) abandon() {
 	r.open()
 }
 
+// backup copies the log, as its owner or as somebody else, and makes sure that the copy is that log.
+func (r *crashRun) backup(owner bool) {
+	if r.dead {
+		return
+	}
+	r.next++
+	dir := fmt.Sprintf("backups/%d", r.next)
+	var err error
+	if owner {
+		err = r.w.Backup(dir)
+	} else {
+		err = Backup(nil, crashDir, dir, r.options()...)
+	}
+	if r.failed("backup", err) {
+		return
+	}
+	w, err := OpenForRead(nil, dir, nil, r.options()...)
+	if r.failed("open the backup", err) {
+		return
+	}
+	f, err := foundIn(&w.view, crashMetadata)
+	require.NoError(r.t, err)
+	require.NoError(r.t, w.Close())
+	want, floor := r.life.newest(), r.life.floor(r.at()+1, len(r.life.stages)-1)
+	require.True(r.t, want.is(f, floor), "the backup has %v\nwant %v\nentries up to %d may be gone", f.content(), want, floor)
+}
+
 // settle waits for what runs in the background, so that a seed gives the same
 // changes in the same order, as far as that can be.
 func (r *crashRun) settle() {

@@ -238,7 +238,7 @@ func newModelRun(t *testing.T, ops []byte, kind byte) *modelRun {
 
 // step does one operation on the log and its model.
 func (r *modelRun) step() {
-	op, arg := r.byte()%16, int(r.byte())
+	op, arg := r.byte()%17, int(r.byte())
 	r.log = append(r.log, fmt.Sprintf("%d(%d)", op, arg))
 	last := r.life.newest().last()
 	below := last - min(uint64(arg%8), last)
@@ -294,6 +294,8 @@ func (r *modelRun) step() {
 		}
 		require.ErrorIs(r.t, r.w.Compact(last+1), ErrNotFound)
 		r.compact(below)
+	case 16:
+		r.backup(arg%2 == 0)
 	}
 }
 
@@ -330,6 +332,9 @@ func FuzzModel(f *testing.F) {
 	f.Add([]byte{0, 200, 10, 1, 0, 99, 1, 30, 12, 0, 0, 9, 10, 5, 4, 0, 4, 0, 11, 3, 8, 0, 10, 9}, byte(2))
 	f.Add([]byte{0, 80, 13, 0, 0, 80, 4, 0, 13, 0, 1, 90, 13, 0, 10, 3, 6, 2, 13, 0, 7, 0, 13, 0}, byte(4))
 	f.Add([]byte{0, 80, 13, 0, 4, 0, 13, 0, 0, 90, 12, 0, 0, 90, 13, 0, 10, 9, 13, 0}, byte(2))
+	f.Add([]byte{0, 80, 16, 0, 0, 90, 4, 0, 16, 1, 5, 251, 16, 1, 0, 3, 16, 0, 9, 0, 16, 1, 6, 2, 16, 0, 10, 5, 16, 1}, byte(0))
+	f.Add([]byte{16, 0, 0, 80, 16, 0, 2, 7, 8, 0, 16, 1, 12, 0, 9, 0, 16, 0, 13, 0, 16, 1}, byte(3))
+	f.Add([]byte{0, 80, 0, 80, 15, 2, 16, 0, 14, 140, 16, 1, 0, 9, 16, 0, 15, 1, 16, 1, 7, 0, 16, 0}, byte(0))
 	f.Add([]byte{0, 80, 0, 80, 0, 80, 5, 1, 9, 0, 2, 7, 2, 7, 10, 3, 5, 251, 9, 0, 0, 2, 10, 4}, byte(8))
 	f.Add([]byte{0, 80, 0, 80, 14, 140, 0, 9, 14, 8, 0, 80, 9, 0, 7, 0, 14, 200, 8, 0, 6, 3, 10, 4}, byte(0))
 	f.Add([]byte{0, 80, 0, 80, 15, 2, 0, 9, 15, 0, 0, 80, 2, 4, 7, 0, 15, 1, 8, 0, 6, 3, 10, 4, 15, 0, 7, 0}, byte(4))

@@ -39,6 +39,14 @@ type inode struct {
 
 func (n *inode) isDir() bool { return n.files != nil }
 
+// rename says what an inode, and all below it, is called by now.
+func (n *inode) rename(name string) {
+	n.name = name
+	for base, f := range n.files {
+		f.rename(path.Join(name, base))
+	}
+}
+
 // New makes a disk with an image on it, all of it on stable storage. The disk
 // takes over the image's bytes.
 func New(im Image) *Disk {
@@ -149,7 +157,7 @@ func (d *Disk) bind(dir *inode, names ...binding) {
 			delete(dir.files, b.name)
 			continue
 		}
-		b.to.name = path.Join(dir.name, b.name)
+		b.to.rename(path.Join(dir.name, b.name))
 		dir.files[b.name] = b.to
 	}
 	d.keep(change{kind: bound, node: dir.id, names: names})

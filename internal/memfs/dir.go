@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -128,11 +129,13 @@ func (d *dir) Rename(oldName, newName string) error {
 	if d.closed.Load() {
 		return fs.ErrClosed
 	}
+	d.fs.mu.Lock()
+	defer d.fs.mu.Unlock()
 	d.d.mu.Lock()
 	defer d.d.mu.Unlock()
 	n := d.d.files[oldName]
 	if n == nil {
-		return &fs.PathError{Op: "rename", Path: oldName, Err: fs.ErrNotExist}
+		return d.fs.renameDir(path.Join(d.path, oldName), path.Join(d.path, newName))
 	}
 	delete(d.d.files, oldName)
 	d.d.files[newName] = n

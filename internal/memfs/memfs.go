@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/seed449c39bc/wal/internal/vfs"
@@ -67,6 +69,23 @@ func (f *FS) Mkdir(dir string) error {
 		return &fs.PathError{Op: "mkdir", Path: dir, Err: fs.ErrExist}
 	}
 	f.dirs[name] = newDirectory()
+	return nil
+}
+
+// renameDir gives a directory, and all below it, another path, which is free. f.mu is held.
+func (f *FS) renameDir(from, to string) error {
+	if f.dirs[from] == nil {
+		return &fs.PathError{Op: "rename", Path: from, Err: fs.ErrNotExist}
+	}
+	if f.dirs[to] != nil {
+		return &fs.PathError{Op: "rename", Path: to, Err: fs.ErrExist}
+	}
+	for name, d := range maps.Clone(f.dirs) {
+		if below, ok := strings.CutPrefix(name+"/", from+"/"); ok {
+			delete(f.dirs, name)
+			f.dirs[path.Join(to, below)] = d
+		}
+	}
 	return nil
 }
 

@@ -99,7 +99,8 @@ type Dir interface {
 	CreateNew(name string) (File, error)
 	// IsFile reports whether the name stands for a regular file, itself and not through a link.
 	IsFile(name string) (bool, error)
-	// Rename gives a file another name, replacing what has that one.
+	// Rename gives a file another name, replacing what has that one, or a directory one that
+	// nothing has.
 	Rename(oldName, newName string) error
 	// Remove deletes a file.
 	Remove(name string) error
