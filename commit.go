@@ -51,10 +51,11 @@ func (w *WAL) await(began time.Time) error {
 		<-r.done
 		return r.err
 	}
-	w.leading = true
+	w.leading, w.owes = true, false
 	err := w.flush(began)
 	w.handOver()
 	w.writer.Unlock()
+	w.tell()
 	return err
 }
 
@@ -75,13 +76,19 @@ func (w *WAL) awaitAll(began time.Time) error {
 }
 
 // unlock gives up the lock. What is pending has a leader whenever nobody holds the lock,
-// or somebody who waits for the log.
+// or somebody who waits for the log. Then it tells what there is to tell of what was done under the lock;
+// what is told of batches is for their leader to tell.
 func (w *WAL) unlock() {
 	if !w.leading && w.wanted == 0 && w.open.pending() {
 		w.leading = true
 		go w.lead()
 	}
+	owes := w.owes || w.life.err() != nil
+	w.owes = false
 	w.writer.Unlock()
+	if owes {
+		w.tell()
+	}
 }
 
 // add encodes a save into the open batch. If it does not fit into the segment,

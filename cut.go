@@ -32,6 +32,7 @@ func (w *WAL) cut(s *save) error {
 		w.abandon(err)
 		return err
 	}
+	w.owes = true
 	old := w.takeFor(w.spare)
 	w.headerEnd = h.end
 	if s != nil {

@@ -60,7 +60,7 @@ func (w *WAL) checkDir() error {
 	case errors.Is(err, vfs.ErrDeleted):
 		return err
 	case errors.Is(err, vfs.ErrMoved) && w.moved.CompareAndSwap(false, true):
-		w.lg.Warn("the path of the log names another directory since the log was opened, or none; "+
+		w.warn("the path of the log names another directory since the log was opened, or none; "+
 			"the log goes on in its own directory, wherever that is", zap.String("dir", w.dir.Path()))
 	}
 	return nil

@@ -125,15 +125,20 @@ func (w *WAL) stopLeading() {
 // lead flushes batch after batch, as long as there is one.
 func (w *WAL) lead() {
 	w.writer.Lock()
-	defer w.writer.Unlock()
 	for w.wanted == 0 {
 		w.gather()
 		if !w.open.pending() || w.life.err() != nil {
 			break
 		}
 		w.flush(w.now())
+		if w.waiting.Load() {
+			w.writer.Unlock()
+			w.tellAside()
+			w.writer.Lock()
+		}
 	}
 	w.stopLeading()
+	w.writer.Unlock()
 }
 
 // maxGather bounds how long a leader waits for saves to gather.
@@ -197,9 +202,12 @@ func (w *WAL) fail(what string, cause error) error {
 	}
 	err := fmt.Errorf("%w: %s of the log in %s: %w; %s", ErrFailed, what, w.dir.Path(), cause, advice)
 	if w.life.end(err) {
-		w.lg.Error("the log failed and takes no more saves", zap.String("dir", w.dir.Path()), zap.Error(err))
-		if failed := w.opts.listener.Failed; failed != nil {
-			failed(err)
+		dir := w.dir.Path()
+		w.later(event{other: func() {
+			w.lg.Error("the log failed and takes no more saves", zap.String("dir", dir), zap.Error(err))
+		}})
+		if failed := w.listener.Failed; failed != nil {
+			w.later(event{other: func() { failed(err) }})
 		}
 	}
 	return w.life.err()

@@ -3,8 +3,16 @@ package wal
 import "time"
 
 // A Listener is told what the log does, for metrics and tests. Its functions
-// may be nil. They are called on the goroutine that does the work, some of them
-// while it holds the log's lock: they must be quick and must not call the log.
+// may be nil. They are called one at a time, in the order of what happened, at the end of the call that
+// did it or of a later one, and by the log's own goroutine when that writes for callers who
+// wait: they must be quick, and must not call the log, except for its Stats. When several calls
+// share a write, some of them may return before it was told. After Close has returned nothing is told.
+//
+// What is told has happened, whatever the function does. If it panics, the panic goes to the
+// caller of the call at whose end it is told, such as a Save, which is as durable as if it had
+// returned; in the log's own goroutine the panic is logged. If it ends the goroutine, as FailNow of a
+// test does, that ends no more than such a call. In both cases the log goes on. The same holds for the
+// cores and hooks of the logger.
 type Listener struct {
 	// Saved is called after one or more saves were written together and, if
 	// one of them had to be, synced.

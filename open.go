@@ -60,14 +60,31 @@ func Open(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) (*WAL, 
 	w.segments = held
 	w.begin(d, ld, start, tailEnd{ld.end.off, ld.end.crc, ld.end.sealed})
 	if err := w.recover(ld); err != nil {
+		w.tell()
 		return nil, asReadOnly(err)
 	}
-	opened = true
-	if err := w.dropJump(ld); err != nil {
-		w.Close()
+	opened = true // from here on it is Close that gives up what is held
+	if err := w.goLive(ld); err != nil {
 		return nil, asReadOnly(err)
 	}
 	return w, nil
+}
+
+// goLive does what an open log does first, and tells what there is to tell. Unless all of that
+// goes well the log is closed, also when a listener panics or ends the goroutine.
+func (w *WAL) goLive(ld *loaded) error {
+	alive := false
+	defer func() {
+		if !alive {
+			w.Close()
+		}
+	}()
+	if err := w.dropJump(ld); err != nil {
+		return err
+	}
+	w.tell()
+	alive = true
+	return nil
 }
 
 // tailEnd is where the next record goes in the last segment.
@@ -179,9 +196,9 @@ func (w *WAL) recover(ld *loaded) error {
 		return fmt.Errorf("wal: open: %w", err)
 	}
 	if t := end.torn; t != nil {
-		w.lg.Warn("healed a torn tail of the log: a save that was never acknowledged is gone", tornFields(*t)...)
-		if healed := w.opts.listener.Healed; healed != nil {
-			healed(*t)
+		w.warn("healed a torn tail of the log: a save that was never acknowledged is gone", tornFields(*t)...)
+		if healed := w.listener.Healed; healed != nil {
+			w.later(event{other: func() { healed(*t) }})
 		}
 	}
 	if err := w.extendTail(tail); err != nil {

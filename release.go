@@ -16,6 +16,7 @@ const closedBlock = 4096
 // under way ends first, at the segment it is at: once Close has returned, nothing of the log's
 // directory is touched any more.
 func (w *WAL) Close() error {
+	defer w.tellAll() // nothing is told after Close has returned
 	w.closing.Lock()
 	defer w.closing.Unlock()
 	w.leaving.Store(true)
@@ -169,6 +170,7 @@ func (w *WAL) snapshotPosition(m snapshotMark) int {
 // as released. What an iteration under way still needs is left, with all behind it, for a later Purge.
 // A Close meanwhile ends it with [ErrClosed].
 func (w *WAL) Purge() (removed int, err error) {
+	defer w.tell()
 	w.purging.Lock()
 	defer w.purging.Unlock()
 	w.writer.Lock()
@@ -209,8 +211,8 @@ func (w *WAL) Purge() (removed int, err error) {
 			return removed, w.fail("sync of the directory", err)
 		}
 		removed++
-		if purged := w.opts.listener.Purged; purged != nil {
-			purged(n.String())
+		if purged := w.listener.Purged; purged != nil {
+			w.later(event{other: func() { purged(n.String()) }})
 		}
 	}
 	return removed, nil

@@ -36,11 +36,11 @@ func (w *WAL) Stats() Stats {
 	return s
 }
 
-// count enters a batch in the statistics and tells the listener.
+// count enters a batch in the statistics, and has the listener told.
 func (w *WAL) count(f *flight) {
 	w.counting.Lock()
 	defer w.counting.Unlock()
-	st, l := &w.stats, &w.opts.listener
+	st, l := &w.stats, w.listener
 	st.Saves += uint64(f.saves)
 	st.Entries += uint64(f.entries)
 	st.BytesWritten += uint64(len(f.enc.buf))
@@ -49,33 +49,35 @@ func (w *WAL) count(f *flight) {
 		st.SyncTime += f.took
 		st.MaxSyncTime = max(st.MaxSyncTime, f.took)
 		if w.opts.slowSync > 0 && f.took > w.opts.slowSync {
-			w.lg.Warn("slow sync of the log", zap.String("dir", w.dir.Path()),
+			w.warn("slow sync of the log", zap.String("dir", w.dir.Path()),
 				zap.Duration("took", f.took), zap.Duration("expected-at-most", w.opts.slowSync))
 		}
 		if l.Synced != nil {
-			l.Synced(f.took)
+			w.later(event{synced: f.took})
 		}
 	}
 	if f.saves > 0 && l.Saved != nil {
-		l.Saved(SaveEvent{Saves: f.saves, Entries: f.entries, Bytes: len(f.enc.buf), Durable: f.sync, Took: time.Since(f.began)})
+		w.later(event{saved: SaveEvent{
+			Saves: f.saves, Entries: f.entries, Bytes: len(f.enc.buf), Durable: f.sync, Took: time.Since(f.began),
+		}})
 	}
 }
 
 // now is the time, if the listener wants to know it: asking for it takes a good
 // part of the time of a save without a sync.
 func (w *WAL) now() time.Time {
-	if w.opts.listener.Saved == nil {
+	if w.listener.Saved == nil {
 		return time.Time{}
 	}
 	return time.Now()
 }
 
-// countCut enters a change to a new segment in the statistics and tells the listener.
+// countCut enters a change to a new segment in the statistics, and has the listener told.
 func (w *WAL) countCut(n segmentName, took time.Duration) {
 	w.counting.Lock()
 	defer w.counting.Unlock()
 	w.stats.Cuts++
-	if cut := w.opts.listener.Cut; cut != nil {
-		cut(CutEvent{Segment: n.String(), Took: took})
+	if cut := w.listener.Cut; cut != nil {
+		w.later(event{other: func() { cut(CutEvent{Segment: n.String(), Took: took}) }})
 	}
 }

@@ -55,7 +55,7 @@ func release(w *WAL, snap log.Snapshot) error { return errors.Join(w.SaveSnap(sn
 func forceCut(t *testing.T, w *WAL) {
 	t.Helper()
 	w.writer.Lock()
-	defer w.writer.Unlock()
+	defer w.unlock()
 	require.NoError(t, w.cut(nil))
 }
 

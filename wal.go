@@ -30,8 +30,8 @@ import (
 type WAL struct {
 	view // the reading half, and the contents, which change only under writer
 
-	lg   *zap.Logger
 	opts options
+	teller
 
 	writer     sync.Mutex // guards what follows
 	idle       sync.Cond  // on writer: nobody leads any more, or there is room in the open batch
@@ -48,6 +48,7 @@ type WAL struct {
 	unsynced   bool   // there are bytes before the open batch that no sync covers
 	closedMark bool   // the log ends with a CLOSED record
 	closed     bool
+	owes       bool  // who holds the lock has done something that is to be told
 	closeErr   error // what the first Close returned
 	pipeline   filePipeline
 	vain       vain
@@ -55,7 +56,7 @@ type WAL struct {
 	moved   atomic.Bool // it was said that the path names another directory
 	leaving atomic.Bool // Close has begun: Purge ends at the next segment
 
-	counting sync.Mutex // guards stats; held while the listener is told
+	counting sync.Mutex // guards stats
 	stats    Stats
 
 	purging sync.Mutex // one Purge at a time, and none during and after Close; taken without writer
@@ -63,7 +64,9 @@ type WAL struct {
 }
 
 func newWAL(lg *zap.Logger, o options) *WAL {
-	return &WAL{lg: orNop(lg), opts: o, open: new(batch), spare: new(batch)}
+	w := &WAL{opts: o, open: new(batch), spare: new(batch)}
+	w.lg, w.listener = orNop(lg), &w.opts.listener
+	return w
 }
 
 func (w *WAL) tailSegment() segment { return w.segments[len(w.segments)-1] }

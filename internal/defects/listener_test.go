@@ -1,0 +1,26 @@
+package defects
+
+// Telling the caller.
+func init() {
+	table = append(table, defect{
+		name: "a listener is told in the middle of a batch", file: "stats.go",
+		old:   "w.later(event{synced: f.took})",
+		new:   "l.Synced(f.took)",
+		tests: []string{"TestAListenerThatPanicsOrEndsItsGoroutineHurtsOnlyThatCall"},
+	}, defect{
+		name: "nobody leads on when a listener ends the goroutine", file: "tell.go",
+		old:   "\t\tif ended {\n",
+		new:   "\t\tif false && ended {\n",
+		tests: []string{"TestAListenerCannotStopTheGoroutineThatLeads"},
+	}, defect{
+		name: "a listener's panic in the log's own goroutine ends the process", file: "tell.go",
+		old:   "\t\tif r := recover(); r != nil {\n",
+		new:   "\t\tif r := any(nil); r != nil {\n",
+		tests: []string{"TestAListenerCannotStopTheGoroutineThatLeads"},
+	}, defect{
+		name: "an open whose listener panics keeps the locks", file: "open.go",
+		old:   "\t\tif !alive {\n",
+		new:   "\t\tif false && !alive {\n",
+		tests: []string{"TestAListenerThatPanicsInOpenLeavesTheLogUnlocked"},
+	})
+}
