@@ -36,7 +36,7 @@ const (
 	// lookEvery is how many bytes pay for a look at a foot that is elsewhere.
 	lookEvery = 4 << 10
 	// maxClaims is how many claims may wait, which bounds their memory.
-	maxClaims = 1 << 19
+	maxClaims = 1 << 16
 	// footBlock is how much is read at once where many feet stand.
 	footBlock = 64 << 10
 )
@@ -44,9 +44,14 @@ const (
 // first returns the offset of the first record from off on that has all of flags; -1 if there is none.
 func (f *finder) first(off int64, flags byte) (int64, error) {
 	f.waiting = f.waiting[:0]
-	if head, err := f.here(off); err != nil {
+	if off >= f.win.size {
+		return -1, nil
+	}
+	head := f.buf[:]
+	if err := f.win.begin(head, off); err != nil {
 		return 0, err
-	} else if is, err := f.record(off, head, flags, true); is || err != nil {
+	}
+	if is, err := f.record(off, head, flags, true); is || err != nil {
 		return off, err
 	}
 	from := off + wordSize
@@ -73,15 +78,6 @@ func (f *finder) first(off int64, flags byte) (int64, error) {
 		}
 	}
 	return f.settle(flags)
-}
-
-// here returns the first bytes from off on, and reads on from there.
-func (f *finder) here(off int64) ([]byte, error) {
-	n := min(int64(len(f.buf)), f.win.size-off)
-	if n < 2*wordSize { // no frame is smaller
-		return nil, nil
-	}
-	return f.win.at(off, int(n))
 }
 
 // portion returns the offset of the first record in a portion, but for those that have to wait; or -1.
@@ -150,9 +146,9 @@ func (f *finder) settle(flags byte) (first int64, err error) {
 			if block == nil {
 				block = make([]byte, footBlock)
 			}
-			// A whole block only if more than one claim needs it.
+			// A whole block only where many stand.
 			n := size
-			if i+16 < len(f.waiting) && f.waiting[i+16].foot < c.foot+footBlock-footSize {
+			if many := i + 64; many < len(f.waiting) && f.waiting[many].foot < c.foot+footBlock-footSize {
 				n = footBlock
 			}
 			block, blockOff = block[:min(n, f.win.size-c.foot)], c.foot

@@ -29,6 +29,7 @@ type outline struct {
 
 	flags byte   // of the trailer, once it was looked at
 	thin  uint16 // of the trailer
+	right bool   // it has a trailer, and all but the payload is right
 }
 
 // outlineOf returns the outline of the frame that begins with b, which are headSize bytes, or
@@ -68,6 +69,28 @@ func outlineOf(b []byte) (o outline, err error) {
 		return o, errRecord
 	}
 	return o, nil
+}
+
+// outlineAt returns the outline of the frame with a trailer at p, and its first bytes, valid until
+// the next call; none if there is no such frame. It reads ahead from there on, but no large payload.
+func (c *checker) outlineAt(win *window, p place) (o outline, head []byte, err error) {
+	head = c.head[:]
+	if err := win.begin(head, p.off); err != nil {
+		return outline{}, nil, err
+	}
+	o, malformed := outlineOf(head[:headSize])
+	if malformed != nil || !o.sealed {
+		return outline{}, nil, nil
+	}
+	if o.size > win.size-p.off {
+		return o, head, nil
+	}
+	foot := c.foot[:o.size-o.foot]
+	if err := win.peek(foot, p.off+o.foot); err != nil {
+		return outline{}, nil, err
+	}
+	o.right = c.vouch(&o, head, foot, p) == nil
+	return o, head, nil
 }
 
 // payload returns the frame's payload as far as it is in b, the first bytes of the frame.

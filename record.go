@@ -105,9 +105,13 @@ func frameSize(w uint64) int64 {
 	return wordSize + n + padding(n)
 }
 
-// checker computes the check of a trailer. Its buffer is there to spare an
-// allocation per record; a checker is for one goroutine.
-type checker struct{ buf []byte }
+// checker computes the check of a trailer. Its buffers are there to spare
+// allocations per record; a checker is for one goroutine.
+type checker struct {
+	buf  []byte
+	head [headSize + maxControl]byte
+	foot [footSize]byte
+}
 
 // sum is the check over a frame's place, its length word and the record's
 // header (together head), its flags, its thinness unless that is 0, and, in a crc record, its data.

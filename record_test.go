@@ -354,3 +354,17 @@ func forge(data []byte, at int, before, crc uint32) {
 	}
 	binary.LittleEndian.PutUint32(tail, bits)
 }
+
+// A record of a control record's form with more data than one has is none, however its check is. So the
+// check, which covers that data, is never computed over much.
+func TestAControlRecordHasBoundedData(t *testing.T) {
+	var c checker
+	p := place{3, 512}
+	for n, want := range map[int]error{maxControl: nil, maxControl + 1: errRecord, 3000: errRecord} {
+		b := encodeOne(p, 77, true, log.CrcType, make([]byte, n), flagMask)
+		_, err := c.parseAt(b, p)
+		require.Equal(t, want, err, "%d bytes", n)
+		_, err = outlineOf(b[:headSize])
+		require.Equal(t, want, err, "%d bytes", n)
+	}
+}

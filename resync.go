@@ -54,7 +54,7 @@ func (r *recordReader) find(off int64) (int64, error) {
 
 const (
 	// plainEffort is how many times the bytes of a segment may be read in search of plain records.
-	plainEffort = 4
+	plainEffort = 1
 	// lookPrice is what a look elsewhere in the segment counts, in bytes.
 	lookPrice = 4 << 10
 )

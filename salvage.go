@@ -74,25 +74,29 @@ func (s *salvage) segment(win *window, p place, lastBefore uint64) error {
 // sealed takes in the record with a trailer at p. If the damage is in the data of an entry, that is most likely
 // the one behind the last intact one.
 func (s *salvage) sealed(win *window, p place, lastBefore uint64) (size int64, err error) {
-	b, err := win.frame(p.off)
-	if err != nil {
-		return 0, err
+	o, head, err := s.check.outlineAt(win, p)
+	if err != nil || !o.right {
+		return wordSize, err // the file has changed
 	}
-	f, err := s.check.parseAt(b, p)
-	if err != nil {
-		return wordSize, nil // the file has changed
+	f := frame{typ: o.typ, sealed: true, flags: o.flags}
+	if o.typ == log.CrcType {
+		f.data = o.payload(head)
 	}
 	if kind := f.newer(); kind != "" && s.newer == nil {
 		s.newer = &NewerFormatError{Segment: win.name, Offset: p.off, Kind: kind}
 	}
 	switch {
-	case f.typ != log.EntryType:
+	case o.typ != log.EntryType:
 	case p == s.damage:
 		s.found(max(s.high, lastBefore) + 1)
 	default:
-		s.entry(f.data)
+		b, err := win.frame(p.off)
+		if err != nil {
+			return 0, err
+		}
+		s.entry(o.payload(b))
 	}
-	return f.size, nil
+	return o.size, nil
 }
 
 // plain goes through plain records from off on. An entry counts if the checksum of the record right

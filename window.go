@@ -102,6 +102,14 @@ func (w *window) peek(b []byte, off int64) error {
 	return nil
 }
 
+// begin copies the bytes from off on into b as peek does, and reads on from there.
+func (w *window) begin(b []byte, off int64) error {
+	n := max(min(int64(len(b)), w.size-off), 0)
+	got, err := w.at(off, int(n))
+	clear(b[copy(b, got):])
+	return err
+}
+
 // putBack puts the flipped bits back in bytes that were read at an offset.
 func (w *window) putBack(b []byte, off int64) {
 	for _, bit := range w.flips {
@@ -181,6 +189,9 @@ func (w *window) firstNonZero(off int64) (int64, error) {
 	return -1, nil
 }
 
+// lookBack is how much is read at a time from the end on, in bytes.
+const lookBack = 64 << 10
+
 // lastNonZero returns the offset behind the last byte that is not zero, from off on, and off if there
 // is none. It looks from the end of the file on: prepared space costs a look at it, and what is used nothing.
 func (w *window) lastNonZero(off int64) (int64, error) {
@@ -195,11 +206,15 @@ func (w *window) lastNonZero(off int64) (int64, error) {
 		}
 		at = stop
 	}
+	var buf []byte // of its own: what was read ahead is still needed
 	for _, r := range slices.Backward(ranges) {
 		for stop := r[1]; stop > r[0]; {
-			start := max(r[0], stop-readSize)
-			b, err := w.at(start, int(stop-start))
-			if err != nil {
+			start := max(r[0], stop-lookBack)
+			if buf == nil {
+				buf = make([]byte, lookBack)
+			}
+			b := buf[:stop-start]
+			if err := w.peek(b, start); err != nil {
 				return 0, err
 			}
 			if used := trimZeros(b); len(used) > 0 {

@@ -1,0 +1,89 @@
+package wal
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed449c39bc/wal/log"
+)
+
+// finderScene is a segment with records here and there, and between them beginnings of records that
+// are none, so many that most of them have to wait.
+func finderScene(rnd *rand.Rand) (seg []byte, at map[int]plainFrame) {
+	seg, at = noise(3<<20), map[int]plainFrame{}
+	for i := 64; i < len(seg)-2<<20; i += 16 {
+		n := 8 + (1<<19+i%(1<<20))/16*16 + 9
+		binary.LittleEndian.PutUint64(seg[i:], makeWord(int64(n)))
+		copy(seg[i+8:], []byte{8, 2, 16, 0, 26, byte(n-17) | 0x80, byte((n-17)>>7) | 0x80, byte((n - 17) >> 14)})
+	}
+	for range 12 {
+		off := rnd.IntN(len(seg)-1<<20) &^ 7
+		f := plainFrame{typ: int64(log.EntryType), crc: rnd.Uint32(), data: seg[off+100 : off+100+rnd.IntN(1<<20)], sealed: true, flags: byte(rnd.IntN(4))}
+		copy(seg[off:], f.written(sceneSeq, off))
+	}
+	for off := 0; off < len(seg); off += 8 {
+		if seg[off+7]&^0x87 != 0 {
+			continue // no length word
+		}
+		if f, ok := readFrame(seg, sceneSeq, off); ok && f.sealed {
+			at[off] = f
+		}
+	}
+	return seg, at
+}
+
+func TestFinder_TheFirstRecordIsFoundAmongBeginningsThatAreNone(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(8, 9))
+	seg, at := finderScene(rnd)
+	require.NotEmpty(t, at)
+	for _, flags := range []byte{0, flagMask} {
+		for _, from := range []int{0, 1 << 18, len(seg)} {
+			want := -1
+			for off, f := range at {
+				if off >= from && f.flags&flags == flags && (want < 0 || off < want) {
+					want = off
+				}
+			}
+			f := finder{win: &window{f: endBytes{0, int64(len(seg)), seg}, size: int64(len(seg))}, seq: sceneSeq}
+			got, err := f.first(int64(from), flags)
+			require.NoError(t, err)
+			require.EqualValues(t, want, got, "from %d, flags %d", from, flags)
+		}
+	}
+}
+
+// The outline of a frame says the same as parsing all of it, whatever byte is damaged.
+func TestOutlineAgreesWithTheParsedFrame(t *testing.T) {
+	var c checker
+	for _, sh := range shapes() {
+		for _, sealed := range []bool{true, false} {
+			b := sh.frame
+			b.sealed = sealed
+			frame := chained(b, sceneCRC).written(sceneSeq, 512)
+			for i := -1; i < len(frame)*8; i += 1 + len(frame)/200 {
+				if i >= 0 {
+					frame[i/8] ^= 1 << (i % 8)
+				}
+				p := place{sceneSeq, 512}
+				f, want := c.parseAt(frame, p)
+				o, err := outlineOf(frame[:min(len(frame), headSize)])
+				if err == nil && o.size <= int64(len(frame)) {
+					err = c.vouch(&o, frame, frame[o.foot:o.size], p)
+				}
+				if want == nil {
+					require.NoError(t, err)
+					require.Equal(t, []any{f.typ, f.crc, f.size, f.sealed, f.flags, f.thin}, []any{o.typ, o.crc, o.size, o.sealed, o.flags, o.thin})
+					require.Equal(t, len(f.data), len(o.payload(frame)))
+				} else {
+					require.True(t, err != nil || o.size > int64(len(frame)), "%s, sealed %v, bit %d: %v", sh.name, sealed, i, want)
+				}
+				if i >= 0 {
+					frame[i/8] ^= 1 << (i % 8)
+				}
+			}
+		}
+	}
+}

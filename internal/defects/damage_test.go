@@ -1,0 +1,52 @@
+package defects
+
+func init() {
+	const (
+		costs    = "TestDamageCostsNoMoreThanHealth"
+		evidence = "TestEvidence_AMadeUpRecordInAPayloadDoesNotKeepATornSaveFromHealing"
+		finder   = "TestFinder_TheFirstRecordIsFoundAmongBeginningsThatAreNone"
+	)
+	table = append(table, []defect{
+		{
+			name: "a length is believed before anything vouches for it", file: "decoder.go",
+			old:   "if err := d.claim(size); err != nil {",
+			new:   "if err := error(nil); err != nil {",
+			tests: []string{costs},
+		}, {
+			name: "what a client made up inside a torn record is evidence", file: "evidence.go",
+			old:   "case o.right || t.footLost(off, &o):",
+			new:   "case o.right:",
+			tests: []string{evidence},
+		}, {
+			name: "what is behind a torn record is no evidence", file: "evidence.go",
+			old:   "at, err := f.first(off+wordSize, flagSynced)",
+			new:   "at, err := f.first(t.win.size, flagSynced)",
+			tests: []string{tableTest, rotTest},
+		}, {
+			name: "a record that had to wait is forgotten", file: "finder.go",
+			old:   "\treturn f.settle(flags)\n}",
+			new:   "\treturn -1, nil\n}",
+			tests: []string{finder},
+		}, {
+			name: "a later record is found before one that waits", file: "finder.go",
+			old:   "if earlier, err := f.settle(flags); err != nil || earlier >= 0 {",
+			new:   "if earlier, err := f.settle(flags); err != nil || earlier >= 0 && q < 0 {",
+			tests: []string{finder},
+		}, {
+			name: "a check covers any amount of a control record's data", file: "outline.go",
+			old:   "o.data > maxControl {",
+			new:   "o.data > 1<<40 {",
+			tests: []string{"TestAControlRecordHasBoundedData"},
+		}, {
+			name: "one of two bits that look alike is put back", file: "crc.go",
+			old:   "behind < bits && behind+crcPeriod >= bits",
+			new:   "behind < bits",
+			tests: []string{"TestCRC_AFlipIsFoundInDataOfAnySize"},
+		}, {
+			name: "the rest of a segment is read again for each record behind damage", file: "window.go",
+			old:   "if b := w.ahead(off); int64(len(b)) >= min(n, minAhead) {",
+			new:   "if b := w.ahead(off); int64(len(b)) >= n {",
+			tests: []string{costs},
+		},
+	}...)
+}
