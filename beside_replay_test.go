@@ -74,6 +74,18 @@ func (b *besideRun) sound(f *crashFound) error {
 	return fmt.Errorf("between changes %d and %d: %v", b.from, to, err)
 }
 
+// endsAt tells whether the log ended at an index at a moment of the reading.
+func (b *besideRun) endsAt(last uint64) error {
+	lo, _ := b.life.allowed(b.from)
+	_, hi := b.life.allowed(b.disk.Begun() + 1)
+	for _, s := range b.life.stages[lo : hi+1] {
+		if s.content != nil && s.content.last() == last {
+			return nil
+		}
+	}
+	return fmt.Errorf("it ends at entry %d, as it never did between changes %d and %d", last, b.from, b.disk.Begun())
+}
+
 // noLog tells whether there may have been none.
 func (b *besideRun) noLog(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) && b.sound(nil) == nil
@@ -110,10 +122,13 @@ func (b *besideRun) run(way int, made bool) error {
 		if b.noLog(err) {
 			return nil
 		}
-		if err == nil && made && report.Torn != nil {
-			err = fmt.Errorf("a torn tail where nobody died: %+v", *report.Torn)
+		switch {
+		case err != nil:
+			return err
+		case made && report.Torn != nil:
+			return fmt.Errorf("a torn tail where nobody died: %+v", *report.Torn)
 		}
-		return err
+		return b.endsAt(report.LastIndex)
 	case 3:
 		_, err := ValidSnapshots(nil, crashDir, b.opts...)
 		if b.noLog(err) {

@@ -21,8 +21,8 @@ import (
 //   - When it purges segments, a read of their entries is [ErrCompacted], unless the Reader has the
 //     file still open. A Reader keeps nothing from being purged, and is never told of an overwrite.
 //     It reads in the directory that it was opened in, also when the path names another one since.
-//   - What it has written but not synced may be seen. If it dies then, and
-//     the log is opened and healed, a read of what was never acknowledged can be an [ErrCorrupt].
+//   - What it has written but not synced may be seen. If its machine dies then, which a reader on
+//     another one outlives, a read of what was never acknowledged can be an [ErrCorrupt].
 //
 // All methods are safe for concurrent use.
 type Reader struct{ view }

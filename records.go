@@ -51,7 +51,8 @@ type Record struct {
 // Records yields every record in the log in dir, those of segment headers and those that others
 // have replaced or dropped included, as they stand in the files: for tools. The
 // types of the records are of no concern. It takes no lock and changes nothing. A writer may be
-// using the log: its last save may then show in part.
+// using the log: its last save may then show in part, and segments that it purges before they are
+// read are left out.
 //
 // It ends at the end of the log, with a nil error also when the tail is torn; or with
 // the first error, which is a [*CorruptionError] at damage. With WithTolerant damage and

@@ -36,9 +36,10 @@ func newReport(ld *loaded) *Report {
 
 // Verify reads the whole log in dir, from its oldest segment on, and checks
 // every record: form, checksums, place, order, and that its type can decode it.
-// It takes no lock and changes nothing; a writer may be using the log. A torn
-// tail is no error, and stands in the report. If the log is corrupt the error is a
-// [*CorruptionError], and the report tells of what stands before the damage.
+// It takes no lock and changes nothing; a writer may be using the log: then the report tells of
+// the log at a moment meanwhile, and what is being written is no torn tail. A torn tail is no
+// error, and stands in the report. If the log is corrupt the error is a [*CorruptionError], and
+// the report tells of what stands before the damage.
 func Verify(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
 	o, d, err := openAt(dir, opts)
 	if err != nil {
