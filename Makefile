@@ -15,7 +15,7 @@ define in
 @set -e; for module in $(1); do echo "== $$module: $(2)"; (cd "$$module" && $(2)); done
 endef
 
-.PHONY: help test test-as-user lint demo bench crash rot cross fuzz defects durability
+.PHONY: help test test-as-user lint demo bench crash rot damage cross fuzz defects durability
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,11 @@ crash: ## power cuts and failing calls on a simulated disk, kills on the real on
 
 rot: ## every damaged bit, sector and block of every shape of log
 	WAL_TEST_FULL_BITROT=1 go test -v -timeout 60m -run 'BitRot|RandomDamage|BitFlipped|InWhichABitRots' .
+
+MIB ?= 256
+
+damage: ## what a damaged log costs beside an intact one: make damage MIB=256
+	WAL_TEST_DAMAGE_MIB=$(MIB) go test -count=1 -v -timeout 30m -run TestDamageCosts .
 
 cross: ## compile everything for Windows, macOS, and Linux on other processors, tests included
 	@set -e; for platform in $(PLATFORMS); do \
