@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -322,46 +323,51 @@ func TestBackup_CrashAtEveryMoment(t *testing.T) {
 	plan := newCrashPlan(t, 7)
 	for name, owner := range map[string]bool{"by the owner": true, "by another": false} {
 		t.Run(name, func(t *testing.T) {
-			rnd := plan.random("backup", name)
-			r := newCrashRun(t, crashWorkload{size: 512}, PreallocateReserve, rnd)
-			r.create()
-			for range 4 {
-				r.save(r.state(), r.entries(2, 300)...)
+			for round := range 1 + plan.images/20000 {
+				crashBackup(t, plan, plan.random("backup", name, round), owner)
 			}
-			begun, want := r.at(), r.life.newest()
-			r.backup(owner)
-			acked := r.at()
-			r.save(nil, r.entries(2, 300)...)
-			dir := fmt.Sprintf("backups/%d", r.next)
-			for name := range r.life.disk.Image() { // the payloads have counted too
-				if d, ok := strings.CutSuffix(name, "/"); ok && strings.HasPrefix(d, "backups/") {
-					dir = d
-				}
-			}
-			there := 0
-			for m := r.life.rec.Media(); m.Advance(); {
-				for range 3 {
-					im := m.Sample(rnd)
-					if m.At() < begun {
-						continue
-					}
-					if im.Dir(dir) == nil {
-						require.Less(t, m.At(), acked, "it is gone")
-						continue
-					}
-					there++
-					b, err := Open(nil, dir, nil, append(r.opts, withFS(crashfs.New(im.Clone())))...)
-					require.NoError(t, err, "after change %d", m.At())
-					f, err := foundIn(&b.view, crashMetadata)
-					require.NoError(t, err)
-					require.True(t, want.is(f, 0), "after change %d: %v", m.At(), f.content())
-				}
-			}
-			require.Positive(t, there)
-			j := &crashJudge{life: r.life, opts: r.opts, rnd: rnd}
-			requireSurvived(t, j.everywhere(plan), r.life)
 		})
 	}
+}
+
+func crashBackup(t *testing.T, plan crashPlan, rnd *rand.Rand, owner bool) {
+	r := newCrashRun(t, crashWorkload{size: 512}, PreallocateReserve, rnd)
+	r.create()
+	for range 4 {
+		r.save(r.state(), r.entries(2, 300)...)
+	}
+	begun, want := r.at(), r.life.newest()
+	r.backup(owner)
+	acked := r.at()
+	r.save(nil, r.entries(2, 300)...)
+	dir := fmt.Sprintf("backups/%d", r.next)
+	for name := range r.life.disk.Image() { // the payloads have counted too
+		if d, ok := strings.CutSuffix(name, "/"); ok && strings.HasPrefix(d, "backups/") {
+			dir = d
+		}
+	}
+	there := 0
+	for m := r.life.rec.Media(); m.Advance(); {
+		for range 3 {
+			im := m.Sample(rnd)
+			if m.At() < begun {
+				continue
+			}
+			if im.Dir(dir) == nil {
+				require.Less(t, m.At(), acked, "it is gone")
+				continue
+			}
+			there++
+			b, err := Open(nil, dir, nil, append(r.opts, withFS(crashfs.New(im.Clone())))...)
+			require.NoError(t, err, "after change %d", m.At())
+			f, err := foundIn(&b.view, crashMetadata)
+			require.NoError(t, err)
+			require.True(t, want.is(f, 0), "after change %d: %v", m.At(), f.content())
+		}
+	}
+	require.Positive(t, there)
+	j := &crashJudge{life: r.life, opts: r.opts, rnd: rnd}
+	requireSurvived(t, j.everywhere(plan), r.life)
 }
 
 // Backups beside a writer that saves, cuts, truncates, purges, compacts and restores.

@@ -321,12 +321,14 @@ func (r *crashRun) backup(owner bool) {
 		return
 	}
 	w, err := OpenForRead(nil, dir, nil, r.options()...)
-	if r.failed("open the backup", err) {
+	if r.failed("backup opened", err) {
 		return
 	}
 	f, err := foundIn(&w.view, crashMetadata)
-	require.NoError(r.t, err)
 	require.NoError(r.t, w.Close())
+	if r.failed("backup read", err) {
+		return
+	}
 	want, floor := r.life.newest(), r.life.floor(r.at()+1, len(r.life.stages)-1)
 	require.True(r.t, want.is(f, floor), "the backup has %v\nwant %v\nentries up to %d may be gone", f.content(), want, floor)
 }

@@ -173,6 +173,17 @@ var crashWorkloads = []crashWorkload{
 		r.save(nil, r.entries(1, 300)...)
 		r.close()
 	}},
+	{name: "backups", size: 1024, run: func(r *crashRun) {
+		r.create()
+		r.save(r.state(), r.entries(3, 400)...)
+		r.backup(true)
+		r.save(nil, r.entries(2, 700)...)
+		r.backup(false)
+		r.snapshot(r.life.newest().last() - 1)
+		r.purge(r.life.newest().last() - 1)
+		r.backup(true)
+		r.save(nil, r.entries(1, 300)...)
+	}},
 	{name: "power cuts", run: func(r *crashRun) {
 		r.create()
 		for i := range 4 {

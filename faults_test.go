@@ -148,7 +148,7 @@ func (f *faultRun) failing(what string, err error) (goOn bool) {
 		return false
 	}
 	what, _, _ = strings.Cut(what, " ")
-	require.Contains(f.t, []string{"purge", "compaction", "close"}, what, f.what()) // a compaction ends with a purge
+	require.Contains(f.t, []string{"purge", "compaction", "backup", "close"}, what, f.what()) // a compaction ends with a purge
 	return true
 }
 

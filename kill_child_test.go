@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -76,7 +77,9 @@ func (c *killChild) live() error {
 		if errs := c.use(rng.Uint64(), func() { time.Sleep(pause) }); len(errs) > 0 {
 			return errors.Join(errs...)
 		}
-		if err := c.w.Close(); err != nil {
+		if rng.IntN(3) == 0 {
+			c.w.Abandon() // a crash without a kill
+		} else if err := c.w.Close(); err != nil {
 			return err
 		}
 	}
@@ -188,6 +191,9 @@ func (c *killChild) keep(rng *rand.Rand) error {
 	time.Sleep(time.Duration(rng.IntN(3)) * time.Millisecond)
 	switch rng.IntN(12) {
 	case 0, 1, 2:
+		if rng.IntN(40) == 0 {
+			return c.backup()
+		}
 		return c.truncate(rng)
 	case 3:
 		return c.restore(rng)
@@ -215,6 +221,19 @@ func (c *killChild) keep(rng *rand.Rand) error {
 		return err
 	}
 	_, err = c.w.Purge()
+	return err
+}
+
+// backup copies the log, beside all that the others do with it, and looks at the copy.
+func (c *killChild) backup() error {
+	to := c.dir + ".backup"
+	if err := os.RemoveAll(to); err != nil { // of an earlier life
+		return err
+	}
+	if err := c.w.Backup(to); err != nil {
+		return err
+	}
+	_, err := Verify(nil, to)
 	return err
 }
 
