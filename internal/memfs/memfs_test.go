@@ -174,6 +174,20 @@ func TestDirectoriesInMemory(t *testing.T) {
 	require.NoError(t, f.Mkdir("a/b"))
 	require.ErrorIs(t, d.Check(), vfs.ErrMoved)
 	require.Error(t, f.Remove("/"))
+
+	root, err := f.OpenDir("/")
+	require.NoError(t, err)
+	require.NoError(t, f.Mkdir("new"))
+	require.ErrorIs(t, root.Rename("a", "new"), fs.ErrExist)
+	require.NoError(t, f.Remove("new"))
+	require.NoError(t, root.Rename("a", "new"))
+	is, err := f.IsDir("new/b")
+	require.NoError(t, err)
+	require.True(t, is)
+	is, err = f.IsDir("a/b")
+	require.NoError(t, err)
+	require.False(t, is)
+	require.ErrorIs(t, root.Rename("a", "z"), fs.ErrNotExist)
 }
 
 func TestReservedSpaceTakesNoMemory(t *testing.T) {
