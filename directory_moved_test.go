@@ -30,15 +30,6 @@ func busyLog(t *testing.T, dir, metadata string) (last uint64) {
 	return last
 }
 
-// copyDir copies the files of a directory into a new one.
-func copyDir(t *testing.T, from, to string) {
-	t.Helper()
-	require.NoError(t, os.Mkdir(to, 0o700))
-	for name, data := range files(t, from) {
-		require.NoError(t, os.WriteFile(filepath.Join(to, name), []byte(data), 0o600))
-	}
-}
-
 // A log whose path names something else since it was opened goes on where it is, and says so once.
 // Nothing changes in the directory that has the path now.
 func TestALogGoesOnInItsOwnDirectory(t *testing.T) {

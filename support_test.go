@@ -143,6 +143,15 @@ func files(t *testing.T, dir string) map[string]string {
 	return out
 }
 
+// copyDir copies the files of a directory into a new one.
+func copyDir(t *testing.T, from, to string) {
+	t.Helper()
+	require.NoError(t, os.Mkdir(to, 0o700))
+	for name, data := range files(t, from) {
+		require.NoError(t, os.WriteFile(filepath.Join(to, name), []byte(data), 0o600))
+	}
+}
+
 // patch changes bytes of a file for the time of one function.
 func patch(t *testing.T, path string, off int64, b []byte, during func()) {
 	t.Helper()
