@@ -16,6 +16,9 @@
 //	err = w.Save(state, entries)                   // durable when it returns nil
 //	err = w.SaveSnap(snapshot)                     // the state machine has a snapshot
 //	err = w.Release(snapshot); _, err = w.Purge()  // delete what it made needless
+//	err = w.Restore(snapshot, state, entries)      // a snapshot from elsewhere replaces all
+//	err = w.Compact(index)                         // drop entries without a snapshot
+//	err = w.Backup(dir)                            // a copy that opens
 //	err = w.Close()
 //
 // There is one mode: a WAL that Create or Open returned can be read and
@@ -34,11 +37,11 @@
 //     other data. Nothing on disk is then changed. Nor is it silently less, with one exception: zeros
 //     over the end of a log that was not closed look like saves that never were.
 //     docs/DURABILITY.md has that, and what holds in etcd's format.
-//   - The first write, sync or change of names that fails ends the log's life: every later call that
-//     could fail returns that failure, [ErrFailed]. After a failed sync the kernel may have dropped
-//     the data, so that a retry proves nothing. Close the log, mend the cause, open it
-//     again. A shortage in preparing space ahead is not such a failure: it is tried again when the
-//     space is needed.
+//   - The first write or sync that fails, of a segment or of the names in the directory, ends the log's
+//     life: every later call that can return an error returns that failure, [ErrFailed]. After a
+//     failed sync the kernel may have dropped the data, so that a retry proves nothing. Close the log,
+//     mend the cause, open it again. A shortage in preparing space ahead is not such a failure: it is
+//     tried again when the space is needed.
 //   - Bad data and bad calls give errors: no panics, and no allocation on the
 //     word of a damaged length.
 //
@@ -51,7 +54,8 @@
 // What a caller can decide on is a sentinel, to be tested with errors.Is:
 // [ErrClosed], [ErrFailed], [ErrLocked], [ErrReadOnly], [ErrNotFound],
 // [ErrCompacted], [ErrOverwritten], [ErrIndexGap], [ErrInvalidArgument], [ErrSnapshotNotFound],
-// [ErrSnapshotMismatch], [ErrOtherMetadata], [ErrMetadataConflict], [ErrCorrupt], [ErrEncode] and
-// [ErrDecode]; fs.ErrExist and fs.ErrNotExist for a log that is, or is not,
-// there. The details of an ErrCorrupt are in a [*CorruptionError].
+// [ErrSnapshotMismatch], [ErrOtherMetadata], [ErrMetadataConflict], [ErrCorrupt], [ErrNewerFormat],
+// [ErrEncode] and [ErrDecode]; fs.ErrExist and fs.ErrNotExist for a log that is, or is not,
+// there, and errors.ErrUnsupported for what etcd's format has no record for. The details of an
+// ErrCorrupt are in a [*CorruptionError].
 package wal

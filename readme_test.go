@@ -2,6 +2,8 @@ package wal_test
 
 import (
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -17,4 +19,22 @@ func TestReadmeQuickStartIsTheCompiledExample(t *testing.T) {
 	_, code, ok := strings.Cut(string(program), "package main\n")
 	require.True(t, ok)
 	require.Contains(t, string(readme), "```go\npackage main\n"+code+"```\n")
+}
+
+// The package documentation names every error that there is to test for.
+func TestDocNamesEveryError(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	found := 0
+	for _, file := range files {
+		code, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, name := range regexp.MustCompile(`(?m)^(?:var |\t)(Err[A-Z]\w*) += `).FindAllSubmatch(code, -1) {
+			require.Contains(t, string(doc), "["+string(name[1])+"]", file)
+			found++
+		}
+	}
+	require.Greater(t, found, 15)
 }
