@@ -109,6 +109,15 @@ func (w *WAL) add(s *save) (done bool, err error) {
 			}
 			continue
 		}
+		if w.bare {
+			if w.leading {
+				w.untilIdle()
+				continue
+			}
+			if err := w.makeRoom(); err != nil {
+				return false, shortage(err)
+			}
+		}
 		m := w.open.mark()
 		begin := w.open.enc.end()
 		last, err := w.open.encode(s, w.head, w.types)

@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -191,13 +192,22 @@ func (r *crashRun) save(st *walpb.HardState, ents ...*walpb.Entry) {
 		return
 	}
 	what := fmt.Sprintf("save of %d entries", len(ents))
+	before := len(r.life.stages)
 	s := r.saved(what, st, ents)
 	cuts := r.w.Stats().Cuts
 	err := r.w.Save(r.logState(st), logEntries(ents))
 	r.settle()
+	r.refused(before, err)
 	promised := !r.kind.noSync && (len(ents) > 0 || !r.kind.lazy)
 	if !r.failed(what, err) && (promised || r.w.Stats().Cuts > cuts) {
 		s.acked = r.at()
+	}
+}
+
+// refused takes the stages of a call back that was refused for want of something: nothing of it is written.
+func (r *crashRun) refused(before int, err error) {
+	if errors.Is(err, ErrShortage) {
+		r.life.stages = r.life.stages[:before]
 	}
 }
 
@@ -206,6 +216,7 @@ func (r *crashRun) change(what string, c *crashContent, call func() error) {
 	if r.dead {
 		return
 	}
+	before := len(r.life.stages)
 	s := r.stage(what, c)
 	if c.low > 1 {
 		s.kept = c.low - 1 // no purge before has taken what a Restore brings
@@ -213,6 +224,7 @@ func (r *crashRun) change(what string, c *crashContent, call func() error) {
 	cuts := r.w.Stats().Cuts
 	err := call()
 	r.settle()
+	r.refused(before, err)
 	if !r.failed(what, err) && (!r.kind.noSync || r.w.Stats().Cuts > cuts) {
 		s.acked = r.at()
 	}

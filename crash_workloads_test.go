@@ -360,8 +360,10 @@ func (r *crashRun) concurrentAppends(goroutines, saves int) {
 			for range saves {
 				r.mu.Lock()
 				ents := r.entries(1, 300)
+				before := len(r.life.stages)
 				s := r.saved("append", nil, ents)
 				p, err := r.w.Append(nil, logEntries(ents))
+				r.refused(before, err)
 				failed := r.failed("append", err)
 				r.mu.Unlock()
 				if failed {

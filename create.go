@@ -65,6 +65,7 @@ func Create(lg *zap.Logger, dir string, metadata []byte, opts ...Option) (*WAL, 
 	e := &w.open.enc
 	w.headerEnd = e.end()
 	w.begin(d, ld, startAt(nil), tailEnd{e.end(), e.crc, h.sealed})
+	w.warnOfLacks()
 	return w, nil
 }
 

@@ -1,6 +1,10 @@
 package wal
 
-import "time"
+import (
+	"time"
+
+	"github.com/seed449c39bc/wal/internal/vfs"
+)
 
 // cut goes on to a new segment, and writes s in it, if s is not nil. The lock is
 // held throughout, and nobody leads. A mistake in s leaves all as it was: what calls
@@ -13,25 +17,22 @@ import "time"
 //     old segment is the last one, and full; the next open goes on with a cut.
 //  2. Meanwhile the new file gets its header, which says SYNCED, and the save, and is synced.
 //  3. It gets its name, and the directory is synced. Only then is the save acknowledged.
+//
+// For want of space or of a descriptor in 2 the save is refused with ErrShortage, and the
+// old segment goes on being the last one: the new file has no name, so it is as if the crash
+// had come then.
 func (w *WAL) cut(s *save) error {
 	began := time.Now()
 	h, last, err := w.encodeSegment(s)
 	if err != nil {
 		return err
 	}
-	if err := w.checkDir(); err != nil {
-		w.spare.reset()
-		err = w.fail("new segment", err)
-		w.abandon(err)
-		return err
-	}
-	f, tmp, err := w.pipeline.take(h.name.seq)
+	f, tmp, err := w.nextFile(h.name.seq)
 	if err != nil {
 		w.spare.reset()
-		err = w.fail("new segment", err)
-		w.abandon(err)
 		return err
 	}
+	before := w.position()
 	w.owes = true
 	old := w.takeFor(w.spare)
 	w.headerEnd = h.end
@@ -50,11 +51,16 @@ func (w *WAL) cut(s *save) error {
 		discard(w.dir, f, tmp)
 		return ferr
 	}
+	if vfs.IsShortage(err) {
+		discard(w.dir, f, tmp)
+		w.stay(before)
+		return shortage(err)
+	}
 	if err == nil {
 		err = nameSegment(w.dir, tmp, h.name)
 	}
 	if err != nil {
-		f.Close()
+		discard(w.dir, f, tmp) // if it has its name already, there is nothing to remove
 		err = w.fail("new segment", err)
 		w.abandon(err)
 		return err
@@ -62,7 +68,22 @@ func (w *WAL) cut(s *save) error {
 	w.runway = rest
 	w.goOn(segment{h.name, f}, filled)
 	w.countCut(h.name, time.Since(began))
+	w.warnOfLacks()
 	return nil
+}
+
+// nextFile returns the file that is to become segment seq, and its name until then.
+func (w *WAL) nextFile(seq uint64) (f vfs.File, tmp string, err error) {
+	if err := w.checkDir(); err != nil {
+		err = w.fail("new segment", err)
+		w.abandon(err)
+		return nil, "", err
+	}
+	f, tmp, err = w.pipeline.take(seq)
+	if err != nil {
+		return nil, "", shortage(err)
+	}
+	return f, tmp, nil
 }
 
 // encodeSegment makes the spare batch the beginning of the next segment: its

@@ -290,7 +290,7 @@ func TestWhatIsNoFileInThePlaceOfASegment(t *testing.T) {
 				} else {
 					foreign[name](t, path)
 				}
-				requireIrregular(t, dir, filepath.Base(path))
+				within(t, "opening it", func() { requireIrregular(t, dir, filepath.Base(path)) })
 				require.NoError(t, os.RemoveAll(path))
 				require.NoError(t, os.Rename(kept, path))
 			}

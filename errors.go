@@ -19,6 +19,10 @@ var (
 	// failed once, also after it was closed. The error also wraps the first cause. Nothing
 	// more is written; only a new Open recovers.
 	ErrFailed = errors.New("wal: log failed")
+	// ErrShortage is returned by a save for which no space could be prepared: the disk is full, or no
+	// file can be opened. The error also wraps the cause. Nothing was written, and the log goes on:
+	// the next save tries again.
+	ErrShortage = errors.New("wal: no space could be prepared")
 	// ErrLocked is returned when another WAL, in this process or another one,
 	// has the log open for appending.
 	ErrLocked = vfs.ErrLocked

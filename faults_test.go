@@ -131,9 +131,12 @@ func (f *faultRun) what() string {
 	return fmt.Sprintf("%s at call %d, %s of %s", f.mode.name, f.n, f.call.Kind, f.call.Name)
 }
 
-// failing judges the error of a call. What has to be final is: all but reading, purging, and
-// closing files at the very end.
+// failing judges the error of a call. What has to be final is: all but reading, purging, what could
+// not be prepared, and closing files at the very end.
 func (f *faultRun) failing(what string, err error) (goOn bool) {
+	if what == "release" && f.fired && errors.Is(err, ErrSnapshotNotFound) {
+		return true // its SaveSnap was refused
+	}
 	require.ErrorIs(f.t, err, errInjected, "%s: %s", what, f.what())
 	switch {
 	case f.w == nil || what == "open" || what == "repair" || what == "create":
@@ -142,6 +145,9 @@ func (f *faultRun) failing(what string, err error) (goOn bool) {
 		f.final, f.closed = f.w.life.err(), what == "close"
 		require.Equal(f.t, f.final, err, "%s: %s", what, f.what())
 		return false
+	case errors.Is(err, ErrShortage):
+		require.NoError(f.t, f.w.life.err(), f.what())
+		return true
 	case what == "read":
 		f.w.Close()
 		f.w = nil

@@ -50,12 +50,17 @@ func (p *filePipeline) start(seq uint64) {
 	}()
 }
 
-// take hands over the file of segment seq, with the name that it has until then.
+// take hands over the file of segment seq, with the name that it has until then. A preparation
+// that failed earlier is tried again: what was short then may be there now.
 func (p *filePipeline) take(seq uint64) (f vfs.File, name string, err error) {
+	early := p.next != nil
 	p.start(seq)
 	prep := p.next
 	<-prep.done
 	p.next = nil
+	if early && prep.err != nil {
+		return p.take(seq)
+	}
 	if prep.err != nil {
 		return nil, "", fmt.Errorf("prepare segment: %w", prep.err)
 	}
@@ -64,22 +69,21 @@ func (p *filePipeline) take(seq uint64) (f vfs.File, name string, err error) {
 
 // close ends the preparation and removes its file.
 func (p *filePipeline) close() {
-	if p.next == nil {
-		return
-	}
-	seq := p.next.seq
-	if f, name, err := p.take(seq); err == nil {
-		discard(p.dir, f, name)
+	if prep := p.next; prep != nil {
+		p.next = nil
+		if <-prep.done; prep.err == nil {
+			discard(p.dir, prep.file, prep.name)
+		}
 	}
 }
 
 // abandon ends the preparation and leaves its file, as a crash would.
 func (p *filePipeline) abandon() {
-	if p.next == nil {
-		return
-	}
-	if f, _, err := p.take(p.next.seq); err == nil {
-		f.Close()
+	if prep := p.next; prep != nil {
+		p.next = nil
+		if <-prep.done; prep.err == nil {
+			prep.file.Close()
+		}
 	}
 }
 

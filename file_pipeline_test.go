@@ -92,42 +92,28 @@ func TestClosingThePipelineLeavesNoFile(t *testing.T) {
 	require.Len(t, files(t, dir), 1)
 }
 
-func TestAFailedPreparationIsReportedWhenTheFileIsTaken(t *testing.T) {
+func TestAFailedPreparationIsTriedAgainWhenTheFileIsTaken(t *testing.T) {
 	for _, kind := range []opKind{opCreate, opTruncate, opReserve} {
 		fsys := newFaultFS()
 		p := newPipeline(t, fsys, 512, true)
 		failOnce(fsys, kind, 0, syscall.ENOSPC)
 		p.start(1)
 		<-p.next.done
-		_, _, err := p.take(1)
-		require.ErrorIs(t, err, syscall.ENOSPC, kind)
 		require.Empty(t, files(t, p.dir.Path()), kind)
+		f, name, err := p.take(1)
+		require.NoError(t, err, kind)
+		require.Len(t, files(t, p.dir.Path())[name], 512, kind)
+		discard(p.dir, f, name)
 
 		failOnce(fsys, kind, 0, syscall.ENOSPC)
-		p.start(2)
+		_, _, err = p.take(2)
+		require.ErrorIs(t, err, syscall.ENOSPC, kind)
+		require.Empty(t, files(t, p.dir.Path()), kind)
+		require.Nil(t, p.next)
+
+		failOnce(fsys, kind, 0, syscall.ENOSPC)
+		p.start(3)
 		p.close() // nobody wants to know
 		require.Empty(t, files(t, p.dir.Path()), kind)
 	}
-}
-
-// A failed preparation ends the log's life only once its file is needed.
-func TestTheLogLivesUntilItNeedsTheFileThatCouldNotBePrepared(t *testing.T) {
-	fsys := newFaultFS()
-	w, dir := newLog(t, withFS(fsys))
-	failOnce(fsys, opReserve, 0, syscall.ENOSPC)
-	var err error
-	acked := uint64(0)
-	for err == nil {
-		if err = w.SaveEntry(entries(acked+1, acked+1)); err == nil {
-			acked++
-		}
-	}
-	require.ErrorIs(t, err, ErrFailed)
-	require.ErrorIs(t, err, syscall.ENOSPC)
-	size := tailOf(w).off
-	require.Greater(t, size, int64(testSegment*9/10), "the whole segment was used before")
-	require.Error(t, w.Close())
-	require.Equal(t, entries(1, acked), readAll(t, dir, nil))
-	w = openLog(t, dir, nil)
-	fillSegments(t, w, 1)
 }

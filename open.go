@@ -202,29 +202,13 @@ func (w *WAL) recover(ld *loaded) error {
 		}
 	}
 	if err := w.extendTail(tail); err != nil {
-		return err
+		return fmt.Errorf("wal: open segment %s: %w", tail.segmentName, err)
 	}
 	if w.runway, err = newRunway(&w.opts, tail.file, end.off); err != nil {
 		return fmt.Errorf("wal: open segment %s: %w", tail.segmentName, err)
 	}
 	w.closedMark = end.closed
-	return nil
-}
-
-// extendTail gives the last segment its prepared space back, if a cut that
-// did not come about, or a repair, took it. It comes after healing: a frame that
-// reaches past the end of the file is torn, and must not look whole before it is gone.
-func (w *WAL) extendTail(tail segment) error {
-	if w.opts.preallocation == PreallocateNone {
-		return nil
-	}
-	size, err := tail.file.Size()
-	if err == nil && size < w.opts.segmentSize {
-		err = tail.file.Reserve(w.opts.segmentSize)
-	}
-	if err != nil {
-		return fmt.Errorf("wal: extend segment %s: %w", tail.segmentName, err)
-	}
+	w.warnOfLacks()
 	return nil
 }
 

@@ -64,7 +64,7 @@ func (w *WAL) markClosed() error {
 		}
 	}
 	e := &w.open.enc
-	if !e.sealed || w.closedMark {
+	if !e.sealed || w.closedMark || w.makeRoom() != nil { // without the mark, the next open is as after a crash
 		return nil
 	}
 	border := (e.end() + closedBlock - 1) / closedBlock * closedBlock
@@ -127,11 +127,7 @@ func (w *WAL) Release(snap log.Snapshot) error {
 // snapshots below index, which are no longer for releasing: so there are few marks however many
 // snapshots are saved. The writer's lock is held.
 func (w *WAL) letGo(i int, index uint64) error {
-	for _, s := range w.segments[:i] {
-		if err := s.file.Close(); err != nil {
-			return w.fail("close of a released segment", err)
-		}
-	}
+	closeAll(w.segments[:i]) // they are whole and on stable storage, so an error means nothing
 	if i > 0 {
 		w.segments = append([]segment(nil), w.segments[i:]...)
 	}

@@ -46,6 +46,7 @@ type WAL struct {
 	leading    bool   // somebody writes a batch, and has the last segment's file to himself
 	wanted     int    // how many wait for nobody to lead; nobody begins to meanwhile
 	unsynced   bool   // there are bytes before the open batch that no sync covers
+	bare       bool   // the last segment has no prepared space
 	closedMark bool   // the log ends with a CLOSED record
 	closed     bool
 	owes       bool  // who holds the lock has done something that is to be told
@@ -53,8 +54,9 @@ type WAL struct {
 	pipeline   filePipeline
 	vain       vain
 
-	moved   atomic.Bool // it was said that the path names another directory
-	leaving atomic.Bool // Close has begun: Purge ends at the next segment
+	moved   atomic.Bool   // it was said that the path names another directory
+	lacks   atomic.Uint32 // of the file system, that were warned of
+	leaving atomic.Bool   // Close has begun: Purge ends at the next segment
 
 	counting sync.Mutex // guards stats
 	stats    Stats

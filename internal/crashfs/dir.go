@@ -36,6 +36,9 @@ func (d *dir) name(base string) string { return path.Join(d.node.name, base) }
 // Path implements [vfs.Dir].
 func (d *dir) Path() string { return d.path }
 
+// Lacks implements [vfs.Dir].
+func (d *dir) Lacks() vfs.Lack { return 0 }
+
 // Check implements [vfs.Dir].
 func (d *dir) Check() error {
 	err := d.begin(OpenDir)

@@ -55,6 +55,9 @@ var _ vfs.Dir = (*dir)(nil)
 // Path implements [vfs.Dir].
 func (d *dir) Path() string { return d.path }
 
+// Lacks implements [vfs.Dir].
+func (d *dir) Lacks() vfs.Lack { return 0 }
+
 // Check implements [vfs.Dir].
 func (d *dir) Check() error {
 	if d.closed.Load() {

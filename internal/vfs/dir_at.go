@@ -19,6 +19,7 @@ import (
 // It is not an os.Root, which refuses symbolic links that lead out of the directory: a segment may
 // be a link to a file on another disk.
 type osDir struct {
+	lacks
 	file *os.File
 	path string
 }
@@ -29,7 +30,7 @@ func (OS) OpenDir(name string) (Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &osDir{f, name}, nil
+	return &osDir{file: f, path: name}, nil
 }
 
 // Path implements [Dir].
@@ -105,7 +106,7 @@ func (d *osDir) OpenRead(name string) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return osFile{f}, nil
+	return osFile{f, d}, nil
 }
 
 // OpenLocked implements [Dir].
@@ -138,7 +139,7 @@ func (d *osDir) lock(name string, flag int) (File, error) {
 	}
 	switch err := tryLock(f); {
 	case err == nil:
-		return osFile{f}, nil
+		return osFile{f, d}, nil
 	case errors.Is(err, unix.EWOULDBLOCK), errors.Is(err, unix.EACCES):
 		err = ErrLocked
 		fallthrough
@@ -154,7 +155,7 @@ func (d *osDir) CreateNew(name string) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return osFile{f}, nil
+	return osFile{f, d}, nil
 }
 
 func (d *osDir) stat(name string) (s unix.Stat_t, err error) {
@@ -196,7 +197,7 @@ func (d *osDir) List() ([]string, error) {
 }
 
 // Sync implements [Dir].
-func (d *osDir) Sync() error { return d.file.Sync() }
+func (d *osDir) Sync() error { return syncDir(d.file, &d.lacks) }
 
 // Close implements [Dir].
 func (d *osDir) Close() error { return d.file.Close() }

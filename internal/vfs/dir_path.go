@@ -16,6 +16,7 @@ import (
 // osDir is a directory by its path. Before each change of names the path is compared with the
 // directory that was opened, which is held open too, so that its identity is not given to another.
 type osDir struct {
+	lacks
 	file   *os.File
 	path   string
 	info   os.FileInfo
@@ -81,7 +82,7 @@ func (d *osDir) OpenRead(name string) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return osFile{f}, nil
+	return osFile{f, d}, nil
 }
 
 // OpenLocked implements [Dir].
@@ -90,7 +91,7 @@ func (d *osDir) OpenLocked(name string) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return lock(path, os.O_RDWR)
+	return d.lock(path, os.O_RDWR)
 }
 
 // CreateLocked implements [Dir].
@@ -99,7 +100,7 @@ func (d *osDir) CreateLocked(name string) (File, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	return lock(path, os.O_RDWR|os.O_CREATE)
+	return d.lock(path, os.O_RDWR|os.O_CREATE)
 }
 
 // CreateNew implements [Dir].
@@ -112,7 +113,7 @@ func (d *osDir) CreateNew(name string) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return osFile{f}, nil
+	return osFile{f, d}, nil
 }
 
 // IsFile implements [Dir].
@@ -162,7 +163,12 @@ func (d *osDir) Sync() error {
 	if err != nil {
 		return err
 	}
-	return OS{}.SyncDir(path)
+	f, err := fileutil.OpenDir(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close() // it was not written to
+	return syncDir(f, &d.lacks)
 }
 
 // Close implements [Dir].
@@ -171,7 +177,7 @@ func (d *osDir) Close() error {
 	return d.file.Close()
 }
 
-func lock(path string, flag int) (File, error) {
+func (d *osDir) lock(path string, flag int) (File, error) {
 	f, err := fileutil.TryLockFile(path, flag, fileutil.PrivateFileMode)
 	if errors.Is(err, fileutil.ErrLocked) {
 		return nil, &fs.PathError{Op: "lock", Path: path, Err: ErrLocked}
@@ -179,5 +185,5 @@ func lock(path string, flag int) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return osFile{f.File}, nil
+	return osFile{f.File, d}, nil
 }

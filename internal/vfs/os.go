@@ -17,7 +17,10 @@ type OS struct{}
 
 var _ FS = OS{}
 
-type osFile struct{ *os.File }
+type osFile struct {
+	*os.File
+	dir *osDir
+}
 
 func (f osFile) Size() (int64, error) {
 	info, err := f.Stat()
@@ -27,15 +30,33 @@ func (f osFile) Size() (int64, error) {
 	return info.Size(), nil
 }
 
+// Reserve allocates what is missing. An allocation that fails in a way in which no write fails is
+// not to be had here: then the length is set.
 func (f osFile) Reserve(size int64) error {
 	old, err := f.Size()
 	if err == nil && old < size && zeroed(f.File, old, size) {
 		return nil
 	}
-	if err := fileutil.Preallocate(f.File, size, true); err != nil {
+	err = retried(func() error { return fileutil.Preallocate(f.File, size, true) })
+	if err != nil && !isOneOf(err, unreservable) {
+		f.dir.add(LackReserve)
+		if old, err = f.Size(); err == nil && old < size {
+			err = f.Truncate(size)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("reserve %d bytes for %s: %w", size, f.Name(), err)
 	}
 	return nil
+}
+
+// retried makes a call until it is not interrupted by a signal.
+func retried(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
 }
 
 func (f osFile) Data(off int64) (start, end int64, err error) {
@@ -48,8 +69,12 @@ func (f osFile) Data(off int64) (start, end int64, err error) {
 }
 
 func (f osFile) WriteBack(off, n int64) { writeBack(f.File, off, n) }
-func (f osFile) Datasync() error        { return fileutil.Fdatasync(f.File) }
-func (f osFile) Sync() error            { return fileutil.Fsync(f.File) }
+func (f osFile) Sync() error            { return retried(func() error { return fileutil.Fsync(f.File) }) }
+
+// Datasync syncs again after a signal: nothing was found to be wrong with the data by then.
+func (f osFile) Datasync() error {
+	return retried(func() error { return fileutil.Fdatasync(f.File) })
+}
 
 // Abs implements [FS].
 func (OS) Abs(dir string) (string, error) { return filepath.Abs(dir) }
@@ -74,17 +99,27 @@ func (OS) IsDir(name string) (bool, error) {
 // Mkdir implements [FS].
 func (OS) Mkdir(dir string) error { return os.Mkdir(dir, fileutil.PrivateDirMode) }
 
-// SyncDir implements [FS].
+// SyncDir implements [FS]. What the file system cannot do is not an error.
 func (OS) SyncDir(dir string) error {
 	d, err := fileutil.OpenDir(dir)
 	if err != nil {
 		return err
 	}
-	if err := fileutil.Fsync(d); err != nil {
-		d.Close()
-		return fmt.Errorf("sync directory %s: %w", dir, err)
+	defer d.Close() // it was not written to
+	return syncDir(d, new(lacks))
+}
+
+// syncDir syncs a directory, if that can be done at all.
+func syncDir(d *os.File, l *lacks) error {
+	err := retried(func() error { return fileutil.Fsync(d) })
+	if err != nil && isOneOf(err, unsyncable) {
+		l.add(LackSyncDir)
+		return nil
 	}
-	return d.Close()
+	if err != nil {
+		return fmt.Errorf("sync directory %s: %w", d.Name(), err)
+	}
+	return nil
 }
 
 // namesOf returns the names in an open directory, sorted.

@@ -30,7 +30,7 @@ type File interface {
 	// Reserve allocates space on the device for the first size bytes and makes
 	// the file at least that long; the added bytes read as zeros. Where the device can
 	// zero by itself, what is added is data afterwards. On a file system that cannot
-	// allocate ahead, it only sets the length.
+	// allocate ahead, whatever its error, it only sets the length.
 	Reserve(size int64) error
 	// Data returns the first range at or behind off, within the file, whose blocks are on
 	// the device as data, zeros included. What is between off and its start is a hole or
@@ -106,8 +106,10 @@ type Dir interface {
 	Remove(name string) error
 	// List returns the names in the directory, sorted.
 	List() ([]string, error)
-	// Sync puts the names on stable storage.
+	// Sync puts the names on stable storage. On a file system that cannot do it, it does nothing.
 	Sync() error
+	// Lacks returns what the file system turned out to be unable to do, so far.
+	Lacks() Lack
 	// Close gives the directory up.
 	Close() error
 }

@@ -1,0 +1,52 @@
+package defects
+
+func init() {
+	table = append(table, []defect{
+		{
+			name: "a preparation that failed is not tried again", file: "file_pipeline.go",
+			old:   "if early && prep.err != nil {",
+			new:   "if early && prep.err != nil && p.size < 0 {",
+			tests: []string{"TestAFailedPreparationIsTriedAgainWhenTheFileIsTaken"},
+		}, {
+			name: "a shortage at a cut is final", file: "cut.go",
+			old:   "if vfs.IsShortage(err) {",
+			new:   "if vfs.IsShortage(err) && s == nil {",
+			tests: []string{"TestAShortageRefusesTheSaveAndPasses"},
+		}, {
+			name: "a refused save stays in the state", file: "shortage.go",
+			old:   "head.state = bytes.Clone(head.state)",
+			new:   "head.state = head.state[:len(head.state):len(head.state)]",
+			tests: []string{"TestAShortageRefusesTheSaveAndPasses"},
+		}, {
+			name: "a refused save stays in the batch", file: "shortage.go",
+			old:   "\tw.open.reset()\n\tw.unsynced",
+			new:   "\tw.unsynced",
+			tests: []string{"TestAShortageRefusesTheSaveAndPasses", faultTest},
+		}, {
+			name: "a full disk keeps the log from opening", file: "shortage.go",
+			old:   "if err == nil || !vfs.IsShortage(err) {",
+			new:   "if err == nil || vfs.IsShortage(err) {",
+			tests: []string{"TestALogOpensWithoutSpaceForItsLastSegment"},
+		}, {
+			name: "saves are written where there is no prepared space", file: "commit.go",
+			old:   "if w.bare {",
+			new:   "if false {",
+			tests: []string{"TestALogOpensWithoutSpaceForItsLastSegment"},
+		}, {
+			name: "a cut that fails leaves its file", file: "cut.go",
+			old:   "discard(w.dir, f, tmp) // if",
+			new:   "f.Close() // if",
+			tests: []string{"TestACutThatFailsLeavesNoTemporaryFile"},
+		}, {
+			name: "an interrupted sync is final", file: "internal/vfs/os.go",
+			old:   "!errors.Is(err, syscall.EINTR) {",
+			new:   "!errors.Is(err, syscall.EAGAIN) {",
+			tests: []string{"TestAnInterruptedCallIsMadeAgain"}, module: "internal/vfs",
+		}, {
+			name: "a directory that cannot be synced is an error", file: "internal/vfs/os.go",
+			old:   "if err != nil && isOneOf(err, unsyncable) {",
+			new:   "if err != nil && isOneOf(err, shortages) {",
+			tests: []string{"TestADirectoryThatCannotBeSyncedIsNoError"}, module: "internal/vfs",
+		},
+	}...)
+}

@@ -1,0 +1,98 @@
+package wal
+
+import (
+	"bytes"
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"github.com/seed449c39bc/wal/internal/vfs"
+)
+
+// A shortage passes
+//
+// Before a save is written, its space is prepared: the file of a segment is made, reserved and
+// given its header before it has a name. When that fails, be it for want of space or of a
+// descriptor, nothing was written to the log. So the save that needed it is refused with
+// ErrShortage, and the next save tries again. A *write* to the log that fails is final,
+// whatever its cause: what of it is on the disk is not known. Therefore nothing is written to a
+// last segment without prepared space before there is space for all of it.
+
+// shortage is the error of a save that found no prepared space.
+func shortage(cause error) error {
+	return fmt.Errorf("%w: %w; nothing was written, and the log goes on: save again when the cause is gone", ErrShortage, cause)
+}
+
+// extendTail gives the last segment its prepared space back, if a cut that
+// did not come about, or a repair, took it. It comes after healing: a frame that
+// reaches past the end of the file is torn, and must not look whole before it is gone. For want of
+// space the log opens all the same, so that a Purge can make some.
+func (w *WAL) extendTail(tail segment) error {
+	if w.opts.preallocation == PreallocateNone {
+		return nil
+	}
+	size, err := tail.file.Size()
+	if err != nil || size >= w.opts.segmentSize {
+		return err
+	}
+	w.bare = true
+	err = w.makeRoom()
+	if err == nil || !vfs.IsShortage(err) {
+		return err
+	}
+	w.lg.Warn("there is no space for the log's last segment: no save can be taken until there is",
+		zap.String("dir", w.dir.Path()), zap.String("segment", tail.String()), zap.Error(err))
+	return nil
+}
+
+// makeRoom reserves the last segment's space if it has none. Nobody leads.
+func (w *WAL) makeRoom() error {
+	if !w.bare {
+		return nil
+	}
+	tail := w.tailSegment()
+	if err := tail.file.Reserve(w.opts.segmentSize); err != nil {
+		return fmt.Errorf("prepare segment %s: %w", tail.segmentName, err)
+	}
+	w.bare = false
+	return nil
+}
+
+// position is where a log goes on from: what a cut that does not come about has to restore.
+type position struct {
+	head      head
+	headerEnd int64
+	end       tailEnd
+}
+
+func (w *WAL) position() position {
+	e, head := &w.open.enc, w.head
+	head.state = bytes.Clone(head.state)
+	return position{head, w.headerEnd, tailEnd{e.end(), e.crc, e.sealed}}
+}
+
+// stay goes on in the last segment, which a cut has ended already, because the next one could not
+// be filled. The save that caused the cut is alone in the open batch, and is taken out. The
+// lock is held, and nobody leads.
+func (w *WAL) stay(p position) {
+	w.head, w.headerEnd = p.head, p.headerEnd
+	w.open.reset()
+	w.unsynced = false
+	w.open.enc.start(place{w.tailSegment().seq, p.end.off}, p.end.crc, p.end.sealed, true)
+	w.runway.ready = min(w.runway.ready, p.end.off)
+	w.bare = w.opts.preallocation != PreallocateNone
+}
+
+// warnOfLacks says, once for each, what the file system turned out to be unable to do.
+func (w *WAL) warnOfLacks() {
+	found := uint32(w.dir.Lacks())
+	fresh := vfs.Lack(found &^ w.lacks.Or(found))
+	if fresh&vfs.LackReserve != 0 {
+		w.lg.Warn("the file system of the log cannot reserve space: a full disk can end the log at any save",
+			zap.String("dir", w.dir.Path()))
+	}
+	if fresh&vfs.LackSyncDir != 0 {
+		w.lg.Warn("the file system of the log cannot sync a directory: that a new segment survives a crash is left to it",
+			zap.String("dir", w.dir.Path()))
+	}
+}

@@ -1,0 +1,200 @@
+package wal
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/seed449c39bc/wal/internal/vfs"
+	"github.com/seed449c39bc/wal/walpb"
+)
+
+// failAll makes every call of some kinds fail, for some files, from now on.
+func failAll(fsys *faultFS, suffix string, err error, kinds ...opKind) {
+	fsys.setFail(func(o op) (int, error) {
+		for _, k := range kinds {
+			if o.kind == k && strings.HasSuffix(o.name, suffix) {
+				return o.n / 2, err
+			}
+		}
+		return 0, nil
+	})
+}
+
+// saveUntil saves one entry after the other until one fails, and returns the index of that one.
+func saveUntil(t *testing.T, w *WAL, cause error) (next uint64) {
+	t.Helper()
+	for {
+		next = w.LastIndex() + 1
+		if err := w.Save(&walpb.HardState{Term: next}, entries(next, next)); err != nil {
+			require.ErrorIs(t, err, cause)
+			require.ErrorIs(t, err, ErrShortage)
+			require.NotErrorIs(t, err, ErrFailed)
+			return next
+		}
+	}
+}
+
+// What the next segment needs is short for a while: the saves that need it are refused, all else goes
+// on, and once it is there again so do they. Nothing of the refused ones is in the log.
+func TestAShortageRefusesTheSaveAndPasses(t *testing.T) {
+	causes := []syscall.Errno{syscall.ENOSPC, syscall.EMFILE, syscall.EDQUOT, syscall.ENFILE}
+	for i, opts := range [][]Option{nil, {WithPreallocation(PreallocateNone)}, {WithEtcdFormat()}, {WithNoSync()}} {
+		for j, kind := range []opKind{opCreate, opTruncate, opReserve, opWrite, opSync} {
+			if kind != opReserve || len(opts) == 0 { // otherwise it may not be called
+				requireShortagePasses(t, kind, causes[(i+j)%len(causes)], opts)
+			}
+		}
+	}
+}
+
+func requireShortagePasses(t *testing.T, kind opKind, cause error, opts []Option) {
+	t.Helper()
+	what := fmt.Sprintf("%v in %v, %d options", cause, kind, len(opts))
+	fsys := newFaultFS()
+	w, dir := newLog(t, append(opts, withFS(fsys))...)
+	fillSegments(t, w, 1)
+	failAll(fsys, "2.tmp", cause, kind)
+	next := saveUntil(t, w, cause)
+	require.Equal(t, next, saveUntil(t, w, cause), "each time")
+	require.NoFileExists(t, filepath.Join(dir, "2.tmp"), what)
+
+	require.Equal(t, next-1, w.LastIndex(), what)
+	st, ents := contentsOf(t, w)
+	require.Equal(t, entries(1, next-1), ents, what)
+	require.NoError(t, w.Sync(), what)
+	require.Equal(t, entries(1, next-1), readAll(t, dir, nil), what)
+	_, err := w.Purge()
+	require.NoError(t, err, what)
+	if len(opts) == 0 {
+		report, err := Verify(nil, dir)
+		require.NoError(t, err, what)
+		require.Nil(t, report.Torn, what)
+	}
+
+	fsys.setFail(nil)
+	require.Equal(t, &walpb.HardState{Term: next - 1}, st, what)
+	require.NoError(t, w.SaveEntry(entries(next, next)), what)
+	fillSegments(t, w, 2)
+	last := w.LastIndex()
+	w = reopen(t, w, nil)
+	st, ents = contentsOf(t, w)
+	require.Equal(t, entries(1, last), ents, what)
+	require.Equal(t, &walpb.HardState{Term: next - 1}, st, what)
+}
+
+// A log whose last segment has no space opens with a warning, can be read and purged, and takes
+// saves as soon as there is space. Until then nothing is written to it, not even the mark of Close.
+func TestALogOpensWithoutSpaceForItsLastSegment(t *testing.T) {
+	fsys := newFaultFS()
+	w, dir := newLog(t, withFS(fsys))
+	fillSegments(t, w, 3)
+	last := w.LastIndex()
+	require.NoError(t, w.SaveSnap(at(last)))
+	require.NoError(t, w.tailSegment().file.Truncate(tailOf(w).off)) // as a cut that did not come about leaves it
+	crash(w)
+
+	failAll(fsys, "", syscall.ENOSPC, opReserve)
+	core, logs := observer.New(zap.WarnLevel)
+	w, err := Open(zap.New(core), dir, nil, WithSegmentSize(testSegment), withFS(fsys))
+	require.NoError(t, err)
+	require.Len(t, logs.FilterMessageSnippet("no space for the log's last segment").All(), 1)
+	fsys.record()
+	for range 3 {
+		require.Equal(t, last+1, saveUntil(t, w, syscall.ENOSPC))
+	}
+	_, err = w.Append(nil, entries(last+1, last+1))
+	require.ErrorIs(t, err, ErrShortage)
+	require.ErrorIs(t, w.SaveSnap(at(last)), ErrShortage)
+	require.NoError(t, w.Sync())
+	require.Empty(t, fsys.record(opWrite))
+	require.NoError(t, w.Release(at(last)))
+	removed, err := w.Purge()
+	require.NoError(t, err)
+	require.NotZero(t, removed)
+	require.NoError(t, w.Close(), "without its mark")
+	require.Empty(t, fsys.record(opWrite))
+
+	w, err = Open(nil, dir, at(last), WithSegmentSize(testSegment), withFS(fsys))
+	require.NoError(t, err)
+	fsys.setFail(nil)
+	require.NoError(t, w.SaveEntry(entries(last+1, last+1)))
+	require.NoError(t, w.Close())
+	w = openLog(t, dir, at(last))
+	require.Equal(t, last+1, w.LastIndex())
+}
+
+// Closing a file of a released segment can fail, and means nothing.
+func TestAReleasedFileThatDoesNotCloseWellIsNoFailure(t *testing.T) {
+	fsys := newFaultFS()
+	w, _ := newLog(t, withFS(fsys))
+	fillSegments(t, w, 3)
+	last := w.LastIndex()
+	require.NoError(t, w.SaveSnap(at(last)))
+	failAll(fsys, "", syscall.EIO, opClose)
+	require.NoError(t, w.Release(at(last)))
+	fsys.setFail(nil)
+	require.NoError(t, w.SaveEntry(entries(last+1, last+1)))
+	require.NoError(t, w.Close())
+}
+
+// A cut that fails for good leaves no temporary file behind.
+func TestACutThatFailsLeavesNoTemporaryFile(t *testing.T) {
+	for _, kind := range []opKind{opWrite, opSync, opRename} {
+		fsys := newFaultFS()
+		w, dir := newLog(t, withFS(fsys))
+		suffix := "1.tmp"
+		if kind == opRename {
+			suffix = ".wal"
+		}
+		failAll(fsys, suffix, syscall.EIO, kind)
+		var err error
+		for err == nil {
+			next := w.LastIndex() + 1
+			err = w.SaveEntry(entries(next, next))
+		}
+		require.ErrorIs(t, err, ErrFailed, kind)
+		require.ErrorIs(t, w.Close(), ErrFailed)
+		left, err := filepath.Glob(filepath.Join(dir, "*.tmp"))
+		require.NoError(t, err)
+		require.Empty(t, left, kind)
+		fsys.setFail(nil)
+		openLog(t, dir, nil)
+	}
+}
+
+// lackingDir is a directory on a file system that can do less.
+type lackingDir struct {
+	vfs.Dir
+	lacks *atomic.Uint32
+}
+
+func (l lackingDir) Lacks() vfs.Lack { return vfs.Lack(l.lacks.Load()) }
+
+func TestWhatAFileSystemCannotDoIsSaidOnce(t *testing.T) {
+	var lacks atomic.Uint32
+	fsys := wrapFS{vfs.OS{}, func(d vfs.Dir) vfs.Dir { return lackingDir{d, &lacks} }}
+	core, logs := observer.New(zap.WarnLevel)
+	dir := filepath.Join(t.TempDir(), "log")
+	lacks.Store(uint32(vfs.LackReserve))
+	w, err := Create(zap.New(core), dir, nil, WithSegmentSize(testSegment), withFS(fsys))
+	require.NoError(t, err)
+	require.Len(t, logs.FilterMessageSnippet("cannot reserve space").All(), 1)
+	require.Equal(t, 1, logs.Len())
+	lacks.Store(uint32(vfs.LackReserve | vfs.LackSyncDir)) // is found out later
+	fillSegments(t, w, 2)
+	require.Len(t, logs.FilterMessageSnippet("cannot sync a directory").All(), 1)
+	require.Equal(t, 2, logs.Len())
+	require.NoError(t, w.Close())
+	w, err = Open(zap.New(core), dir, nil, WithSegmentSize(testSegment), withFS(fsys))
+	require.NoError(t, err)
+	require.Equal(t, 4, logs.Len())
+	require.NoError(t, w.Close())
+}
