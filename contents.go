@@ -17,7 +17,7 @@ type contents struct {
 	snapAt    uint64 // its index
 	last      uint64 // last entry or snapshot index: the next entry's is at most one more
 	jump      jump
-	restored  snapshotMark   // the snapshot that the log was restored to, and where; index 0: it was not
+	restored  uint64         // number of the segment in which the log was restored last
 	compacted uint64         // the entries up to it are dropped, although the index may hold them
 	anchored  bool           // last is certain; only an etcd segment's name can be too low
 	marks     []snapshotMark // the snapshots in the segments read that can still be released

@@ -62,7 +62,7 @@ func (c *contents) restore(i uint64, n segmentName) {
 	c.marks, c.released, c.jump, c.compacted = nil, 0, jump{}, 0
 	c.snapshot, c.snapAt = nil, 0
 	c.last, c.anchored = i, true
-	c.restored = snapshotMark{index: i, seq: n.seq}
+	c.restored = n.seq
 }
 
 // dropUpTo drops the entries up to i, and the snapshots before i, at which the log no longer opens.

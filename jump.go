@@ -63,36 +63,40 @@ func (c *contents) shorten(i uint64) {
 	}
 }
 
-// takeBack takes pending jumps back for a log that is opened at a snapshot before them, where the
-// entries behind it follow. It reports whether it has. It has not when the state says that a later
-// snapshot is committed; where no state was ever saved, all that was saved counts as committed.
-func (c *contents) takeBack(snapshot uint64, reg *log.Registry) (bool, error) {
+// goesOnAt returns the last index of a log that is opened at a snapshot that it records. ok is false where the
+// log is not all there from the snapshot on. Pending jumps above the snapshot are taken back if
+// that makes the entries behind it follow, unless the state says that a later snapshot is committed.
+func (c *contents) goesOnAt(snapshot, committed uint64) (last uint64, ok bool) {
+	if c.last <= snapshot || c.first() <= snapshot+1 {
+		return c.last, true
+	}
 	if !c.jump.pending() {
-		return false, nil
+		return 0, false
 	}
-	committed, err := committedIn(reg, c.state)
-	if err != nil {
-		return false, err
-	}
-	last := c.jump.from
+	last = c.jump.from
 	for _, to := range c.jump.to {
 		switch {
 		case to <= snapshot:
 			last = to
 		case to <= committed:
-			return false, nil
+			return 0, false
 		}
 	}
-	first, ok := c.index.first()
-	if first = max(first, c.compacted+1); last == c.jump.from && snapshot < last && (!ok || first > snapshot+1) {
-		return false, nil
+	if last > c.jump.from || last == snapshot {
+		return last, true
 	}
-	c.last = last
-	c.shorten(last)
-	return true, nil
+	first, ok := c.index.first()
+	return last, ok && snapshot < last && max(first, c.compacted+1) <= snapshot+1
 }
 
-// committedIn returns up to which index the snapshots of a log count as committed.
+// takeBack takes the pending jumps above index last back.
+func (c *contents) takeBack(last uint64) {
+	c.last = last
+	c.shorten(last)
+}
+
+// committedIn returns up to which index the snapshots of a log count as committed. Where no state was
+// ever saved, that is all that was saved.
 func committedIn(reg *log.Registry, state []byte) (uint64, error) {
 	if state == nil {
 		return math.MaxUint64, nil

@@ -19,6 +19,7 @@ type loader struct {
 	held      map[uint64]vfs.File     // segments that this process has open, by number
 	wanted    func(index uint64) bool // which snapshots to keep; nil: none
 	decodeAll bool                    // every entry, to know that its type can
+	first     bool                    // only the place of damage is asked for, not what is at stake
 	beside    bool                    // a writer may be at work: beside.go
 	gone      *segmentName            // one that was purged since they were listed; nil: none
 }
@@ -65,6 +66,9 @@ func (l *loader) load(names []segmentName) (*loaded, error) {
 		return ld, nil
 	case !errors.As(err, &first):
 		return nil, err
+	}
+	if l.first {
+		return ld, err
 	}
 	return ld, l.stake(ld.names, first, ld.lastThere)
 }

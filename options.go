@@ -51,6 +51,7 @@ type options struct {
 	noSync        bool
 	etcdFormat    bool
 	cutCorruption bool
+	dryRun        bool
 	listener      Listener
 	slowSync      time.Duration
 	maxOpenFiles  int
@@ -122,6 +123,11 @@ func WithMaxOpenFiles(n int) Option {
 // cut is kept in .broken files. Only Repair knows it. Default off.
 func WithCutCorruption() Option {
 	return func(o *options) { o.cutCorruption = true }
+}
+
+// WithDryRun has Repair report what it would do, and change nothing. Only Repair knows it. Default off.
+func WithDryRun() Option {
+	return func(o *options) { o.dryRun = true }
 }
 
 // WithTolerant has Records report damage and go on behind it. A torn tail, which is no error

@@ -153,7 +153,7 @@ func (w *WAL) snapshotPosition(m snapshotMark) int {
 	}
 	// What is before a Restore is needed for nothing.
 	w.mu.RLock()
-	restored := w.restored.seq
+	restored := w.restored
 	w.mu.RUnlock()
 	for i < len(names)-1 && names[i].seq < restored {
 		i++

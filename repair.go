@@ -12,10 +12,14 @@ import (
 
 // Repair mends the log in dir, which nobody may have open: else the error is
 // [ErrLocked]. A torn tail is healed as Open would, but what is cut off is kept
-// in a .broken file. A corruption is cut only with [WithCutCorruption]: the log then ends
-// behind the last save before the damage, acknowledged saves are lost, and the
-// report says which. Without the option it is the error, and nothing is changed. A log with records of
+// in a .broken file. A corruption is mended only with [WithCutCorruption], because acknowledged
+// saves are lost then; the report says which, in Lost. Without the option it is the error, the report says what
+// would be lost, and nothing is changed. A log with records of
 // a newer version is refused, with [ErrNewerFormat]: that version can repair it.
+//
+// What is reachable from a snapshot that opens is never taken away: if [ValidSnapshots] lists one in spite of the
+// damage, the segments up to the damage are cut out, and the log begins behind it. Otherwise it
+// ends behind the last save before the damage.
 //
 // What is cut is on stable storage in .broken files before the log is touched,
 // and no .broken file is ever overwritten. A Repair that was interrupted can be
@@ -26,32 +30,34 @@ func Repair(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
 		return nil, asReadOnly(err)
 	}
 	defer d.Close()
-	l := &loader{dir: d, registry: o.registry}
+	l := &loader{dir: d, registry: o.registry, wanted: anySnapshot}
 	var held locked
 	defer held.close()
 	ld, err := held.load(l, fromOldest)
 	if ld == nil {
 		return nil, asReadOnly(err)
 	}
-	r := &repair{dir: d, segments: held, report: newReport(ld)}
-	end := ld.end
+	r := &repair{dir: d, segments: held, keep: len(held), end: ld.end, report: newReport(ld)}
 	if errors.As(err, &r.report.Corruption) {
-		r.report.Torn = nil
+		if err := r.plan(l, ld, err); err != nil {
+			return r.report, err
+		}
 		if !o.cutCorruption {
 			return r.report, err
 		}
-		if end, err = r.cutAt(r.report.Corruption.cut, ld); err != nil {
-			return r.report, err
-		}
 	}
-	if err := r.run(end); err != nil {
+	if o.dryRun {
+		r.report.Segments = r.keep - r.first
+		return r.report, nil
+	}
+	if err := r.run(); err != nil {
 		return r.report, fmt.Errorf("wal: repair %s: %w", d.Path(), asReadOnly(err))
 	}
 	if r.report.Torn == nil && r.report.Corruption == nil {
 		return r.report, nil
 	}
 	orNop(lg).Warn("repaired the log", zap.String("dir", d.Path()), zap.Any("torn", r.report.Torn),
-		zap.Any("corruption", r.report.Corruption), zap.Strings("kept-in", r.report.Broken))
+		zap.Any("corruption", r.report.Corruption), zap.Any("lost", r.report.Lost), zap.Strings("kept-in", r.report.Broken))
 	if t, healed := r.report.Torn, o.listener.Healed; t != nil && healed != nil {
 		healed(*t)
 	}
@@ -60,27 +66,75 @@ func Repair(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
 
 // repair is one repair under way.
 type repair struct {
-	dir      vfs.Dir
-	segments []segment // all of them, locked
-	keep     int       // how many of them stay, the last one cut to its new end
-	report   *Report
+	dir         vfs.Dir
+	segments    []segment // all of them, locked
+	first, keep int       // those of them that stay, from first on to before keep
+	end         logEnd    // of the last one of them, to which it is cut
+	report      *Report
+}
+
+// plan decides what to cut because of damage, which is the error of loading ld, and reports what is lost with it.
+func (r *repair) plan(l *loader, ld *loaded, damage error) error {
+	r.report.Torn = nil
+	if errors.Is(damage, ErrNewerFormat) { // what it would cut, this version cannot judge
+		return damage
+	}
+	names, again := ld.names, false
+	s, err := survey(l, func(pick func([]segmentName) (int, error)) (*loaded, error) {
+		from, err := pick(names)
+		if err != nil {
+			return nil, err
+		}
+		if !again {
+			again = true
+			return ld, damage
+		}
+		return l.load(names[from:])
+	})
+	if err == nil {
+		if r.report.OpensAt, err = s.snapshots(); err == nil && len(r.report.OpensAt) > 0 {
+			return r.keepBehind(s)
+		}
+	}
+	return r.keepBefore(ld)
+}
+
+// keepBehind plans to take out the segments before those that a snapshot opens in.
+func (r *repair) keepBehind(s *surveyed) error {
+	r.first, r.end = len(s.before), s.end
+	found := *r.report
+	*r.report = *newReport(s.loaded)
+	r.report.Segments, r.report.Corruption, r.report.OpensAt = found.Segments, found.Corruption, found.OpensAt
+	if first := min(s.whole.first(), s.before[0].before()+1); first < s.loaded.first() {
+		r.report.Lost.FirstIndex, r.report.Lost.LastIndex = first, s.loaded.first()-1
+	}
+	return r.countLost()
+}
+
+// keepBefore plans to cut the log behind the last save before the damage.
+func (r *repair) keepBefore(ld *loaded) (err error) {
+	c := r.report.Corruption
+	if c.cut.off == 0 {
+		return fmt.Errorf("wal: no save before the damage is intact, and the log opens at no snapshot behind it, so there is nothing to repair: %w", c)
+	}
+	if r.end, err = r.cutAt(c.cut, ld); err != nil {
+		return err
+	}
+	r.report.Lost.FirstIndex, r.report.Lost.LastIndex = c.FirstIndex, c.LastIndex
+	if r.report.OpensAt, err = (&surveyed{loaded: ld}).snapshots(); err != nil {
+		r.report.OpensAt = nil // the state cannot be decoded, which is not what is to be mended
+	}
+	return r.countLost()
 }
 
 // cutAt returns the end of a log that is cut at a place.
 func (r *repair) cutAt(cut place, ld *loaded) (logEnd, error) {
-	if errors.Is(r.report.Corruption, ErrNewerFormat) { // what it would cut, this version cannot judge
-		return logEnd{}, r.report.Corruption
-	}
-	if cut.off == 0 {
-		return logEnd{}, fmt.Errorf("wal: no save before the damage is intact, so there is nothing to repair: %w", r.report.Corruption)
-	}
 	end := logEnd{off: cut.off}
 	for i, s := range r.segments {
 		if s.seq != cut.seq {
 			continue
 		}
-		r.keep = i + 1
-		if r.keep == len(r.segments) {
+		if r.keep = i + 1; r.keep == len(r.segments) {
 			end.flips = ld.end.flips
 		}
 		size, err := s.file.Size()
@@ -94,15 +148,31 @@ func (r *repair) cutAt(cut place, ld *loaded) (logEnd, error) {
 	return end, fmt.Errorf("wal: segment %d to cut at is not there", cut.seq)
 }
 
+// countLost adds up what the plan cuts.
+func (r *repair) countLost() error {
+	lost := &r.report.Lost
+	lost.Bytes = max(r.end.dirty-r.end.off, 0)
+	for i, s := range r.segments {
+		if r.first <= i && i < r.keep {
+			continue
+		}
+		size, err := s.file.Size()
+		if err != nil {
+			return fmt.Errorf("wal: size of segment %s: %w", s.segmentName, err)
+		}
+		lost.Segments++
+		lost.Bytes += size
+	}
+	return nil
+}
+
 // run keeps what is cut, and then cuts. A crash before the last step leaves a log
 // that is still corrupt and can be repaired again; its segments never have a
-// hole that this made, because they go from the last one down, each durably.
-func (r *repair) run(end logEnd) error {
-	if r.keep == 0 {
-		r.keep = len(r.segments)
-	}
+// hole that this made, because those behind go from the last one down, and those before
+// from the oldest one up, each durably.
+func (r *repair) run() error {
 	last := r.segments[r.keep-1]
-	if err := r.keepTail(last, end); err != nil {
+	if err := r.keepTail(last, r.end); err != nil {
 		return err
 	}
 	for i := len(r.segments) - 1; i >= r.keep; i-- {
@@ -110,8 +180,13 @@ func (r *repair) run(end logEnd) error {
 			return err
 		}
 	}
-	r.report.Segments = r.keep
-	if err := heal(last.file, last.segmentName, end); err != nil {
+	for _, s := range r.segments[:r.first] {
+		if err := r.setAside(s); err != nil {
+			return err
+		}
+	}
+	r.report.Segments = r.keep - r.first
+	if err := heal(last.file, last.segmentName, r.end); err != nil {
 		return err
 	}
 	return r.dir.Sync()

@@ -23,6 +23,7 @@ type replay struct {
 	lastThere uint64                  // the last index at that place
 	wanted    func(index uint64) bool // which snapshots to keep; nil: none
 	recorded  []recordedSnapshot      // those, in the order of their records
+	restoring place                   // where the save begins that restored the log last
 }
 
 // recordedSnapshot is a snapshot that a segment records.
@@ -30,6 +31,8 @@ type recordedSnapshot struct {
 	snapshotMark
 	snap log.Snapshot
 	data []byte // as it is encoded
+
+	restored bool // the log was restored to it
 }
 
 // begin sets the replay to go on from segment n.
@@ -49,7 +52,7 @@ func (r *replay) take(s *scan) error {
 	}
 	for i := range s.notes {
 		x := &s.notes[i]
-		if x.save > r.committed.off || s.name.seq != r.committed.seq {
+		if x.typ != log.MetadataType && (x.save > r.committed.off || s.name.seq != r.committed.seq) {
 			r.wholeUpTo(s.name, x.save)
 		}
 		if err := r.note(s, x); err != nil {
@@ -59,7 +62,7 @@ func (r *replay) take(s *scan) error {
 	if s.state != nil {
 		r.state = s.state
 	}
-	r.wholeUpTo(s.name, s.end.off)
+	r.wholeUpTo(s.name, s.whole().off)
 	r.records += s.records
 	r.segments++
 	r.crc = s.end.crc
@@ -97,6 +100,7 @@ func (r *replay) note(s *scan, x *note) error {
 	case log.CrcType:
 		if x.control == controlRestore {
 			r.recorded = nil
+			r.restoring = place{s.name.seq, x.save}
 		}
 	case log.SnapshotType:
 		snap, mark, err := decodeSnapshot(r.registry, x.data)
@@ -110,7 +114,8 @@ func (r *replay) note(s *scan, x *note) error {
 		}
 		if r.wanted != nil && r.wanted(mark.index) {
 			mark.seq = s.name.seq
-			r.recorded = append(r.recorded, recordedSnapshot{mark, snap, x.data})
+			restored := r.restoring == place{s.name.seq, x.save}
+			r.recorded = append(r.recorded, recordedSnapshot{mark, snap, x.data, restored})
 		}
 	}
 	r.apply(x, s.name)

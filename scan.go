@@ -125,7 +125,7 @@ func (s *scan) control(f *frame, off int64) {
 // mistaken notes that a record, which is intact, does not belong there.
 func (s *scan) mistaken(off int64, reason string) {
 	if s.mistake == nil {
-		s.mistake = &CorruptionError{Segment: s.name.String(), Offset: off, Reason: reason, cut: place{s.name.seq, s.end.off}}
+		s.mistake = &CorruptionError{Segment: s.name.String(), Offset: off, Reason: reason, cut: s.whole()}
 	}
 }
 
@@ -169,8 +169,17 @@ func (s *scan) stop(cause error) (more bool, err error) {
 	return false, nil
 }
 
+// whole returns where the last whole save ends: nowhere in this segment as long as its head is not whole. In
+// a plain segment each record counts as a save, but the log could not be opened without the metadata.
+func (s *scan) whole() place {
+	if s.records < headerRecords {
+		return place{}
+	}
+	return place{s.name.seq, s.end.off}
+}
+
 func (s *scan) corrupt(off int64, reason string) error {
-	return &CorruptionError{Segment: s.name.String(), Offset: off, Reason: reason, cut: place{s.name.seq, s.end.off}}
+	return &CorruptionError{Segment: s.name.String(), Offset: off, Reason: reason, cut: s.whole()}
 }
 
 // entryReader reads the indexes of encoded entries. It is safe for concurrent use.

@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"strconv"
@@ -34,6 +35,11 @@ func putHex(b []byte, x uint64) {
 
 // before is the last entry or snapshot index when the segment was begun.
 func (n segmentName) before() uint64 { return max(n.index, 1) - 1 }
+
+// compare orders segments as their names do.
+func (n segmentName) compare(o segmentName) int {
+	return cmp.Or(cmp.Compare(n.seq, o.seq), cmp.Compare(n.index, o.index))
+}
 
 func parseSegmentName(s string) (n segmentName, ok bool) {
 	if len(s) != len(segmentForm) {

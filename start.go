@@ -88,24 +88,18 @@ func (s *start) check(ld *loaded) error {
 	if !found {
 		return fmt.Errorf("%w: index %d, the oldest segment is %s; see ValidSnapshots", ErrSnapshotNotFound, s.index, ld.names[0])
 	}
-	return ld.opensAt(s.index)
-}
-
-// opensAt tells whether the log is all there from a snapshot on that it records. A pending jump
-// that keeps it from being so is taken back.
-func (ld *loaded) opensAt(snapshot uint64) error {
-	if ld.last <= snapshot || ld.first() <= snapshot+1 {
-		return nil
-	}
-	jumped := ld.last
-	back, err := ld.takeBack(snapshot, ld.registry)
+	committed, err := committedIn(ld.registry, ld.state)
 	if err != nil {
-		return err
+		return fmt.Errorf("wal: state saved last: %w", err)
 	}
-	if back {
-		ld.tookBack, ld.jumped = true, jumped
-		return nil
+	last, ok := ld.goesOnAt(s.index, committed)
+	if !ok {
+		return fmt.Errorf("%w: the log goes on at entry %d behind the snapshot at %d, because of a later snapshot: open it there; see ValidSnapshots",
+			ErrIndexGap, ld.first(), s.index)
 	}
-	return fmt.Errorf("%w: the log goes on at entry %d behind the snapshot at %d, because of a later snapshot: open it there; see ValidSnapshots",
-		ErrIndexGap, ld.first(), snapshot)
+	if last != ld.last {
+		ld.tookBack, ld.jumped = true, ld.last
+		ld.takeBack(last)
+	}
+	return nil
 }

@@ -18,11 +18,23 @@ type Report struct {
 	// Torn is the torn tail that was found, nil if there was none. Open would
 	// heal it; Repair has.
 	Torn *TornTail
-	// Corruption is the first damage that was found, nil if there was none. When
-	// Repair has cut the log there, the entries that it names as at stake are lost.
+	// Corruption is the first damage that was found, nil if there was none.
 	Corruption *CorruptionError
+	// Lost is what a Repair of the corruption cuts out of the log, or would with
+	// WithCutCorruption. Nothing is lost without a corruption, nor does Verify say it.
+	Lost Lost
+	// OpensAt are the snapshots that the log opens at after such a Repair. Without a corruption,
+	// ask ValidSnapshots.
+	OpensAt []log.Snapshot
 	// Broken are the names of the files in which Repair kept what it cut.
 	Broken []string
+}
+
+// Lost is what a Repair cuts out of a log. It is kept in .broken files.
+type Lost struct {
+	FirstIndex, LastIndex uint64 // the entries, as far as they can be made out; 0 if none can
+	Segments              int    // those that are cut out whole
+	Bytes                 int64  // of them, and of the end that another one loses
 }
 
 func newReport(ld *loaded) *Report {
@@ -60,33 +72,4 @@ func Verify(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
 		err = ld.checkState(o.registry)
 	}
 	return report, err
-}
-
-// ValidSnapshots returns the snapshots recorded in the log in dir whose index
-// is at most the last committed one, oldest first, from the oldest segment on. A
-// new log holds one with index 0. A state machine opens the log at the newest
-// of them that it still has. It takes no lock and changes nothing.
-func ValidSnapshots(lg *zap.Logger, dir string, opts ...Option) ([]log.Snapshot, error) {
-	o, d, err := openAt(dir, opts)
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	l := &loader{dir: d, registry: o.registry, wanted: func(uint64) bool { return true }}
-	ld, err := l.loadBeside(fromOldest)
-	if err != nil {
-		return nil, err
-	}
-	committed, err := committedIn(o.registry, ld.state)
-	if err != nil {
-		return nil, err
-	}
-	var valid []log.Snapshot
-	for _, r := range ld.recorded {
-		if r.index <= committed || r.index == ld.restored.index {
-			valid = append(valid, r.snap)
-		}
-	}
-	orNop(lg).Debug("snapshots in the log", zap.String("dir", dir), zap.Int("recorded", len(ld.recorded)), zap.Int("valid", len(valid)))
-	return valid, nil
 }

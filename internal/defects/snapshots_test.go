@@ -60,8 +60,8 @@ func init() {
 		new:   "if false {",
 		tests: []string{"TestRestore_RefusesWhatDoesNotFollow"},
 	}, defect{
-		name: "the snapshot of a Restore needs a state that commits it", file: "verify.go",
-		old:   "r.index <= committed || r.index == ld.restored.index",
+		name: "the snapshot of a Restore needs a state that commits it", file: "valid_snapshots.go",
+		old:   "r.index <= committed || r.restored",
 		new:   "r.index <= committed",
 		tests: []string{"TestRestore_CountsAsCommitted"},
 	}, defect{
@@ -79,5 +79,34 @@ func init() {
 		old:   "{ c.compacted = min(c.compacted, i-1) }",
 		new:   "{}",
 		tests: []string{"TestCompact_WhatIsSavedOverItCounts", modelTest},
+	})
+}
+
+func init() {
+	table = append(table, defect{
+		name: "snapshots behind which entries are missing are listed", file: "valid_snapshots.go",
+		old:   "if _, ok := s.goesOnAt(m.index, committed); !ok {",
+		new:   "if s == nil {",
+		tests: []string{"TestValidSnapshots_ThoseThatDoNotOpenAreNotListed", "TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
+	}, defect{
+		name: "snapshots that need what is damaged are listed", file: "valid_snapshots.go",
+		old:   "\treturn h >= len(s.before) && m.seq >= names[h].seq",
+		new:   "\treturn h >= 0",
+		tests: []string{"TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
+	}, defect{
+		name: "Repair cuts at damage that a snapshot has made needless", file: "repair.go",
+		old:   "err == nil && len(r.report.OpensAt) > 0 {",
+		new:   "err == nil && len(r.report.OpensAt) < 0 {",
+		tests: []string{"TestValidSnapshots_NeedlessDamageDoesNotCount", "TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
+	}, defect{
+		name: "Repair cuts within the head of a segment of etcd's", file: "scan.go",
+		old:   "\tif s.records < headerRecords {\n\t\treturn place{}",
+		new:   "\tif s.records < 0 {\n\t\treturn place{}",
+		tests: []string{"TestRepair_NeverCutsWithinTheHeadOfASegment"},
+	}, defect{
+		name: "a dry run of Repair repairs", file: "repair.go",
+		old:   "if o.dryRun {",
+		new:   "if false {",
+		tests: []string{"TestRepair_SaysBeforeWhatIsLost", "TestValidSnapshots_NeedlessDamageDoesNotCount"},
 	})
 }

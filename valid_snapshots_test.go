@@ -1,0 +1,379 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed449c39bc/wal/log"
+	"github.com/seed449c39bc/wal/walpb"
+)
+
+func TestValidSnapshots_AscendingAndEachOnce(t *testing.T) {
+	w, dir := newLog(t)
+	require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: 9}, entries(1, 10)))
+	for _, s := range []*walpb.Snapshot{at(8), at(3), {Index: 5, Term: 2}, at(8), at(5), at(10), at(3)} {
+		require.NoError(t, w.SaveSnap(s))
+	}
+	forceCut(t, w)
+	require.NoError(t, w.SaveSnap(at(8)))
+	snaps, err := ValidSnapshots(nil, dir)
+	require.NoError(t, err)
+	require.Equal(t, []log.Snapshot{&walpb.Snapshot{}, at(3), &walpb.Snapshot{Index: 5, Term: 2}, at(5), at(8)}, snaps)
+}
+
+// One was recorded late, behind a jump; one became wrong by a purge and a truncation.
+func TestValidSnapshots_ThoseThatDoNotOpenAreNotListed(t *testing.T) {
+	w, dir := newLog(t)
+	require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: 20}, entries(1, 5)))
+	require.NoError(t, w.SaveSnap(at(20)))
+	require.NoError(t, w.SaveEntry(entries(21, 25)))
+	require.NoError(t, w.SaveSnap(at(3)))
+	require.Equal(t, []uint64{20}, validIndexes(t, dir))
+	require.NoError(t, w.Close())
+	_, err := Open(nil, dir, at(3))
+	require.ErrorIs(t, err, ErrIndexGap)
+
+	w, dir = newLog(t)
+	fillSegments(t, w, 2)
+	last := w.LastIndex()
+	require.NoError(t, w.SaveState(&walpb.HardState{Term: 1, Commit: last}))
+	require.NoError(t, release(w, at(last)))
+	_, err = w.Purge()
+	require.NoError(t, err)
+	require.NoError(t, w.TruncateBack(2))
+	require.NoError(t, w.SaveSnap(at(1)))
+	require.NoError(t, w.SaveEntry(entries(3, 4)))
+	listed := validIndexes(t, dir)
+	require.NoError(t, w.Close())
+	for _, i := range []uint64{1, last} {
+		r, err := OpenForRead(nil, dir, at(i))
+		require.Equal(t, err == nil, slices.Contains(listed, i), "%d: %v", i, err)
+		if err == nil {
+			r.Close()
+		}
+	}
+}
+
+// needlessLog has a snapshot in its last segments that makes the first ones needless.
+func needlessLog(t *testing.T) (im image, snap uint64) {
+	m := newMemFS(nil)
+	opts := []Option{withFS(m), WithSegmentSize(512), WithPreallocation(PreallocateNone)}
+	w, err := Create(nil, memDir, []byte("meta"), opts...)
+	require.NoError(t, err)
+	fillSegments(t, w, 4)
+	snap = w.LastIndex()
+	require.NoError(t, w.SaveState(&walpb.HardState{Term: 1, Commit: snap}))
+	require.NoError(t, w.SaveSnap(at(snap)))
+	fillSegments(t, w, 2)
+	require.NoError(t, w.Close())
+	return m.image(), snap
+}
+
+func TestValidSnapshots_NeedlessDamageDoesNotCount(t *testing.T) {
+	im, snap := needlessLog(t)
+	names := im.names()
+	before := readFrom(t, im, snap)
+	for name, damage := range map[string]func(im image){
+		"a flipped bit":             func(im image) { im[names[1]][200] ^= 8 },
+		"in the first head":         func(im image) { im[names[0]][20] ^= 8 },
+		"in the head of the second": func(im image) { im[names[1]][30] ^= 8 },
+		"a missing segment":         func(im image) { delete(im, names[2]) },
+		"several":                   func(im image) { im[names[0]][200] ^= 8; delete(im, names[1]); im[names[2]][100] = 9 },
+		"a segment cut short":       func(im image) { im[names[2]] = im[names[2]][:len(im[names[2]])-40] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bad := im.clone()
+			damage(bad)
+			require.Equal(t, []uint64{snap}, validIndexes(t, memDir, withFS(newMemFS(bad))))
+			require.Equal(t, before, readFrom(t, bad, snap))
+
+			report, after, err := repaired(bad)
+			require.ErrorIs(t, err, ErrCorrupt)
+			require.True(t, bad.equal(after), "nothing is changed without the option")
+			require.Equal(t, []log.Snapshot{at(snap)}, report.OpensAt)
+			require.NotZero(t, report.Lost.Segments)
+
+			planned, after, err := repaired(bad, WithCutCorruption(), WithDryRun())
+			require.NoError(t, err)
+			require.True(t, bad.equal(after), "a dry run changes nothing")
+
+			report, after, err = repaired(bad, WithCutCorruption())
+			require.NoError(t, err)
+			require.Len(t, report.Broken, report.Lost.Segments)
+			planned.Broken = report.Broken
+			require.Equal(t, planned, report, "what was planned is what was done")
+			require.EqualValues(t, 1, report.Lost.FirstIndex)
+			require.Equal(t, report.FirstIndex-1, report.Lost.LastIndex)
+			require.NotNil(t, report.Corruption)
+			for _, file := range after.names() {
+				if n := file[:len(segmentForm)]; n != file {
+					require.Equal(t, bad[n], after[file], "kept as it was")
+				}
+			}
+			require.Equal(t, before, readFrom(t, after, snap), "nothing that the snapshot needs is gone")
+			report, err = Verify(nil, memDir, withFS(newMemFS(after)))
+			require.NoError(t, err)
+			require.Less(t, report.FirstIndex, snap+1)
+		})
+	}
+}
+
+// readFrom opens an image at a snapshot, in both ways, and returns what is behind it.
+func readFrom(t *testing.T, im image, snap uint64) []log.LogEntry {
+	t.Helper()
+	ents := readAll(t, memDir, at(snap), withFS(newMemFS(im.clone())))
+	w, err := Open(nil, memDir, at(snap), withFS(newMemFS(im.clone())), WithSegmentSize(512))
+	require.NoError(t, err)
+	_, _, same, err := w.ReadAll()
+	require.NoError(t, err)
+	require.Equal(t, ents, same)
+	require.NoError(t, w.Close())
+	return ents
+}
+
+// Damage that no snapshot makes needless is an error, and Repair says what cutting it takes.
+func TestRepair_SaysBeforeWhatIsLost(t *testing.T) {
+	im, snap := needlessLog(t)
+	names := im.names()
+	bad := im.clone()
+	bad[names[5]][150] ^= 8
+	_, err := ValidSnapshots(nil, memDir, withFS(newMemFS(bad)))
+	require.ErrorIs(t, err, ErrCorrupt)
+	for _, opts := range [][]Option{nil, {WithDryRun()}} {
+		report, after, err := repaired(bad, opts...)
+		require.ErrorIs(t, err, ErrCorrupt)
+		require.True(t, bad.equal(after))
+		require.Equal(t, report.Corruption.FirstIndex, report.Lost.FirstIndex)
+		require.Equal(t, report.Corruption.LastIndex, report.Lost.LastIndex)
+		require.NotZero(t, report.Lost.FirstIndex)
+		require.NotZero(t, report.Lost.Bytes)
+		require.Equal(t, len(names), report.Segments)
+	}
+	planned, after, err := repaired(bad, WithCutCorruption(), WithDryRun())
+	require.NoError(t, err)
+	require.True(t, bad.equal(after))
+	report, after, err := repaired(bad, WithCutCorruption())
+	require.NoError(t, err)
+	planned.Broken = report.Broken
+	require.Equal(t, planned, report)
+	listed, err := ValidSnapshots(nil, memDir, withFS(newMemFS(after)))
+	require.NoError(t, err)
+	require.Equal(t, listed, report.OpensAt)
+	require.Contains(t, listed, log.Snapshot(at(snap)))
+	require.EqualValues(t, report.Lost.FirstIndex-1, report.LastIndex)
+
+	torn := im.clone()
+	last := names[len(names)-1]
+	torn[last] = append(torn[last], 7, 7, 7)
+	report, after, err = repaired(torn, WithDryRun())
+	require.NoError(t, err)
+	require.NotNil(t, report.Torn)
+	require.True(t, torn.equal(after), "nor is a torn tail healed")
+	require.Zero(t, report.Lost)
+}
+
+// In etcd's format each record counts as a save, but a segment without its metadata does not open.
+func TestRepair_NeverCutsWithinTheHeadOfASegment(t *testing.T) {
+	m := newMemFS(nil)
+	w, err := Create(nil, memDir, []byte("metadata"), withFS(m), WithSegmentSize(512), WithPreallocation(PreallocateNone), WithEtcdFormat())
+	require.NoError(t, err)
+	fillSegments(t, w, 3)
+	require.NoError(t, w.Close())
+	im := m.image()
+	for _, name := range im.names() {
+		for off := range 48 {
+			bad := im.clone()
+			bad[name][off] ^= 1 << (off % 8)
+			report, after, err := repaired(bad, WithCutCorruption())
+			if err != nil {
+				require.ErrorIs(t, err, ErrCorrupt)
+				require.True(t, bad.equal(after))
+				continue
+			}
+			require.NotNil(t, report)
+			_, err = Verify(nil, memDir, withFS(newMemFS(after.clone())))
+			require.NoError(t, err, "%s, offset %d", name, off)
+			_, err = Open(nil, memDir, nil, withFS(newMemFS(after)))
+			require.NoError(t, err, "%s, offset %d", name, off)
+		}
+	}
+}
+
+// randomLife is a random life of a log, in which snapshots come at any index.
+type randomLife struct {
+	t    *testing.T
+	rnd  *rand.Rand
+	m    *memFS
+	opts []Option
+	etcd bool
+	w    *WAL
+	did  []string
+}
+
+func newRandomLife(t *testing.T, seed uint64) *randomLife {
+	l := &randomLife{t: t, rnd: rand.New(rand.NewPCG(seed, 7)), m: newMemFS(nil)}
+	l.opts = []Option{withFS(l.m), WithSegmentSize(512), WithPreallocation(PreallocateNone)}
+	if l.etcd = seed%4 == 0; l.etcd {
+		l.opts = append(l.opts, WithEtcdFormat())
+	}
+	var err error
+	l.w, err = Create(nil, memDir, []byte("meta"), l.opts...)
+	require.NoError(t, err)
+	return l
+}
+
+func (l *randomLife) step() {
+	last := l.w.LastIndex()
+	below := last - min(l.rnd.Uint64N(8), last)
+	term := 1 + l.rnd.Uint64N(2)
+	ents := func(first, n uint64) (out []log.LogEntry) {
+		for i := range n {
+			out = append(out, entry(term, first+i, fmt.Sprintf("%d in term %d %0*d", first+i, term, l.rnd.IntN(150), 0)))
+		}
+		return out
+	}
+	var err error
+	op := l.rnd.IntN(14)
+	l.did = append(l.did, fmt.Sprintf("%d(%d of %d)", op, below, last))
+	switch op {
+	case 0, 1, 2, 3:
+		err = l.w.SaveEntry(ents(last+1, 1+l.rnd.Uint64N(3)))
+	case 4:
+		err = l.w.SaveEntry(ents(below+1, 1))
+	case 5, 6:
+		err = l.w.SaveSnap(&walpb.Snapshot{Index: below, Term: term})
+	case 7:
+		err = l.w.SaveSnap(&walpb.Snapshot{Index: last + l.rnd.Uint64N(9), Term: term})
+	case 8, 9:
+		err = l.w.SaveState(&walpb.HardState{Term: term, Commit: below})
+	case 10:
+		snap := &walpb.Snapshot{Index: below, Term: term}
+		if err = release(l.w, snap); err == nil {
+			_, err = l.w.Purge()
+		}
+	case 11:
+		err = l.w.TruncateBack(below)
+	case 12:
+		if err = l.w.Compact(below); l.rnd.IntN(2) == 0 {
+			err = l.w.Restore(&walpb.Snapshot{Index: below + l.rnd.Uint64N(6), Term: term}, nil, nil)
+		}
+	case 13:
+		l.reopen()
+	}
+	if l.etcd && (op == 11 || op == 12) {
+		require.ErrorIs(l.t, err, errors.ErrUnsupported)
+		return
+	}
+	require.NoError(l.t, err, "%v", l.did)
+}
+
+// reopen opens the log at one of the snapshots that it lists, or at none.
+func (l *randomLife) reopen() {
+	require.NoError(l.t, l.w.Close())
+	snaps, err := ValidSnapshots(nil, memDir, l.opts...)
+	require.NoError(l.t, err, "%v", l.did)
+	var snap log.Snapshot
+	if len(snaps) > 0 && l.rnd.IntN(2) == 0 {
+		snap = snaps[l.rnd.IntN(len(snaps))]
+		l.did = append(l.did, fmt.Sprintf("at %v", snap.GetIndex()))
+	}
+	l.w, err = Open(nil, memDir, snap, l.opts...)
+	require.NoError(l.t, err, "%v", l.did)
+}
+
+// recordedIn are the snapshots that stand anywhere in an image, and the one that it was restored to last.
+func recordedIn(t *testing.T, im image) (out []*walpb.Snapshot, restored *walpb.Snapshot) {
+	next := false
+	for rec, err := range Records(memDir, withFS(newMemFS(im)), WithTolerant()) {
+		if err == nil && rec.Type == log.SnapshotType && !rec.Unverified {
+			s := new(walpb.Snapshot)
+			if s.Unmarshal(rec.Data) != nil {
+				continue // etcd's format has no check of a record's type
+			}
+			if out = append(out, s); next {
+				restored = s
+			}
+		}
+		next = err == nil && rec.Control == ControlRestore
+	}
+	return out, restored
+}
+
+const sound = "a sound log"
+
+// requireListedIsOpen makes sure that ValidSnapshots lists what is committed and opens, and nothing else.
+func (l *randomLife) requireListedIsOpen(im image, what string) (listed []log.Snapshot) {
+	listed, err := ValidSnapshots(nil, memDir, withFS(newMemFS(im)))
+	if err != nil {
+		require.True(l.t, errors.Is(err, ErrCorrupt) || errors.Is(err, ErrDecode), "%s: %v", what, err)
+	}
+	recorded, restored := recordedIn(l.t, im)
+	for _, s := range recorded {
+		r, rerr := OpenForRead(nil, memDir, s, withFS(newMemFS(im)))
+		w, werr := Open(nil, memDir, s, withFS(newMemFS(im.clone())))
+		require.Equal(l.t, rerr == nil, werr == nil, "%s: snapshot %v: %v, %v\n%v", what, s, rerr, werr, l.did)
+		opens, committed, committedTo := rerr == nil, false, uint64(0)
+		if opens {
+			st := r.State().(*walpb.HardState)
+			committedTo = st.Commit
+			committed = r.state == nil || s.Index <= st.Commit || restored != nil && sameSnapshot(s, restored)
+			require.Equal(l.t, r.LastIndex(), w.LastIndex())
+			require.NoError(l.t, w.Close())
+		}
+		is := slices.ContainsFunc(listed, func(o log.Snapshot) bool { return sameSnapshot(o.(*walpb.Snapshot), s) })
+		if again := restored != nil && sameSnapshot(s, restored) && s.Index > committedTo; again && opens && !is && what != sound {
+			continue // saved once more, and the Restore is in the part that is damaged
+		}
+		require.Equal(l.t, opens && committed, is, "%s: snapshot %v, opens %v (%v), committed %v\n%v", what, s, opens, rerr, committed, l.did)
+	}
+	return listed
+}
+
+// In random lives, whatever is listed opens, what opens and is committed is listed; and with damage
+// anywhere, Repair takes nothing away that is reachable from a snapshot that is listed.
+func TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed(t *testing.T) {
+	seeds := uint64(30)
+	if testing.Short() {
+		seeds = 10
+	}
+	kept := 0
+	for seed := range seeds {
+		l := newRandomLife(t, seed)
+		for range 40 {
+			l.step()
+		}
+		require.NoError(t, l.w.Close())
+		im := l.m.image()
+		l.requireListedIsOpen(im, sound)
+		for range 4 {
+			bad, names := im.clone(), im.names()
+			name := names[l.rnd.IntN(len(names))]
+			if l.rnd.IntN(4) == 0 && len(names) > 1 {
+				delete(bad, name)
+			} else {
+				bad[name][l.rnd.IntN(len(bad[name]))] ^= 1 << l.rnd.IntN(8)
+			}
+			what := fmt.Sprintf("seed %d, damage in %s", seed, name)
+			listed := l.requireListedIsOpen(bad, what)
+			_, after, err := repaired(bad, WithCutCorruption())
+			if err != nil {
+				require.True(t, errors.Is(err, ErrCorrupt) || errors.Is(err, ErrDecode), "%s: %v", what, err)
+				require.Empty(t, listed, what)
+				continue
+			}
+			_, err = Verify(nil, memDir, withFS(newMemFS(after)))
+			require.NoError(t, err, what)
+			for _, s := range listed {
+				before := readAll(t, memDir, s, withFS(newMemFS(bad)))
+				require.Equal(t, before, readAll(t, memDir, s, withFS(newMemFS(after))), what)
+				kept++
+			}
+		}
+	}
+	require.NotZero(t, kept)
+}
