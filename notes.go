@@ -1,6 +1,10 @@
 package wal
 
-import "github.com/seed449c39bc/wal/log"
+import (
+	"slices"
+
+	"github.com/seed449c39bc/wal/log"
+)
 
 // note is what one record, or a run of entries, changes in the contents of a log.
 type note struct {
@@ -36,6 +40,21 @@ func (ns *notes) join(save notes) {
 		save = save[1:]
 	}
 	*ns = append(*ns, save...)
+}
+
+// asSeenByEtcd takes out what drops entries behind the last entry. etcd sees neither truncations
+// nor restorations. If it goes on right behind one, it has read the entries that were dropped as a
+// part of the log, maybe acknowledged them, and its next entry follows the last of them: they are back.
+// Where an entry was saved in between, that has replaced them in its eyes too.
+func (ns notes) asSeenByEtcd() notes {
+	i := len(ns)
+	for i > 0 && ns[i-1].typ != log.EntryType {
+		i--
+	}
+	behind := slices.DeleteFunc(ns[i:], func(x note) bool {
+		return x.typ == log.CrcType && (x.control == controlTruncate || x.control == controlRestore)
+	})
+	return ns[:i+len(behind)]
 }
 
 // reaches tells whether entry i, which stands at off, is to be in the run of entries x. The

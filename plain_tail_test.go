@@ -2,6 +2,7 @@ package wal
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"os"
 	"testing"
@@ -222,5 +223,38 @@ func TestPlainTail_AnotherChainIsNoPlainTail(t *testing.T) {
 		q.crc = crc
 		q.append(t, entry(1, 5, "another log's"))
 		requireCorrupt(t, p.dir, "another chain")
+	}
+}
+
+// etcd does not see that entries were dropped, and goes on from them: they are back.
+func TestPlainTail_BringsBackWhatItWentOnFrom(t *testing.T) {
+	for name, c := range map[string]struct {
+		drop func(w *WAL) error
+		want []log.LogEntry
+		next uint64
+	}{
+		"truncated":            {func(w *WAL) error { return w.TruncateBack(3) }, entries(1, 6), 7},
+		"truncated twice":      {func(w *WAL) error { return errors.Join(w.TruncateBack(4), w.TruncateBack(0)) }, entries(1, 6), 7},
+		"truncated and closed": {func(w *WAL) error { return errors.Join(w.TruncateBack(3), w.Close()) }, entries(1, 6), 7},
+		"restored below":       {func(w *WAL) error { return w.Restore(at(2), nil, nil) }, entries(1, 6), 7},
+		"replaced since": {func(w *WAL) error {
+			return errors.Join(w.TruncateBack(3), w.SaveEntry(entries(4, 4)))
+		}, entries(1, 4), 5},
+		"restored with entries": {func(w *WAL) error { return w.Restore(at(2), nil, entries(3, 3)) }, entries(3, 3), 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, dir := newLog(t, WithSegmentSize(64<<10))
+			require.NoError(t, w.SaveEntry(entries(1, 6)))
+			require.NoError(t, c.drop(w))
+			p := leaveTo(t, w, dir, false)
+			p.append(t, entry(2, c.next, "theirs"), &walpb.HardState{Term: 2, Commit: c.next})
+			want := append(c.want, entry(2, c.next, "theirs"))
+			require.Equal(t, want, readAll(t, p.dir, nil))
+			w = openLog(t, p.dir, nil, WithSegmentSize(64<<10))
+			forceCut(t, w)
+			require.NoError(t, w.SaveEntry(entries(c.next+1, c.next+1)))
+			require.NoError(t, w.Close())
+			require.Equal(t, append(want, entries(c.next+1, c.next+1)...), readAll(t, p.dir, nil))
+		})
 	}
 }

@@ -95,7 +95,11 @@ func (r *replay) note(s *scan, x *note) error {
 		return r.setMetadata(s.name, x)
 	case log.EntryType:
 		if err := checkIndex(x.index, r.last); err != nil && (x.index == 0 || r.anchored || s.sealed) {
-			return r.corrupt(s.name, x.off, err.Error(), err)
+			reason := err.Error()
+			if s.plain {
+				reason += "; did etcd go on here, from entries that were dropped before this segment was begun?"
+			}
+			return r.corrupt(s.name, x.off, reason, err)
 		}
 	case log.CrcType:
 		if x.control == controlRestore {

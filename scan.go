@@ -26,6 +26,7 @@ type scan struct {
 	notes   notes  // of whole saves, but for states
 	state   []byte // the last one in a whole save; nil: none
 	begins  uint32 // the chain that the segment begins with; known once dec is chained
+	plain   bool   // it begins sealed, and has turned plain
 	sealed  bool   // its first record has a trailer: this library began it, and gave it its name
 	end     logEnd // behind the last whole save; off is 0 without one
 	err     error  // why the scan ended before the end
@@ -87,6 +88,9 @@ func (s *scan) record(f *frame, off int64, crc uint32) {
 	}
 	if s.seen == 0 {
 		s.begins, s.sealed = f.crc, f.sealed
+	}
+	if s.sealed && !f.sealed && !s.plain {
+		s.plain, s.notes = true, s.notes.asSeenByEtcd()
 	}
 	s.seen++
 	if f.flags&flagSynced != 0 {

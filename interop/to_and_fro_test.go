@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"errors"
 	"sync/atomic"
 	"testing"
 
@@ -50,14 +51,24 @@ func goToAndFro(t *testing.T, seed uint64, opts []wal.Option) (dir string) {
 	}
 	s := apply(t, create(), &walpb.Snapshot{}, g.more(8))
 	for range 5 {
-		dir = leave(t, g, s, dir)
+		newest, dropped := g.newest(), false
+		if w, ours := s.(*ourLog); ours && g.last > newest.Index+1 && g.IntN(3) == 0 {
+			err := w.TruncateBack(g.last - 1)
+			if dropped = err == nil; !dropped {
+				require.ErrorIs(t, err, errors.ErrUnsupported)
+			}
+		}
+		if dropped { // in our eyes: etcd goes on from what was dropped, and so it is back
+			require.NoError(t, s.close())
+		} else {
+			dir = leave(t, g, s, dir)
+			want, ok := g.at(newest)
+			require.True(t, ok)
+			read, err := readOurs(t, dir, newest)
+			require.NoError(t, err)
+			require.Equal(t, want, read)
+		}
 		theirTurn = !theirTurn
-		newest := g.newest()
-		want, ok := g.at(newest)
-		require.True(t, ok)
-		read, err := readOurs(t, dir, newest)
-		require.NoError(t, err)
-		require.Equal(t, want, read)
 		if theirTurn {
 			s = openTornEtcd(t, dir, newest)
 		} else {

@@ -23,6 +23,11 @@ func init() {
 			old:   "\t\tif o.sealed {\n\t\t\treturn 0, false",
 			new:   "\t\tif t.sealed {\n\t\t\treturn 0, false",
 			tests: []string{tableTest},
+		}, {
+			name: "what etcd went on from stays dropped", file: "scan.go",
+			old:   "s.plain, s.notes = true, s.notes.asSeenByEtcd()",
+			new:   "s.plain = true",
+			tests: []string{"TestPlainTail_BringsBackWhatItWentOnFrom"},
 		},
 	}...)
 }
