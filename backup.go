@@ -132,6 +132,12 @@ func (b *backup) make(to string, fill func(vfs.Dir) ([]segmentName, int64, error
 	if err != nil {
 		return failed(err)
 	}
+	left := true
+	defer func() { // also when a method of a record ends the goroutine
+		if left {
+			b.giveUp(into)
+		}
+	}()
 	names, end, err := fill(into)
 	if err == nil {
 		err = b.check(into, names, end)
@@ -143,9 +149,9 @@ func (b *backup) make(to string, fill func(vfs.Dir) ([]segmentName, int64, error
 		err = b.fs.Remove(to) // it is not, if somebody has put something into it meanwhile
 	}
 	if err != nil {
-		b.giveUp(into)
 		return failed(err)
 	}
+	left = false
 	into.Close() // not every system gives an open directory another name
 	if err := b.appear(parent, into.Path(), to); err != nil {
 		if into, oerr := b.fs.OpenDir(into.Path()); oerr == nil {

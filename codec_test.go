@@ -90,8 +90,9 @@ func (e *fullWild) ReadIndex(data []byte) (uint64, error) {
 	var r wildRecord
 	return r.Index, errors.Join(r.parse(data), wild("Entry.ReadIndex"))
 }
-func (e *fullWild) GetIndex() uint64 { _ = wild("Entry.GetIndex"); return e.rec.Index }
-func (e *fullWild) Size() int        { _ = wild("Entry.Size"); return 16 }
+func (e *fullWild) SetIndex(i uint64) { _ = wild("Entry.SetIndex"); e.rec.Index = i }
+func (e *fullWild) GetIndex() uint64  { _ = wild("Entry.GetIndex"); return e.rec.Index }
+func (e *fullWild) Size() int         { _ = wild("Entry.Size"); return 16 }
 
 type wildState struct{ rec wildRecord }
 
@@ -118,12 +119,13 @@ func (s *wildSnapshot) GetTerm() uint64  { _ = wild("Snapshot.GetTerm"); return 
 
 // wildTypes is a registry, and what makes entries of its type.
 type wildTypes struct {
+	full  bool
 	reg   *log.Registry
 	entry func(i uint64) log.LogEntry
 }
 
 func newWildTypes(full bool) wildTypes {
-	t := wildTypes{log.NewRegistry(), func(i uint64) log.LogEntry { return &plainWild{wildRecord{i, 1}} }}
+	t := wildTypes{full, log.NewRegistry(), func(i uint64) log.LogEntry { return &plainWild{wildRecord{i, 1}} }}
 	if full {
 		t.entry = func(i uint64) log.LogEntry { return &fullWild{wildRecord{i, 1}} }
 	}
@@ -174,18 +176,30 @@ func drain(seq func(func(log.LogEntry, error) bool)) (err error) {
 
 // wildCalls are the calls on an open log. Those that save return what they have added.
 var wildCalls = map[string]func(l *wildLog) error{
-	"Save":       func(l *wildLog) error { return l.w.Save(&wildState{wildRecord{22, 1}}, l.entries(21, 22)) },
-	"Save, cut":  func(l *wildLog) error { return l.w.SaveEntry(l.entries(21, 45)) },
-	"SaveState":  func(l *wildLog) error { return l.w.SaveState(&wildState{wildRecord{19, 1}}) },
-	"SaveSnap":   func(l *wildLog) error { return l.w.SaveSnap(&wildSnapshot{wildRecord{19, 1}}) },
-	"Release":    func(l *wildLog) error { return l.w.Release(l.at10()) },
-	"Entries":    func(l *wildLog) error { return drain(l.w.Entries(1, 21)) },
-	"As":         func(l *wildLog) error { return drainAs(l) },
-	"Entry":      func(l *wildLog) error { _, err := l.w.Entry(7); return err },
-	"State":      func(l *wildLog) error { return missing(l.w.State() == nil) },
-	"Snapshot":   func(l *wildLog) error { return missing(l.w.Snapshot() == nil) },
-	"Sync":       func(l *wildLog) error { return l.w.Sync() },
-	"Stats":      func(l *wildLog) error { l.w.Stats(); return nil },
+	"Save":      func(l *wildLog) error { return l.w.Save(&wildState{wildRecord{22, 1}}, l.entries(21, 22)) },
+	"Save, cut": func(l *wildLog) error { return l.w.SaveEntry(l.entries(21, 45)) },
+	"SaveState": func(l *wildLog) error { return l.w.SaveState(&wildState{wildRecord{19, 1}}) },
+	"SaveSnap":  func(l *wildLog) error { return l.w.SaveSnap(&wildSnapshot{wildRecord{19, 1}}) },
+	"Release":   func(l *wildLog) error { return l.w.Release(l.at10()) },
+	"Entries":   func(l *wildLog) error { return drain(l.w.Entries(1, 21)) },
+	"As":        func(l *wildLog) error { return drainAs(l) },
+	"Entry":     func(l *wildLog) error { _, err := l.w.Entry(7); return err },
+	"State":     func(l *wildLog) error { return missing(l.w.State() == nil) },
+	"Snapshot":  func(l *wildLog) error { return missing(l.w.Snapshot() == nil) },
+	"Sync":      func(l *wildLog) error { return l.w.Sync() },
+	"Stats":     func(l *wildLog) error { l.w.Stats(); return nil },
+	"Compact":   func(l *wildLog) error { return l.w.Compact(10) },
+	"Backup":    func(l *wildLog) error { return l.w.Backup("backup") },
+	"SaveNext": func(l *wildLog) error {
+		if !l.full {
+			return nil
+		}
+		_, err := l.w.SaveNext(l.entry(0), l.entry(0))
+		return err
+	},
+	"Restore": func(l *wildLog) error {
+		return l.w.Restore(&wildSnapshot{wildRecord{30, 1}}, &wildState{wildRecord{30, 1}}, l.entries(31, 45))
+	},
 	"Truncate":   func(l *wildLog) error { return l.w.TruncateBack(20) },
 	"ReadAll":    func(l *wildLog) error { _, _, _, err := l.w.ReadAll(); return err },
 	"EntriesLim": func(l *wildLog) error { _, err := l.w.EntriesLimit(1, 21, 1<<20); return err },
@@ -274,6 +288,9 @@ func (l *wildLog) check() {
 	}
 	w, err := Open(nil, memDir, nil, l.opts...)
 	require.NoError(t, err)
+	left, err := w.opts.fs.IsDir("backup.unfinished")
+	require.NoError(t, err)
+	require.False(t, left)
 	l.holds(w)
 	require.NoError(t, w.Close())
 }
@@ -291,7 +308,7 @@ func (l *wildLog) holds(w *WAL) {
 var wildMethods = map[string][]string{
 	"Entry.Marshal": {fails, panics, exits}, "Entry.AppendBinary": {fails, panics, exits}, "Entry.Unmarshal": {fails, panics, exits},
 	"Entry.UnmarshalShared": {fails, panics, exits}, "Entry.ReadIndex": {fails, panics, exits},
-	"Entry.GetIndex": {panics, exits}, "Entry.Size": {panics, exits},
+	"Entry.SetIndex": {panics, exits}, "Entry.GetIndex": {panics, exits}, "Entry.Size": {panics, exits},
 	"State.Marshal": {fails, panics, exits}, "State.Unmarshal": {fails, panics, exits}, "State.GetCommitted": {panics, exits},
 	"State.Reset": {panics, exits}, "State.IsEmpty": {panics, exits}, "State.MustSync": {panics, exits},
 	"Snapshot.Marshal": {fails, panics, exits}, "Snapshot.Unmarshal": {fails, panics, exits},

@@ -61,11 +61,12 @@ var (
 	ErrMetadataConflict = errors.New("wal: segments disagree on the metadata")
 
 	// ErrEncode is returned by a save when a record's Marshal fails, panics, or
-	// breaks its contract. Nothing was written and the log goes on.
+	// breaks its contract, or when the registered type cannot read back what it returned, or
+	// reads another index. Nothing was written and the log goes on.
 	ErrEncode = errors.New("wal: record cannot be encoded")
 	// ErrDecode is returned when a record that is intact on disk is refused by
-	// its type's Unmarshal: most likely another type was registered when the
-	// log was written.
+	// its type's Unmarshal, or is an entry that is read with index 0: most likely another type
+	// was registered when the log was written. Such a log is not damaged, and Repair leaves it alone.
 	ErrDecode = errors.New("wal: record cannot be decoded")
 )
 

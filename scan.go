@@ -2,6 +2,7 @@ package wal
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 
@@ -201,10 +202,21 @@ func newEntryReader(reg *log.Registry, decode bool) entryReader {
 	return r
 }
 
+// index returns the index of an encoded entry, which is intact. It is never 0: no save takes such an
+// entry, so it is the type that reads it wrongly, and the log is not damaged.
 func (r entryReader) index(data []byte) (uint64, error) {
 	if r.peek != nil {
-		return readIndex(r.peek, data)
+		i, err := readIndex(r.peek, data)
+		if err == nil && i == 0 {
+			err = decodeError(r.peek, log.EntryType, data, errIndexZero)
+		}
+		return i, err
 	}
-	_, i, err := decodeEntry(r.registry, data)
+	ent, i, err := decodeEntry(r.registry, data)
+	if err == nil && i == 0 {
+		err = decodeError(ent, log.EntryType, data, errIndexZero)
+	}
 	return i, err
 }
+
+var errIndexZero = errors.New("it is read with index 0, which no entry has")

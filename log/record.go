@@ -45,6 +45,15 @@ func (rt RecordType) String() string {
 // return soon, and must not call the log. A record handed to the log must not
 // change until the call has returned. Decoding may happen in several goroutines
 // at once, each with records of its own.
+//
+// A record may be saved as another Go type than the registered one that it is read as, if that one
+// reads it back: an adapter saves what it has got, without a copy. The log tries it: the first record
+// of each Go type, and now and then a later one, is decoded as it would be read. A save of what
+// cannot be decoded, or comes back with another index, commit index or term, is refused. Where the
+// registered entries have ReadIndex, the index of each entry is compared.
+//
+// A method that panics, or that ends its goroutine as FailNow of a test does, hurts only the call that
+// it is part of: a save is as if it had not been made, and the log goes on.
 type RecordData interface {
 	// Marshal returns the record's encoding. The log does not keep or change it.
 	Marshal() (data []byte, err error)
@@ -71,8 +80,8 @@ type HardState interface {
 	RecordData
 	// GetCommitted returns the index of the last entry known to be committed.
 	GetCommitted() uint64
-	// Reset makes the state empty. It is called on each new state before it is decoded into, and on
-	// the one that stands for a log without a state.
+	// Reset makes the state empty. It is called on each state before it is decoded into, be it new or
+	// not, and on the one that stands for a log without a state.
 	Reset()
 }
 
@@ -120,7 +129,8 @@ type EmptyState interface {
 type SyncState interface {
 	// MustSync tells whether a save of this state alone must be on stable storage
 	// before it returns. prev is the state saved or recovered before, nil if there
-	// is none; it must not be changed. When false is returned, a crash may bring any state
+	// is none; it must not be changed, and not be kept: the next call gets the same one, reset and
+	// decoded anew. When false is returned, a crash may bring any state
 	// back that was saved since the last sync, or the one that was synced with it.
 	MustSync(prev HardState) bool
 }

@@ -33,5 +33,10 @@ func init() {
 		old:   "\tstate := bytes.Clone(v.state)\n",
 		new:   "\tstate := bytes.Clone(v.state)\n\tif _, _, err = decodeState(v.registry, state); err != nil {\n\t\tv.mu.Unlock()\n\t\treturn nil, nil, nil, err\n\t}\n",
 		tests: []string{wild},
+	}, defect{
+		name: "a backup that ends its goroutine leaves its copy", file: "backup.go",
+		old:   "\t\tif left {\n",
+		new:   "\t\tif left && err != nil {\n",
+		tests: []string{wild},
 	})
 }
