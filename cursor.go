@@ -20,18 +20,36 @@ const maxKeptWindow = 1 << 20
 // wait for its processor until the scheduler takes it away, which is after 10 ms.
 const giveWay = 256
 
-// cursor reads the entries of extents in order and verifies every record that it
-// passes. All of them are durable, and no byte of them is ever written again, so it
-// needs no lock. It is not safe for concurrent use, but for needs and replaced.
+// Which entries a cursor comes to is looked up as it goes: a few groups at first, and more
+// the further it gets. What it costs follows what is read, not how far the end is; and no more is read
+// ahead than was looked up.
+const (
+	// firstGroups is how many groups are looked up first, and groupsFactor by how much more each time.
+	firstGroups, groupsFactor = 4, 2
+	// maxGroups is how many are looked up at a time at most: what a window reads at a time.
+	maxGroups = readSize / pointSpacing
+)
+
+// noEnd is where a cursor ends that goes on as long as there are entries.
+const noEnd = math.MaxUint64
+
+// cursor reads entries in order and verifies every record that it passes. All of them are durable,
+// and no byte of them is ever written again, so it needs the view's lock for looking up only. It is
+// not safe for concurrent use, but for needs and replaced, and for retired, which is under view.mu.
 type cursor struct {
 	view    *view
-	extents []extent // not begun yet
-	one     [1]extent
-	end     place  // where the last extent ends at the latest; off 0: not known
-	lo      uint64 // the first entry that is wanted
-	i       uint64 // the entry that the decoder comes to next
-	until   uint64 // behind the last one of the extent that was begun
+	extents []extent // looked up, and not begun yet
+	found   []extent // the memory of extents
+	hi      uint64   // entries from until on, up to it, are looked up when extents are at their end
+	groups  int      // how many of them the next time
+	end     place    // where the log ended when extents were looked up; off 0: not known
+	lo      uint64   // the first entry that is wanted
+	i       uint64   // the entry that the decoder comes to next
+	until   uint64   // behind the last one of the extent that was begun
+	live    liveBits // of the extent that was begun
+	frames  int      // of entries, that were passed in it
 	file    segmentFile
+	toTail  bool // the window ends where the log ended, not where the file does
 	dec     decoder
 	off     int64 // of the frame read last
 	slab    slab
@@ -39,21 +57,24 @@ type cursor struct {
 	// Of a cursor that is registered with its view:
 	needs    atomic.Uint64 // the first segment that it still has to read
 	replaced atomic.Uint64 // the lowest index replaced since it began; 0: none
+	retired  runs          // what the index let go of since, and was not replaced
 }
 
-// cursor returns a cursor on extents from entry lo on, to be given back with done.
-func (v *view) cursor(extents []extent, end place, lo uint64) *cursor {
+// cursor returns a cursor on no entries, to be given back with done.
+func (v *view) cursor() *cursor {
 	c, ok := v.cursors.Get().(*cursor)
 	if !ok {
 		c = new(cursor)
 	}
-	c.set(v, extents, end, lo)
+	c.view = v
+	c.set(nil, place{}, 0)
 	return c
 }
 
-func (c *cursor) set(v *view, extents []extent, end place, lo uint64) {
-	c.view, c.extents, c.end, c.lo, c.i, c.until = v, extents, end, lo, 0, 0
-	c.file = segmentFile{handles: &v.handles}
+// set sets the cursor on extents, which end at a place at the latest, from entry lo on.
+func (c *cursor) set(extents []extent, end place, lo uint64) {
+	c.extents, c.end, c.lo, c.i, c.until, c.hi = extents, end, lo, 0, 0, 0
+	c.file = segmentFile{handles: &c.view.handles}
 	c.dec.win.f = nil // opens anew: nothing read ahead before may be used
 	c.replaced.Store(0)
 	c.needs.Store(math.MaxUint64)
@@ -62,8 +83,74 @@ func (c *cursor) set(v *view, extents []extent, end place, lo uint64) {
 	}
 }
 
+// start sets the cursor on the entries [lo, hi), looking up some groups of them. io.EOF says that there are
+// none yet; the cursor then needs what comes. The view's mu is held.
+func (c *cursor) start(lo, hi uint64, groups int) error {
+	c.set(nil, place{}, lo)
+	c.i, c.until, c.hi, c.groups = lo, lo, hi, groups
+	err := c.lookUp()
+	if err == nil {
+		c.needs.Store(c.extents[0].name.seq)
+	} else {
+		c.needs.Store(c.view.tail.seq)
+	}
+	return err
+}
+
+// lookUp looks up where the next entries stand. What was let go of since the cursor began is still
+// there, unless it was replaced. The view's mu is held, for reading at least.
+func (c *cursor) lookUp() error {
+	v, from, hi := c.view, c.until, c.hi
+	if from >= hi {
+		return io.EOF
+	}
+	if r := c.replaced.Load(); r != 0 {
+		if r <= from {
+			return &OverwrittenError{Index: r}
+		}
+		hi = min(hi, r)
+	}
+	in := c.retired
+	if !in.holds(from) {
+		in = v.index.runs
+	}
+	if !in.holds(from) {
+		if hi == noEnd && from > v.last {
+			return io.EOF
+		}
+		return fmt.Errorf("%w: entry %d, the first one is %d", ErrCompacted, from, v.first())
+	}
+	c.found = in.lookUp(from, hi, min(c.groups, maxGroups), c.found[:0])
+	c.groups = min(c.groups, maxGroups) * groupsFactor
+	c.extents, c.lo, c.end = c.found, from, v.tail
+	for k := len(c.extents) - 2; k >= 0; k-- { // what is read at once may go to the end in the segment
+		if next := c.extents[k+1]; next.name == c.extents[k].name {
+			c.extents[k].end = next.end
+		}
+	}
+	return nil
+}
+
+// keep has the cursor keep what the index has let go of. The view's mu is held.
+func (c *cursor) keep(gone runs) {
+	for _, r := range gone {
+		if r.name.seq >= c.needs.Load() {
+			c.retired = append(c.retired, r)
+		}
+	}
+}
+
+// drop tells the cursor that the entries from i on were replaced. The view's mu is held.
+func (c *cursor) drop(i uint64) {
+	if old := c.replaced.Load(); old == 0 || i < old {
+		c.replaced.Store(i)
+	}
+	c.retired = c.retired.upTo(i)
+}
+
 func (v *view) done(c *cursor) {
-	c.extents = nil
+	clear(c.found)
+	c.extents, c.live, c.retired = nil, nil, nil
 	if cap(c.dec.win.buf) > maxKeptWindow {
 		c.dec.win.buf = nil
 	}
@@ -78,9 +165,14 @@ func (c *cursor) next() (i uint64, data []byte, err error) {
 	for {
 		for c.i == c.until {
 			if len(c.extents) == 0 {
-				return 0, nil, io.EOF
+				c.view.mu.RLock()
+				err := c.lookUp()
+				c.view.mu.RUnlock()
+				if err != nil {
+					return 0, nil, err
+				}
 			}
-			if err := c.enter(c.extents[0]); err != nil {
+			if err := c.enter(&c.extents[0]); err != nil {
 				return 0, nil, err
 			}
 			c.extents = c.extents[1:]
@@ -100,13 +192,20 @@ func (c *cursor) next() (i uint64, data []byte, err error) {
 }
 
 // enter sets the decoder on the beginning of an extent.
-func (c *cursor) enter(x extent) error {
-	c.i, c.until = x.first, x.next
-	if c.file.name != x.name || c.dec.win.f == nil {
+func (c *cursor) enter(x *extent) error {
+	c.i, c.until, c.live, c.frames = x.first, x.next, x.live, 0
+	win := &c.dec.win
+	switch {
+	case c.file.name != x.name || win.f == nil:
 		if err := c.open(x.name); err != nil {
 			return c.failed(err)
 		}
+	case c.toTail: // there is more by now
+		if err := c.measure(); err != nil {
+			return c.failed(err)
+		}
 	}
+	win.step = max(x.end-x.off, 0)
 	c.dec.seek(x.off, x.crc)
 	return nil
 }
@@ -115,18 +214,22 @@ func (c *cursor) enter(x extent) error {
 func (c *cursor) open(n segmentName) error {
 	c.file.name = n
 	c.needs.Store(n.seq)
-	size := c.end.off
-	if n.seq != c.end.seq || size == 0 {
-		var err error
-		if size, err = c.file.Size(); err != nil {
-			return err
-		}
-	}
-	c.dec = decoder{win: window{f: &c.file, name: n.String(), size: size, buf: c.dec.win.buf[:0]}, seq: n.seq, exact: true, check: c.dec.check}
+	c.dec = decoder{win: window{f: &c.file, name: n.String(), buf: c.dec.win.buf[:0]}, seq: n.seq, exact: true, check: c.dec.check}
 	if n == c.view.lastName {
 		c.dec.win.flips = c.view.flips
 	}
-	return nil
+	return c.measure()
+}
+
+// measure sets where the window ends: where the log ended when the extents were looked up, if it was
+// in this segment, or where the file does.
+func (c *cursor) measure() (err error) {
+	if c.toTail = c.end.seq == c.file.name.seq && c.end.off > 0; c.toTail {
+		c.dec.win.size = c.end.off
+		return nil
+	}
+	c.dec.win.size, err = c.file.Size()
+	return err
 }
 
 // frame returns the data of the next entry in the segment, which must be entry i.
@@ -140,7 +243,10 @@ func (c *cursor) frame() ([]byte, error) {
 		if err != nil {
 			return nil, c.failed(err)
 		}
-		if f.typ == log.EntryType {
+		if f.typ != log.EntryType {
+			continue
+		}
+		if c.frames++; c.live == nil || c.live.at(c.frames-1) {
 			return f.data, nil
 		}
 	}

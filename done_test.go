@@ -49,6 +49,18 @@ func waitsOrReturns(w *WAL, returned chan error) (early bool) {
 	}
 }
 
+// answer is what a call returns that is to return now.
+func answer(t *testing.T, returned chan error) error {
+	t.Helper()
+	select {
+	case err := <-returned:
+		return err
+	case <-time.After(20 * time.Second):
+		require.FailNow(t, "it waits for ever")
+		return nil
+	}
+}
+
 func waited(p *Pending, err error) error {
 	if err != nil {
 		return err
@@ -88,15 +100,18 @@ func TestDone_ACallWithNothingToDoWaitsForWhatIsOnItsWay(t *testing.T) {
 			<-syncing
 			returned := make(chan error, 1)
 			go func() { returned <- c.call(w) }()
-			require.False(t, waitsOrReturns(w, returned), "%s returns before the disk has answered", name)
+			if waitsOrReturns(w, returned) {
+				disk <- nil
+				require.FailNow(t, "returns before the disk has answered", name)
+			}
 			require.EqualValues(t, 10, w.LastIndex(), name)
 			if fails {
 				disk <- syscall.EIO
-				require.ErrorIs(t, <-returned, ErrFailed, name)
+				require.ErrorIs(t, answer(t, returned), ErrFailed, name)
 				require.ErrorIs(t, p.Wait(), ErrFailed, name)
 			} else {
 				disk <- nil
-				require.NoError(t, <-returned, name)
+				require.NoError(t, answer(t, returned), name)
 				require.EqualValues(t, 5, w.LastIndex(), name)
 				require.NoError(t, p.Wait(), name)
 			}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"math"
 
 	"github.com/seed449c39bc/wal/log"
 )
@@ -24,19 +23,20 @@ import (
 // It ends with any other error:
 //   - ctx.Err() when ctx is done.
 //   - [ErrClosed] or [ErrFailed] when the log is closed or fails, after all that is durable was yielded.
-//   - [ErrCompacted] when the next entry is below FirstIndex: from was, or the
-//     follower has fallen behind Release, or a snapshot has made the log jump.
+//   - [ErrCompacted] when from is below FirstIndex, or a snapshot has made the log jump over the
+//     next entry.
 //   - What went wrong in reading.
 //
-// Followers are woken by each batch of saves, and do not poll. One that has fallen behind keeps the
-// segments that it still has to read from being purged.
+// Followers are woken by each batch of saves, and do not poll. One that has fallen behind still yields
+// what was released meanwhile: it keeps all segments that it has to read from being purged,
+// those that came since it waited, too. One that is not read from keeps them as long.
 func (w *WAL) Follow(ctx context.Context, from uint64) iter.Seq2[log.LogEntry, error] {
 	return func(yield func(log.LogEntry, error) bool) {
 		if ctx == nil {
 			yield(nil, fmt.Errorf("%w: a nil context; pass context.Background() to follow until the log is closed", ErrInvalidArgument))
 			return
 		}
-		c := w.cursor(nil, place{}, from)
+		c := w.cursor()
 		defer w.end(c)
 		for next := from; ; {
 			ent, err := w.follow(ctx, c, next)
@@ -97,32 +97,28 @@ func (v *view) proceed(ctx context.Context, c *cursor, next uint64) error {
 }
 
 // extend sets a follower's cursor on the entries from next on that there are. If there are
-// none it returns what to wait for.
+// none it returns what to wait for. The segments of what comes meanwhile are kept from Purge, too.
 func (v *view) extend(c *cursor, next uint64) (changed <-chan struct{}, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if r := c.replaced.Load(); r != 0 && r < next {
-		c.set(v, nil, place{}, r)
-		return nil, &OverwrittenError{Index: r}
-	}
-	var found []extent
-	var end place
-	switch first, last := v.first(), v.last; {
-	case next < first:
-		return nil, fmt.Errorf("%w: entry %d, the first one is %d", ErrCompacted, next, first)
-	case next-1 > last:
-		return nil, fmt.Errorf("%w: cannot follow from entry %d, the last one is %d", ErrNotFound, next, last)
-	case next-1 < last:
-		if found, end, err = v.locate(next, last+1); err != nil {
-			return nil, err
+	if _, follows := v.live[c]; !follows {
+		switch first, last := v.first(), v.last; {
+		case next < first:
+			return nil, fmt.Errorf("%w: entry %d, the first one is %d", ErrCompacted, next, first)
+		case next-1 > last:
+			return nil, fmt.Errorf("%w: cannot follow from entry %d, the last one is %d", ErrNotFound, next, last)
 		}
+		v.live[c] = struct{}{}
 	}
-	c.set(v, found, end, next)
-	v.live[c] = struct{}{}
-	if len(found) > 0 {
-		return nil, nil
+	if r := c.replaced.Load(); r != 0 && r < next {
+		err, next = &OverwrittenError{Index: r}, r
 	}
-	c.needs.Store(math.MaxUint64)
+	switch there := c.start(next, noEnd, firstGroups); {
+	case err != nil:
+		return nil, err
+	case there != io.EOF:
+		return nil, there
+	}
 	if v.changed == nil {
 		v.changed = make(chan struct{})
 	}

@@ -6,50 +6,55 @@ import (
 	"sort"
 )
 
+// The index
+//
+// It says where each entry stands, in about a hundredth of the log's bytes, whatever was saved. A run
+// is what the entries of one segment are, a row of groups. A group begins at a point, which says
+// where its first entry stands; the others follow in the file, in order, up to pointSpacing bytes
+// behind the point. Reading an entry is reading its group.
+//
+// What was replaced leaves frames in the file that are no entries any more. Between groups they do not
+// matter. Inside a group a bit for each frame of an entry says whether it still is one
+// (frames); a group without bits has none that is not. So a log whose entries are saved again
+// and again takes no more points than another one, and a bit for each frame.
+
 const (
-	// pointSpacing is how far apart the points of a run are, in bytes of the segment. It
+	// pointSpacing is how far apart the points of a run are at least, in bytes of the segment. It
 	// bounds what is read to find one entry.
 	pointSpacing = 2 << 10
 	// chunkPoints is how many points stand together in memory, and in one extent.
 	chunkPoints = 64
 )
 
-// extent is a part of a segment with the entries [first, next) one after the other, and
-// no other entry between them.
+// extent is a part of a segment with the entries [first, next).
 type extent struct {
 	first, next uint64
 	name        segmentName
-	off         int64  // of the first one's frame
-	crc         uint32 // running checksum before that frame
+	off         int64    // of the first one's frame
+	end         int64    // about where the last one's frame ends; 0: not known
+	crc         uint32   // running checksum before the first frame
+	live        liveBits // which frames of entries from off on are entries of the extent; nil: all of them
 }
 
-// point says where one entry of a run stands. It takes 12 bytes; with one for
-// every pointSpacing bytes the index is below 1 % of the log.
-type point struct {
-	index uint32 // behind the run's first one
-	words uint32 // of 8 bytes, behind the run's first frame
-	crc   uint32 // running checksum before the frame
-}
-
-// run is what an extent is, in the index: as long as it can be, with the points in it.
+// run is the entries of one segment, but for those before and behind a distance that
+// points cannot tell.
 type run struct {
 	first, next uint64
 	name        segmentName
 	off         int64   // of the first one's frame
 	chunks      []chunk // ascending; the first point is the first entry's
+	dead        int     // how many frames behind the last entry's were entries once; -1: so far that the next one begins a group
 }
 
-// chunk is some points in a row, at least one.
-type chunk struct {
-	index  uint32 // of the first one: so finding a chunk does not touch the points of all
-	points []point
-}
+// runs ascend. Those of an index leave no gap.
+type runs []run
 
-// index finds entries by their index. Its runs ascend and leave no gap. Adding
-// an entry copies at most a chunk: it is on the way of every save.
+// index finds entries by their index. Adding an entry copies at most a chunk: it is on the way of
+// every save.
 type index struct {
-	runs  []run
-	split bool // the next entry does not continue the last run
+	runs
+	gone  runs // what was let go of, but not replaced, since this was last looked at
+	keeps bool // gone
 }
 
 // first is the lowest index that can be found.
@@ -60,54 +65,58 @@ func (x *index) first() (i uint64, ok bool) {
 	return x.runs[0].first, true
 }
 
-// add notes that the run of entries [first, next), no longer than pointSpacing, begins at
-// an offset of a segment, and the checksum before it. It replaces all from first on.
+// add notes that the entries [first, next), whose frames begin less than pointSpacing apart and have none of
+// others between them, begin at an offset of a segment, and the checksum before it. They replace all
+// from first on. Every entry that a segment has is added, in the order of the file.
 func (x *index) add(first, next uint64, name segmentName, off int64, crc uint32) {
 	x.truncate(first)
-	if n := len(x.runs); n > 0 && !x.split {
+	if n := len(x.runs); n > 0 {
 		last := &x.runs[n-1]
 		if last.next == first && last.name == name && last.add(next-first, off, crc) {
 			return
 		}
+		last.chunks[len(last.chunks)-1].clip()
 	}
 	x.runs = append(x.runs, run{first: first, next: first, name: name, off: off})
 	x.runs[len(x.runs)-1].add(next-first, off, crc)
-	x.split = false
 }
 
 // add appends count entries to the run. It returns false if they are so far from the
 // first one that a point cannot tell where they stand: they take a run of their own.
 func (r *run) add(count uint64, off int64, crc uint32) bool {
 	index, words := r.next-r.first, (off-r.off)/wordSize
-	if index > math.MaxUint32 || words > math.MaxUint32 {
+	if index > math.MaxUint32 || words > maxWords {
 		return false
 	}
 	r.next += count
+	dead := r.dead
+	r.dead = 0
 	n := len(r.chunks)
-	if n > 0 {
-		points := r.chunks[n-1].points
-		if words-int64(points[len(points)-1].words) < pointSpacing/wordSize {
+	if n > 0 && dead >= 0 {
+		c := &r.chunks[n-1]
+		if p := c.points[len(c.points)-1]; words-p.distance() < pointSpacing/wordSize {
+			c.extend(int(uint32(index)-p.index), dead, int(count))
 			return true
 		}
 	}
 	if n == 0 || len(r.chunks[n-1].points) == chunkPoints {
+		if n > 0 {
+			r.chunks[n-1].clip()
+		}
 		r.chunks = append(r.chunks, chunk{index: uint32(index)})
 		n++
 	}
-	last := &r.chunks[n-1]
-	last.points = append(last.points, point{uint32(index), uint32(words), crc})
+	r.chunks[n-1].begin(newPoint(uint32(index), uint32(words), crc, dead != 0))
 	return true
 }
 
-// truncate drops the entries from i on. Their frames stay where they are, so
-// what is added next begins a run of its own.
+// truncate drops the entries from i on. Their frames stay where they are.
 func (x *index) truncate(i uint64) {
 	for n := len(x.runs); n > 0; n-- {
 		last := &x.runs[n-1]
 		if last.next <= i {
 			return
 		}
-		x.split = true
 		if last.first < i {
 			last.truncate(i)
 			return
@@ -119,77 +128,146 @@ func (x *index) truncate(i uint64) {
 
 // truncate drops the entries from i on, of which the first one is none.
 func (r *run) truncate(i uint64) {
+	k, p := r.seek(i - 1)
+	c := &r.chunks[k]
+	begins := r.first + uint64(c.points[p].index)
+	had, keep := int(r.next-begins), int(i-begins)
+	popped := k < len(r.chunks)-1 || p < len(c.points)-1
+	clear(r.chunks[k+1:])
+	r.chunks = r.chunks[:k+1]
+	c.points = c.points[:p+1]
+	dropped := c.cut(p, had, keep)
+	if popped {
+		r.dead = -1
+	} else if r.dead >= 0 {
+		r.dead += dropped
+	}
 	r.next = i
-	c, p := r.seek(i - 1)
-	clear(r.chunks[c+1:])
-	r.chunks = r.chunks[:c+1]
-	r.chunks[c].points = r.chunks[c].points[:p+1]
+}
+
+// dropBefore lets go of what stands in segments before seq.
+func (x *index) dropBefore(seq uint64) {
+	n := sort.Search(len(x.runs), func(i int) bool { return x.runs[i].name.seq >= seq })
+	x.letGo(n)
+}
+
+// clear lets go of all.
+func (x *index) clear() { x.letGo(len(x.runs)) }
+
+// letGo lets go of the first n runs. What is let go of is not changed any more.
+func (x *index) letGo(n int) {
+	if n == 0 {
+		return
+	}
+	if x.keeps {
+		x.gone = append(x.gone, x.runs[:n]...)
+	}
+	x.runs = slices.Clone(x.runs[n:])
 }
 
 // seek returns the last point at or before entry i, which the run holds: its chunk, and its place there.
 func (r *run) seek(i uint64) (chunk, p int) {
-	index := uint32(i - r.first)
+	index := uint32(min(i-r.first, math.MaxUint32))
 	chunk = sort.Search(len(r.chunks), func(c int) bool { return r.chunks[c].index > index }) - 1
 	points := r.chunks[chunk].points
 	return chunk, sort.Search(len(points), func(p int) bool { return points[p].index > index }) - 1
 }
 
-// from is the rest of the run from a point on.
-func (r *run) from(p point) extent {
-	return extent{r.first + uint64(p.index), r.next, r.name, r.off + int64(p.words)*wordSize, p.crc}
-}
-
-// dropBefore forgets what stands in segments before seq.
-func (x *index) dropBefore(seq uint64) {
-	n := sort.Search(len(x.runs), func(i int) bool { return x.runs[i].name.seq >= seq })
-	x.runs = slices.Delete(x.runs, 0, n)
-}
-
-// clear forgets all.
-func (x *index) clear() { x.runs, x.split = nil, false }
-
 // holding returns the position of the run that holds entry i, or of the next one.
-func (x *index) holding(i uint64) int {
-	return sort.Search(len(x.runs), func(r int) bool { return x.runs[r].next > i })
+func (rs runs) holding(i uint64) int {
+	return sort.Search(len(rs), func(r int) bool { return rs[r].next > i })
 }
 
-// at returns an extent that begins at or little before entry i, and where in the
-// segment it ends; 0 if that is not known. The caller has made sure that the index holds the entry.
-func (x *index) at(i uint64) (e extent, end int64) {
-	r := &x.runs[x.holding(i)]
-	chunk, p := r.seek(i)
-	points := r.chunks[chunk].points
-	e = r.from(points[p])
-	if p++; p == len(points) {
-		if chunk++; chunk == len(r.chunks) {
-			return e, 0
-		}
-		points, p = r.chunks[chunk].points, 0
-	}
-	behind := r.from(points[p])
-	e.next = behind.first
-	return e, behind.off
+// holds reports whether entry i is in one of the runs.
+func (rs runs) holds(i uint64) bool {
+	n := rs.holding(i)
+	return n < len(rs) && rs[n].first <= i
 }
 
-// find returns the extents that hold [lo, hi), cut to it at the upper end; the first
-// one begins little before lo. They share no memory with the index. Of a long run they
-// are parts, for readers that want to share the work. The caller has made sure that the index holds all of it.
-func (x *index) find(lo, hi uint64) []extent {
-	var found []extent
-	for n := x.holding(lo); n < len(x.runs) && x.runs[n].first < hi; n++ {
-		r := &x.runs[n]
-		chunk, p := r.seek(max(lo, r.first))
-		for ; chunk < len(r.chunks); chunk, p = chunk+1, 0 {
-			e := r.from(r.chunks[chunk].points[p])
-			if e.first >= hi {
-				break
+// at returns the extent that is the group of entry i, and about where it ends in the segment; 0 if that is
+// not known. The caller has made sure that the index holds the entry.
+func (rs runs) at(i uint64) (e extent, end int64) {
+	r := &rs[rs.holding(i)]
+	k, p := r.seek(i)
+	e = r.group(k, p)
+	return e, e.end
+}
+
+// find returns the extents that hold [lo, hi), as lookUp does.
+func (rs runs) find(lo, hi uint64) []extent {
+	return rs.lookUp(lo, hi, math.MaxInt, nil)
+}
+
+// lookUp appends the extents that hold the entries [lo, hi), or the first ones of them, of groups groups; cut to
+// it at the upper end; the first one begins little before lo. They share no memory with the
+// index. Of a long run they are parts, for readers that want to share the work. The caller
+// has made sure that the runs hold lo. It stops where they leave a gap.
+func (rs runs) lookUp(lo, hi uint64, groups int, to []extent) []extent {
+	n, from := rs.holding(lo), lo
+	for ; n < len(rs) && rs[n].first <= from && from < hi && groups > 0; n++ {
+		to, groups = rs[n].lookUp(from, hi, groups, to)
+		from = rs[n].next
+	}
+	return to
+}
+
+func (r *run) lookUp(lo, hi uint64, groups int, to []extent) ([]extent, int) {
+	hi = min(hi, r.next) // the points may go further: see upTo
+	k, p := r.seek(lo)
+	for ; k < len(r.chunks); k, p = k+1, 0 {
+		points := r.chunks[k].points
+		for begun := false; p < len(points); p++ {
+			g := r.group(k, p)
+			if g.first >= hi || groups == 0 {
+				return to, groups
 			}
-			if k := len(found); k > 0 {
-				found[k-1].next = e.first
+			groups--
+			g.next = min(g.next, hi)
+			if last := len(to) - 1; begun && !points[p].gap() && g.live == nil && to[last].live == nil {
+				to[last].next, to[last].end = g.next, g.end
+			} else {
+				to = append(to, g)
 			}
-			e.next = min(e.next, hi)
-			found = append(found, e)
+			begun = true
 		}
 	}
-	return found
+	return to, groups
+}
+
+// group is the extent of the entries from a point up to the next one.
+func (r *run) group(k, p int) extent {
+	c := &r.chunks[k]
+	at := c.points[p]
+	e := extent{
+		first: r.first + uint64(at.index), next: r.next, name: r.name,
+		off: r.off + at.distance()*wordSize, crc: at.crc, live: c.live(p),
+	}
+	var behind point
+	switch {
+	case p+1 < len(c.points):
+		behind = c.points[p+1]
+	case k+1 < len(r.chunks):
+		behind = r.chunks[k+1].points[0]
+	case r.dead == 0:
+		return e
+	default:
+		e.end = e.off + 2*pointSpacing
+		return e
+	}
+	e.next, e.end = r.first+uint64(behind.index), r.off+behind.distance()*wordSize
+	if behind.gap() {
+		e.end = min(e.end, e.off+2*pointSpacing)
+	}
+	return e
+}
+
+// upTo returns the runs without the entries from i on. The points of those stay.
+func (rs runs) upTo(i uint64) runs {
+	for n := len(rs); n > 0; n-- {
+		if last := &rs[n-1]; last.first < i {
+			last.next = min(last.next, i)
+			return rs[:n]
+		}
+	}
+	return nil
 }

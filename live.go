@@ -8,21 +8,33 @@ import "fmt"
 // knows which segments are still needed, and the iteration learns when what it
 // has yet to yield is replaced. All of it is under view.mu, in which the contents
 // change: a reading either begins before a change, and is told, or begins behind it.
+//
+// It looks up entries in the index as it goes. The index changes meanwhile in three ways. What is added
+// is behind what the reading wants, or replaces it. What is replaced it is told of, and looks up nothing
+// from there on. What the index lets go of, because of a Release or a jump, it is given.
 
-// begin registers a cursor on the entries [lo, hi). It is to be ended.
-func (v *view) begin(lo, hi uint64) (*cursor, error) {
+// begin registers a cursor on the entries [lo, hi), of which it looks up some groups. It is to be ended.
+func (v *view) begin(lo, hi uint64, groups int) (*cursor, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	found, end, err := v.locate(lo, hi)
-	if err != nil {
+	if err := v.checkRange(lo, hi); err != nil {
 		return nil, err
 	}
-	return v.register(found, end, lo), nil
+	c := v.cursor()
+	if lo < hi {
+		if err := c.start(lo, hi, groups); err != nil {
+			v.done(c)
+			return nil, err
+		}
+	}
+	v.live[c] = struct{}{}
+	return c, nil
 }
 
-// register makes a cursor known to its view. It is to be ended. mu is held.
-func (v *view) register(extents []extent, end place, lo uint64) *cursor {
-	c := v.cursor(extents, end, lo)
+// register registers a cursor on extents. It is to be ended. mu is held.
+func (v *view) register(extents []extent, lo uint64) *cursor {
+	c := v.cursor()
+	c.set(extents, place{}, lo)
 	v.live[c] = struct{}{}
 	return c
 }
@@ -54,15 +66,6 @@ func (v *view) closeDir() {
 	}
 }
 
-// locate returns the extents of the entries [lo, hi), and where they end. mu is held.
-func (v *view) locate(lo, hi uint64) ([]extent, place, error) {
-	if err := v.checkRange(lo, hi); err != nil || lo == hi {
-		return nil, place{}, err
-	}
-	last, off := v.index.at(hi - 1)
-	return v.index.find(lo, hi), v.endOf(last, off), nil
-}
-
 // checkRange tells whether the entries [lo, hi) can be read. mu is held.
 func (v *view) checkRange(lo, hi uint64) error {
 	first, last := v.first(), v.last
@@ -79,25 +82,30 @@ func (v *view) checkRange(lo, hi uint64) error {
 	return nil
 }
 
-// endOf is where an extent ends at the latest, as far as that is known: where the index says, or
-// where the log ended when its last batch was published. mu is held.
-func (v *view) endOf(x extent, off int64) place {
-	if off == 0 && x.name.seq == v.tail.seq {
-		off = v.tail.off
+// dropBefore forgets the entries and snapshots in segments before seq, but for readings under way. mu is held.
+func (v *view) dropBefore(seq uint64) {
+	v.contents.dropBefore(seq)
+	v.retire()
+}
+
+// retire hands what the index has let go of to the readings under way, which may yet need it. mu is
+// held.
+func (v *view) retire() {
+	for c := range v.live {
+		c.keep(v.index.gone)
 	}
-	return place{x.name.seq, off}
+	v.index.gone = nil
 }
 
 // published tells those who read what a batch changed that ends the log at a
 // place. mu is held.
 func (v *view) published(end place) {
 	v.tail = end
+	v.retire()
 	if r := v.replaced; r != 0 {
 		v.replaced = 0
 		for c := range v.live {
-			if old := c.replaced.Load(); old == 0 || r < old {
-				c.replaced.Store(r)
-			}
+			c.drop(r)
 		}
 	}
 	if v.changed != nil {

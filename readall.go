@@ -25,7 +25,7 @@ func (v *view) ReadAll() (metadata []byte, st log.HardState, ents []log.LogEntry
 		found = v.index.find(lo, hi)
 		ents = make([]log.LogEntry, hi-lo)
 	}
-	reading := v.register(found, place{}, lo) // so Purge leaves it the segments
+	reading := v.register(found, lo) // so Purge leaves it the segments
 	v.mu.Unlock()
 	defer v.end(reading)
 	if st, _, err = decodeState(v.registry, state); err == nil {

@@ -2,6 +2,7 @@ package wal
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -94,7 +95,7 @@ type view struct {
 func (v *view) init(o options, dir vfs.Dir, ld *loaded, s *start) {
 	v.dir, v.registry = dir, o.registry
 	v.contents = ld.contents
-	v.replaced = 0
+	v.replaced, v.index.gone, v.index.keeps = 0, nil, true
 	v.from = s.index
 	v.flips = ld.end.flips
 	v.handles.init(o, dir)
@@ -143,7 +144,7 @@ func (v *view) Entries(lo, hi uint64) iter.Seq2[log.LogEntry, error] {
 			yield(nil, err)
 			return
 		}
-		c, err := v.begin(lo, hi)
+		c, err := v.begin(lo, hi, firstGroups)
 		if err != nil {
 			yield(nil, err)
 			return
@@ -181,7 +182,8 @@ func (v *view) each(c *cursor, yield func(log.LogEntry, error) bool) {
 // log meanwhile. A segment that was purged is ErrCompacted.
 func (v *view) read(extents []extent, lo uint64) iter.Seq2[log.LogEntry, error] {
 	return func(yield func(log.LogEntry, error) bool) {
-		c := v.cursor(extents, place{}, lo)
+		c := v.cursor()
+		c.set(extents, place{}, lo)
 		defer v.done(c)
 		v.each(c, yield)
 	}
@@ -189,13 +191,23 @@ func (v *view) read(extents []extent, lo uint64) iter.Seq2[log.LogEntry, error] 
 
 // EntriesLimit returns the entries with indexes in [lo, hi), in order, as many
 // as together have at most maxBytes bytes of encoded data, but always the first one:
-// what the Storage of a Raft library wants. They are the log as of the call. The errors
-// are those of [WAL.Entries]; with an error there are no entries.
+// what the Storage of a Raft library wants. They are the log as of one moment of the call. The errors
+// are those of [WAL.Entries], but for ErrOverwritten; with an error there are no entries.
 func (v *view) EntriesLimit(lo, hi, maxBytes uint64) ([]log.LogEntry, error) {
+	for {
+		ents, err := v.entriesLimit(lo, hi, maxBytes)
+		if !errors.Is(err, ErrOverwritten) {
+			return ents, err
+		}
+		// Entries that were not looked up yet were replaced meanwhile: as of now, then.
+	}
+}
+
+func (v *view) entriesLimit(lo, hi, maxBytes uint64) ([]log.LogEntry, error) {
 	if err := v.life.err(); err != nil {
 		return nil, err
 	}
-	c, err := v.begin(lo, hi)
+	c, err := v.begin(lo, hi, int(min(maxBytes/pointSpacing, maxGroups))+2)
 	if err != nil {
 		return nil, err
 	}
@@ -251,10 +263,11 @@ func (v *view) spot(i uint64) (*cursor, error) {
 	if err := v.checkRange(i, i+1); err != nil {
 		return nil, err
 	}
-	x, off := v.index.at(i)
-	c := v.cursor(nil, v.endOf(x, off), i)
-	c.one[0] = x
-	c.extents = c.one[:]
+	c := v.cursor()
+	if err := c.start(i, i+1, 1); err != nil {
+		v.done(c)
+		return nil, err
+	}
 	return c, nil
 }
 

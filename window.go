@@ -22,6 +22,7 @@ type window struct {
 	f     source
 	name  string
 	size  int64 // bytes that may be read
+	step  int64 // how much to read at a time, if that is less than readSize; 0: readSize
 	buf   []byte
 	off   int64 // where buf stands in the file
 	flips []int64
@@ -49,7 +50,11 @@ func (w *window) ahead(off int64) []byte {
 }
 
 func (w *window) fill(off int64, n int) error {
-	want := int(min(int64(max(n, readSize)), w.size-off))
+	step := int64(readSize)
+	if w.step > 0 {
+		step = min(step, w.step)
+	}
+	want := int(min(max(int64(n), step), w.size-off))
 	if want < n {
 		return fmt.Errorf("read %d bytes of segment %s at offset %d: %w", n, w.name, off, io.ErrUnexpectedEOF)
 	}
