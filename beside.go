@@ -13,39 +13,41 @@ import (
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
-// This file is how a log is read that a writer may be using, by OpenForRead, Verify, ValidSnapshots,
-// Records and Backup. A reader takes no lock, and several reads of a disk are not one moment. What
-// it can see of a writer, and why each is told from damage:
+// Reading beside a writer
 //
-//   - A write in flight. It goes behind all that was written before, so what was there when the
-//     reading began is whole. Of the write itself any part may show, and of the writes after it
-//     too: the reader has read the beginning before the first one, and reads on after the last.
-//     Behind the last whole save there seems to be a torn one then, or, if a record with SYNCED
-//     behind it shows, a damaged one. Read again, the record that was missing is there: the one
-//     with SYNCED is written only when those before it are on stable storage. A write that is
-//     still on its way shows more of itself. Damage and a torn tail stand still.
-//   - A cut. The last segment becomes as long as what is in it, and the next one appears. A read of
-//     the space that was prepared then ends early. Read again with the new length, the segment
-//     ends behind a whole save. No byte of it is written any more, so all segments but the last of a
-//     listing are judged by what is read once.
-//   - A purge removes the oldest segment, then the next, and so on; names appear in ascending order.
-//     A segment that is listed and cannot be found when it is opened was purged, and all before
-//     it are too: the log begins behind it, and the end is read once more, because what it was purged
-//     for, be it a snapshot, may have been saved after the end was read. A listing is not one moment either, and may leave out a
-//     name that comes or goes meanwhile, so that there seems to be a gap. A number that is missing
-//     between others in three listings in a row was lost. For a purge that made it be missing in the
-//     first one was done with all lower numbers before the second one began; a cut had given it
-//     its name before the second one, and a purge that took it during the second one was
-//     done with the lower ones before the third.
-//   - A healing open, and a truncation. Healing writes what is there already, and zeros over a torn
-//     tail, from its beginning on: that is torn as well, or the end, or looks like damage at the one
-//     byte that is being written; it does not stand still. Truncations are records.
+// OpenForRead, Verify, ValidSnapshots, Records and Backup read a log that a writer may be using. They
+// take no lock, and what they read is not one moment: not a listing, not a file, not even one
+// read. What they can see of a writer, and why each is told from damage:
 //
-// So the end of the log is read again, from the last whole save on, and no further than the
-// segment reached: damage is what is found at the same place three times, and a torn tail is
-// reported if the same bytes were found three times. A writer that changes them proves
-// itself to be there, and what is torn is its write. Damage does not move, so it is reported after
-// three reads, whatever the writer does behind it.
+//   - A write in flight. A writer writes behind all that was written before, so what was there when
+//     a reading began is whole. Of the write itself any part may show, and of the writes after it
+//     too: the reading has passed the place before the first of them, and comes to the next place
+//     after the last. Then the record behind the last whole save seems torn, or, where a later
+//     record says SYNCED, damaged. Read again, it is whole: the later record was written only when
+//     it was on stable storage. A write that is still under way shows more of itself the next
+//     time. Damage and a torn tail stand still.
+//   - A cut makes the last segment as long as what is in it, and names the next one. A read of the
+//     space that was prepared then ends early, and a segment without such space may be longer than
+//     it was. Read again, it ends behind a whole save. A segment that has one behind it is not
+//     written any more, so all but the last one of a listing are judged by what is read once.
+//   - A purge removes the oldest segment, then the next, and so on. One that was listed and is gone
+//     when it is opened was purged, and so were all before it: the log begins behind it. What it
+//     was purged for, be it a snapshot, may have been saved after the end was read, so the end is
+//     read once more after that, with the segments that have come since.
+//   - A listing may leave out a name that comes or goes meanwhile. Names come in ascending order and
+//     go in that order. A number that is missing between others in three listings in a row was
+//     lost: if a purge made it be missing in the first, all lower numbers were gone before the
+//     second began; if it was only about to come, it was there before the second began, and a purge
+//     during the second was done with all lower numbers before the third.
+//   - An open that heals writes what is there already, and zeros over a torn tail, from its front.
+//     That looks torn, or like the end, or like damage where a byte is just being written, which
+//     does not stand still. Truncations, restores and compactions are records like any other.
+//
+// So the end of the last segment is read again from the last whole save on, and no further than the
+// segment reached the first time. What stops the reading at the same place three times is damage. A
+// torn tail is reported if it was made of the same bytes three times; if they change, a writer is
+// at work, and the tail is its write. Damage does not move, whatever a writer does behind it, so
+// it is reported after three readings of the end.
 
 // besideReads is how many times damage, a torn tail or a gap must be seen to be one.
 const besideReads = 3
@@ -75,7 +77,8 @@ func (w *witness) doubts(now sighting) bool {
 	if now.err == nil && !now.torn || now.err != nil && !mayBeRace(now.err) {
 		return false
 	}
-	w.moved = w.moved || now.size != now.read || w.times > 0 && (now.off != w.last.off || now.sum != w.last.sum)
+	same := now.off == w.last.off && now.sum == w.last.sum
+	w.moved = w.moved || now.size != now.read || w.times > 0 && !same
 	if now.off != w.last.off {
 		w.times = 0
 	}
@@ -104,8 +107,8 @@ func (s *scan) settle(f vfs.File) {
 			s.err = fmt.Errorf("wal: size of segment %s: %w", s.name, err)
 			return
 		}
-		now := sighting{off: s.dec.off, err: s.err, torn: s.err == nil && s.end.torn != nil, size: size, read: s.dec.win.size}
-		if now.torn {
+		now := sighting{off: s.dec.off, err: s.err, size: size, read: s.dec.win.size}
+		if now.torn = s.err == nil && s.end.torn != nil; now.torn {
 			now.sum, now.err = s.dec.win.sum(now.off)
 		}
 		if !w.doubts(now) {
@@ -137,8 +140,8 @@ func (w *window) sum(off int64) (sum uint32, err error) {
 // errMovedOn is returned when hardly anything is left of what was listed.
 var errMovedOn = errors.New("wal: the log has moved on")
 
-// loadBeside loads a log that a writer may be using, from the segment that pick chooses. Segments that
-// are purged meanwhile are left out: the log begins behind them.
+// loadBeside loads a log that a writer may be using, from the segment that pick chooses. Segments
+// that are purged meanwhile are left out: the log begins behind them.
 func (l *loader) loadBeside(pick func([]segmentName) (int, error)) (*loaded, error) {
 	l.beside = true
 	for {
@@ -152,33 +155,29 @@ func (l *loader) loadBeside(pick func([]segmentName) (int, error)) (*loaded, err
 		}
 		l.gone = nil
 		ld, err := l.load(names[from:])
-		if l.gone != nil && errors.Is(err, fs.ErrNotExist) {
-			if _, err := leftOf(l.dir, *l.gone); err != nil {
-				return nil, err
-			}
-			err = errMovedOn
-		}
 		if err != errMovedOn {
 			return ld, err
 		}
 	}
 }
 
-// beginBehind begins a replay anew behind a segment that was purged before it could be read, and all
-// those before it too. It tells whether there is one behind it among those that are being scanned.
-func (l *loader) beginBehind(ld *loaded, gone segmentName, scanned []segmentName) bool {
+// beginBehind begins a replay anew behind a segment that was purged before it could be opened, and
+// all those before it too. It is errMovedOn if that was the last one that is being scanned.
+func (l *loader) beginBehind(ld *loaded, gone segmentName, scanned []segmentName) error {
 	l.gone = &gone
 	if gone == scanned[len(scanned)-1] {
-		return false
+		if _, err := leftOf(l.dir, gone); err != nil {
+			return err
+		}
+		return errMovedOn
 	}
 	*ld = *l.begin(ld.names[slices.Index(ld.names, gone)+1:])
-	return true
+	return nil
 }
 
-// readOn reads on from the end of s, which was the last segment when they were listed, and returns those
-// behind it by now. It has to be when a segment was purged that was to be read: what the purge was
-// for, be it a snapshot, may have been saved after the end was read, and without it the
-// log would seem to have lost its beginning.
+// readOn reads on from the end of s, which was the last segment when they were listed, and returns
+// those behind it by now. It is needed when a segment was purged that was to be read: without
+// what the purge was for the log would seem to have lost its beginning.
 func (l *loader) readOn(ld *loaded, s *scan) (more []segmentName, err error) {
 	left, err := leftOf(l.dir, *l.gone)
 	if err != nil {
@@ -212,19 +211,19 @@ func (l *loader) readOn(ld *loaded, s *scan) (more []segmentName, err error) {
 	return more, nil
 }
 
-// leftOf returns the segments that are left in a directory when segment n, which was listed, could not be
-// opened. It was purged, and those before it too, or somebody removed it; if it is still
-// listed, that is the error.
+// leftOf returns the segments that are left in a directory when segment n, which was listed, could
+// not be opened. It was purged, or somebody removed it; if it is still listed, that is the error.
 func leftOf(d vfs.Dir, n segmentName) ([]segmentName, error) {
 	names, err := listBeside(d)
 	if err == nil && slices.Contains(names, n) {
-		err = fmt.Errorf("wal: segment %s is in the directory %s and cannot be opened; is it a link to nothing? %w", n, d.Path(), fs.ErrNotExist)
+		err = fmt.Errorf("wal: segment %s is in the directory %s and cannot be opened; is it a link to nothing? %w",
+			n, d.Path(), fs.ErrNotExist)
 	}
 	return names, err
 }
 
-// listBeside returns the segments there are. A gap in their numbers, if there is one, was there each time
-// that they were listed.
+// listBeside returns the segments there are. A gap in their numbers, if there is one, was there
+// in three listings.
 func listBeside(d vfs.Dir) ([]segmentName, error) {
 	var gaps []gap
 	for times := 1; ; times++ {

@@ -158,7 +158,7 @@ var largeSegment = crashWorkload{name: "a large segment", size: 700 << 10, run: 
 // Every reader, beside a writer that takes its next step between any two reads of it, over all
 // that a log does. Set WAL_TEST_CRASH_IMAGES for the long form.
 func TestReadersBesideEveryStepOfAWriter(t *testing.T) {
-	plan := newCrashPlan(t, 5)
+	plan := newCrashPlan(t, 6)
 	rounds := int64(80)
 	if plan.long() {
 		rounds = max(rounds, plan.images/int64(10*len(crashWorkloads)))

@@ -16,12 +16,12 @@ func TestReadersDoNotWaitForAPipe(t *testing.T) {
 		"the first segment": func(s []string) string { return s[0] },
 		"the last segment":  func(s []string) string { return s[len(s)-1] },
 	} {
+		dir, _ := strayLog(t)
+		path := of(segmentsOf(t, dir))
+		require.NoError(t, os.Remove(path))
+		require.NoError(t, syscall.Mkfifo(path, 0o600))
 		for name, read := range readers {
 			t.Run(place+"/"+name, func(t *testing.T) {
-				dir, _ := strayLog(t)
-				path := of(segmentsOf(t, dir))
-				require.NoError(t, os.Remove(path))
-				require.NoError(t, syscall.Mkfifo(path, 0o600))
 				done := make(chan error, 1)
 				go func() {
 					_, err := read(dir)

@@ -77,8 +77,8 @@ func (l *loader) load(names []segmentName) (*loaded, error) {
 // last one of the log; if there are more by now that have to be read, it returns them.
 func (l *loader) replay(ld *loaded, run []segmentName, toEnd bool) (more []segmentName, err error) {
 	err = l.scanAll(run, toEnd, func(s *scan) (err error) {
-		if l.beside && errors.Is(s.err, fs.ErrNotExist) && l.beginBehind(ld, s.name, run) {
-			return nil
+		if s.missing && l.beside {
+			return l.beginBehind(ld, s.name, run)
 		}
 		if s.last && l.gone != nil && s.err == nil {
 			if more, err = l.readOn(ld, s); err != nil {
@@ -158,7 +158,7 @@ type scratch struct {
 func (l *loader) scan(s *scan, buf []byte) {
 	f, done, err := l.open(s.name)
 	if err != nil {
-		s.err = err
+		s.err, s.missing = err, errors.Is(err, fs.ErrNotExist)
 		return
 	}
 	defer done()

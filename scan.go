@@ -31,6 +31,7 @@ type scan struct {
 	sealed  bool   // its first record has a trailer: this library began it, and gave it its name
 	end     logEnd // behind the last whole save; off is 0 without one
 	err     error  // why the scan ended before the end
+	missing bool   // there was no such file
 
 	seen    int    // records so far
 	open    notes  // of the save that is being read

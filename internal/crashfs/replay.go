@@ -16,13 +16,15 @@ type Replay struct {
 	rnd     *rand.Rand
 }
 
-// Replay returns a disk as it was when the record began. Before each call on it, and before some pieces of
-// what a Read reads, turn is asked how many steps the writer takes. A step is a change, or some part of a write, cut at random. turn is called
-// with the disk's lock held, and must not use the disk, but for At.
+// Replay returns a disk as it was when the record began. Before each call on it, and before some
+// pieces of what a Read reads, turn is asked how many steps the writer takes. A step is a change,
+// or some part of a write, cut at random. turn is called with the disk's lock held, and must not
+// use the disk, but for At.
 func (r *Record) Replay(rnd *rand.Rand, turn func(p *Replay, c Call) int) *Replay {
 	r.disk.mu.Lock()
 	defer r.disk.mu.Unlock()
-	p := &Replay{Disk: &Disk{root: r.base.copy()}, changes: r.changes, nodes: map[int]*inode{}, rnd: rnd}
+	p := &Replay{changes: r.changes, nodes: map[int]*inode{}, rnd: rnd}
+	p.Disk = &Disk{root: r.base.copy()}
 	p.add(p.root)
 	p.fail = func(c Call) *Fault {
 		for n := turn(p, c); n > 0; n-- {
@@ -31,13 +33,13 @@ func (r *Record) Replay(rnd *rand.Rand, turn func(p *Replay, c Call) int) *Repla
 		return nil
 	}
 	p.pieces = func(left int) int {
-		if left == 0 || rnd.IntN(2) == 0 {
+		if left == 0 || rnd.IntN(4) == 0 {
 			return left
 		}
 		for n := turn(p, Call{Kind: Read}); n > 0; n-- {
 			p.step()
 		}
-		return 1 + rnd.IntN(min(left, 2*SectorSize))
+		return 1 + rnd.IntN(min(left, 2<<rnd.IntN(12)))
 	}
 	return p
 }
