@@ -128,7 +128,7 @@ func (w *WAL) finish(f *flight) error {
 // goOn makes s the segment that is appended to. The open batch, with which it
 // begins, is on stable storage by now; its sync took some time.
 func (w *WAL) goOn(s segment, took time.Duration) {
-	w.segments = append(w.segments, s)
+	w.segments.append(s)
 	w.open.sync = true
 	f := w.take()
 	f.took = took

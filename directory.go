@@ -48,7 +48,7 @@ func openAt(dir string, opts []Option) (o options, d vfs.Dir, err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return o, nil, noLog(abs)
 	case err != nil:
-		return o, nil, fmt.Errorf("wal: open the directory of the log: %w", err)
+		return o, nil, fmt.Errorf("wal: open the directory of the log: %w", manyFiles(err))
 	}
 	return o, d, nil
 }

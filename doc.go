@@ -52,7 +52,7 @@
 // # Errors
 //
 // What a caller can decide on is a sentinel, to be tested with errors.Is:
-// [ErrClosed], [ErrFailed], [ErrLocked], [ErrReadOnly], [ErrNotFound],
+// [ErrClosed], [ErrFailed], [ErrShortage], [ErrLocked], [ErrReadOnly], [ErrNotFound],
 // [ErrCompacted], [ErrOverwritten], [ErrIndexGap], [ErrInvalidArgument], [ErrSnapshotNotFound],
 // [ErrSnapshotMismatch], [ErrOtherMetadata], [ErrMetadataConflict], [ErrCorrupt], [ErrNewerFormat],
 // [ErrEncode] and [ErrDecode]; fs.ErrExist and fs.ErrNotExist for a log that is, or is not,

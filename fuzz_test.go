@@ -100,7 +100,10 @@ func newRecoverLog(t testing.TB, closed bool) *recoverLog {
 	before := 0
 	note := func(segs int) {
 		if segs != len(w.segments) {
-			size, err := w.segments[segs-1].file.Size()
+			file, err := w.dir.OpenRead(w.segments[segs-1].String())
+			require.NoError(t, err)
+			defer file.Close()
+			size, err := file.Size()
 			require.NoError(t, err)
 			before += int(size)
 		}

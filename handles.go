@@ -65,7 +65,7 @@ func (h *handles) acquire(n segmentName) (*handle, error) {
 		if h.closed && errors.Is(err, fs.ErrClosed) {
 			err = ErrClosed
 		}
-		return nil, err
+		return nil, manyFiles(err)
 	}
 	f := &handle{File: file, seq: n.seq, refs: 1}
 	// Two readers may have opened it at once: then the second one's is not shared.

@@ -17,6 +17,8 @@ type loader struct {
 	dir       vfs.Dir
 	registry  *log.Registry
 	held      map[uint64]vfs.File     // segments that this process has open, by number
+	before    []segmentName           // those before the first one that is read
+	maxFiles  int                     // how many are open at a time, at most; 0: any number
 	wanted    func(index uint64) bool // which snapshots to keep; nil: none
 	decodeAll bool                    // every entry, to know that its type can
 	first     bool                    // only the place of damage is asked for, not what is at stake
@@ -41,7 +43,7 @@ func (l *loader) open(n segmentName) (vfs.File, func(), error) {
 	}
 	f, err := l.dir.OpenRead(n.String())
 	if err != nil {
-		return nil, nil, fmt.Errorf("wal: open segment: %w", err)
+		return nil, nil, fmt.Errorf("wal: open segment: %w", manyFiles(err))
 	}
 	return f, func() { f.Close() }, nil
 }
@@ -106,6 +108,9 @@ func (l *loader) begin(names []segmentName) *loaded {
 func (l *loader) scanAll(names []segmentName, toEnd bool, take func(*scan) error) error {
 	entries := newEntryReader(l.registry, l.decodeAll)
 	workers := min(runtime.GOMAXPROCS(0), len(names))
+	if l.maxFiles > 0 {
+		workers = min(workers, l.maxFiles)
+	}
 	free := make(chan scratch, workers+1) // whoever has one may scan; it is given back once the scan was taken
 	for range workers + 1 {
 		free <- scratch{}

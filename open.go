@@ -57,7 +57,7 @@ func Open(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) (*WAL, 
 		return nil, asReadOnly(err)
 	}
 	w := newWAL(lg, o)
-	w.segments = held
+	w.segments, w.dropped = held, l.before
 	w.begin(d, ld, start, tailEnd{ld.end.off, ld.end.crc, ld.end.sealed})
 	if err := w.recover(ld); err != nil {
 		w.tell()
@@ -104,14 +104,6 @@ func (w *WAL) begin(dir vfs.Dir, ld *loaded, s *start, tail tailEnd) {
 	w.pipeline = filePipeline{dir: dir, size: w.opts.segmentSize, reserve: w.opts.preallocation != PreallocateNone}
 }
 
-// locked are segments whose locks are held, by number.
-type locked []segment
-
-func (h *locked) close() {
-	closeAll(*h)
-	*h = nil
-}
-
 // load locks the segments from the one that pick chooses, in place of those that are
 // held, and loads them. On an error too, the caller closes what is held.
 func (h *locked) load(l *loader, pick func([]segmentName) (int, error)) (*loaded, error) {
@@ -140,39 +132,22 @@ func (h *locked) load(l *loader, pick func([]segmentName) (int, error)) (*loaded
 		}
 		// A writer may have gone on to another segment and released the ones
 		// locked here, between the listing and the locking. The locks count if the
-		// last segment is still the last one.
+		// segments are still the same.
 		again, err := listSegments(l.dir)
 		if err != nil {
 			return nil, err
 		}
-		if !slices.Equal(again[len(again)-1:], names[len(names)-1:]) {
+		if n := len(names) - from; len(again) < n || !slices.Equal(again[len(again)-n:], names[from:]) {
 			continue
 		}
 		l.held = make(map[uint64]vfs.File, len(*h))
 		for _, s := range *h {
-			l.held[s.seq] = s.file
+			if s.file != nil {
+				l.held[s.seq] = s.file
+			}
 		}
+		l.before = names[:from]
 		return l.load(names[from:])
-	}
-}
-
-// lockAll locks segments, the last one first: it is the one that every writer holds.
-func lockAll(d vfs.Dir, names []segmentName) ([]segment, error) {
-	held := make([]segment, len(names))
-	for i, n := range slices.Backward(names) {
-		f, err := d.OpenLocked(n.String())
-		if err != nil {
-			closeAll(held[i+1:])
-			return nil, fmt.Errorf("wal: open segment: %w", err)
-		}
-		held[i] = segment{n, f}
-	}
-	return held, nil
-}
-
-func closeAll(held []segment) {
-	for _, s := range held {
-		s.file.Close()
 	}
 }
 

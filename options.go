@@ -108,11 +108,11 @@ func WithSlowSyncThreshold(d time.Duration) Option {
 }
 
 // WithMaxOpenFiles sets how many files a log has open for reading at most,
-// however many segments and readers there are. Once the log is open it holds strictly: when n files
+// however many segments and readers there are. It holds strictly, also while the log is opened: when n files
 // are being read, a further read waits for one of them to end, and no file is held between two
 // reads, nor while a caller's code runs. A limit below the number of segments that are
-// read in turns costs opening them again. Not counted are the segments that a WAL
-// keeps open because it has them locked, until Release. Default [DefaultMaxOpenFiles] (64),
+// read in turns costs opening them again. Not counted are the directory, the next
+// segment, and at most three segments that a WAL keeps open because it has them locked. Default [DefaultMaxOpenFiles] (64),
 // minimum 1.
 func WithMaxOpenFiles(n int) Option {
 	return func(o *options) { o.maxOpenFiles = n }

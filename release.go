@@ -1,7 +1,10 @@
 package wal
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 
 	"github.com/seed449c39bc/wal/log"
 )
@@ -43,10 +46,10 @@ func (w *WAL) close() error {
 	}
 	w.life.end(ErrClosed)
 	w.pipeline.close()
-	for _, s := range w.segments {
-		if cerr := s.file.Close(); cerr != nil && err == nil {
-			err = fmt.Errorf("wal: close segment %s: %w", s.segmentName, cerr)
-		}
+	last := len(w.segments) - 1
+	closeAll(w.segments[:last])
+	if cerr := w.segments[last].file.Close(); cerr != nil && err == nil {
+		err = fmt.Errorf("wal: close segment %s: %w", w.segments[last].segmentName, cerr)
 	}
 	w.leave()
 	return err
@@ -80,8 +83,8 @@ func (w *WAL) markClosed() error {
 	return w.flushNow()
 }
 
-// Release releases the locks of segments that hold only entries older than
-// snap, so that Purge can delete them. The segment that holds the snapshot's
+// Release lets go of the segments that hold only entries older than snap, so that Purge, or
+// etcd's purge, can delete them. The segment that holds the snapshot's
 // index is kept, and so is the one that records the snapshot: the log can still be
 // opened at it. Entries in released segments can no longer be read, but by
 // iterations that began before. They come back when the log is opened again
@@ -123,14 +126,15 @@ func (w *WAL) Release(snap log.Snapshot) error {
 	return w.letGo(w.snapshotPosition(found), found.index)
 }
 
-// letGo gives up the locks of the segments before position i, and forgets what is in them, and the
+// letGo gives up the segments before position i, for Purge, and forgets what is in them, and the
 // snapshots below index, which are no longer for releasing: so there are few marks however many
 // snapshots are saved. The writer's lock is held.
 func (w *WAL) letGo(i int, index uint64) error {
-	closeAll(w.segments[:i]) // they are whole and on stable storage, so an error means nothing
-	if i > 0 {
-		w.segments = append([]segment(nil), w.segments[i:]...)
+	names, err := w.segments.drop(w.dir, i)
+	if err != nil {
+		return err // nothing was given up; the next one tries again
 	}
+	w.dropped = append(w.dropped, names...)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.dropBefore(w.segments[0].seq)
@@ -174,7 +178,7 @@ func (w *WAL) Purge() (removed int, err error) {
 		w.writer.Unlock()
 		return 0, err
 	}
-	first := w.segments[0].seq
+	first, names := w.segments[0].seq, slices.Clone(w.dropped)
 	w.writer.Unlock()
 	if err := w.checkDir(); err != nil {
 		return 0, w.fail("purge", err)
@@ -182,9 +186,8 @@ func (w *WAL) Purge() (removed int, err error) {
 	// What is released is not in the index, so no reading begins in it any more.
 	first = w.needed(first)
 	w.handles.dropBefore(first)
-	names, err := listSegments(w.dir)
-	if err != nil || names[0].seq >= first {
-		return 0, err
+	if len(names) == 0 || names[0].seq >= first {
+		return 0, nil
 	}
 	// The snapshot that the segments were released for, or the state that commits it, may have
 	// been saved without a sync: a crash must not take it when what it replaces is gone.
@@ -198,7 +201,8 @@ func (w *WAL) Purge() (removed int, err error) {
 		if w.leaving.Load() {
 			return removed, ErrClosed
 		}
-		if err := w.dir.Remove(n.String()); err != nil {
+		err := w.dir.Remove(n.String())
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return removed, fmt.Errorf("wal: purge: %w", err)
 		}
 		// Each removal is made durable before the next one: a crash must not
@@ -206,10 +210,21 @@ func (w *WAL) Purge() (removed int, err error) {
 		if err := w.dir.Sync(); err != nil {
 			return removed, w.fail("sync of the directory", err)
 		}
+		w.deleted(n)
+		if err != nil {
+			continue // somebody else has deleted it, such as etcd's purge
+		}
 		removed++
 		if purged := w.listener.Purged; purged != nil {
 			w.later(event{other: func() { purged(n.String()) }})
 		}
 	}
 	return removed, nil
+}
+
+// deleted takes note that a segment is gone, durably.
+func (w *WAL) deleted(n segmentName) {
+	w.writer.Lock()
+	defer w.unlock()
+	w.dropped = slices.DeleteFunc(w.dropped, func(d segmentName) bool { return d == n })
 }

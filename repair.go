@@ -30,7 +30,7 @@ func Repair(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
 		return nil, asReadOnly(err)
 	}
 	defer d.Close()
-	l := &loader{dir: d, registry: o.registry, wanted: anySnapshot}
+	l := &loader{dir: d, registry: o.registry, maxFiles: o.maxOpenFiles, wanted: anySnapshot}
 	var held locked
 	defer held.close()
 	ld, err := held.load(l, fromOldest)
@@ -67,9 +67,9 @@ func Repair(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
 // repair is one repair under way.
 type repair struct {
 	dir         vfs.Dir
-	segments    []segment // all of them, locked
-	first, keep int       // those of them that stay, from first on to before keep
-	end         logEnd    // of the last one of them, to which it is cut
+	segments    locked // all of them
+	first, keep int    // those of them that stay, from first on to before keep
+	end         logEnd // of the last one of them, to which it is cut
 	report      *Report
 }
 
@@ -134,6 +134,10 @@ func (r *repair) cutAt(cut place, ld *loaded) (logEnd, error) {
 		if s.seq != cut.seq {
 			continue
 		}
+		if err := r.segments[i].lock(r.dir); err != nil {
+			return end, err
+		}
+		s = r.segments[i]
 		if r.keep = i + 1; r.keep == len(r.segments) {
 			end.flips = ld.end.flips
 		}
@@ -156,7 +160,7 @@ func (r *repair) countLost() error {
 		if r.first <= i && i < r.keep {
 			continue
 		}
-		size, err := s.file.Size()
+		size, err := r.size(s)
 		if err != nil {
 			return fmt.Errorf("wal: size of segment %s: %w", s.segmentName, err)
 		}
@@ -166,22 +170,35 @@ func (r *repair) countLost() error {
 	return nil
 }
 
+// size returns the length of a segment, which need not be locked.
+func (r *repair) size(s segment) (int64, error) {
+	f, err := r.dir.OpenRead(s.String())
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	return f.Size()
+}
+
 // run keeps what is cut, and then cuts. A crash before the last step leaves a log
 // that is still corrupt and can be repaired again; its segments never have a
 // hole that this made, because those behind go from the last one down, and those before
 // from the oldest one up, each durably.
 func (r *repair) run() error {
+	if err := r.segments[r.keep-1].lock(r.dir); err != nil {
+		return err
+	}
 	last := r.segments[r.keep-1]
 	if err := r.keepTail(last, r.end); err != nil {
 		return err
 	}
 	for i := len(r.segments) - 1; i >= r.keep; i-- {
-		if err := r.setAside(r.segments[i]); err != nil {
+		if err := r.setAside(&r.segments[i]); err != nil {
 			return err
 		}
 	}
-	for _, s := range r.segments[:r.first] {
-		if err := r.setAside(s); err != nil {
+	for i := range r.segments[:r.first] {
+		if err := r.setAside(&r.segments[i]); err != nil {
 			return err
 		}
 	}
@@ -227,11 +244,14 @@ func copyRange(to vfs.File, s segment, off, end int64) error {
 }
 
 // setAside takes a whole segment out of the log.
-func (r *repair) setAside(s segment) error {
+func (r *repair) setAside(s *segment) error {
+	if err := s.lock(r.dir); err != nil {
+		return err
+	}
 	if err := s.file.Sync(); err != nil {
 		return fmt.Errorf("sync segment %s: %w", s.segmentName, err)
 	}
-	f, name, err := r.newBroken(s) // takes the name; the segment then replaces the empty file
+	f, name, err := r.newBroken(*s) // takes the name; the segment then replaces the empty file
 	if err != nil {
 		return err
 	}
@@ -241,6 +261,8 @@ func (r *repair) setAside(s segment) error {
 	if err := r.dir.Rename(s.String(), name); err != nil {
 		return err
 	}
+	s.file.Close()
+	s.file = nil
 	r.report.Broken = append(r.report.Broken, name)
 	return r.dir.Sync()
 }

@@ -41,7 +41,7 @@ func (s *start) pick(names []segmentName) (int, error) {
 
 // loader returns a loader that looks for the snapshot.
 func (s *start) loader(o options, dir vfs.Dir) *loader {
-	l := &loader{dir: dir, registry: o.registry}
+	l := &loader{dir: dir, registry: o.registry, maxFiles: o.maxOpenFiles}
 	if s.snap != nil {
 		l.wanted = func(index uint64) bool { return index == s.index }
 	}

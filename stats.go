@@ -8,7 +8,7 @@ import (
 
 // Stats are counters of one WAL since it was opened, and its size now.
 type Stats struct {
-	Segments    int    // segments whose locks are held
+	Segments    int    // segments from the first one that is not released on
 	TailSegment string // file name of the one that is appended to
 	TailBytes   int64  // bytes in it
 	FirstIndex  uint64 // as FirstIndex and LastIndex return them

@@ -21,7 +21,7 @@ type Storage interface {
 	SaveSnap(snap log.Snapshot) error
 	// Close makes everything durable and gives up the log.
 	Close() error
-	// Release releases the locks of segments that hold only entries older than snap.
+	// Release lets go of the segments that hold only entries older than snap, so that Purge can delete them.
 	Release(snap log.Snapshot) error
 	// Sync puts everything that was saved on stable storage.
 	Sync() error

@@ -27,7 +27,7 @@ func ValidSnapshots(lg *zap.Logger, dir string, opts ...Option) ([]log.Snapshot,
 		return nil, err
 	}
 	defer d.Close()
-	l := &loader{dir: d, registry: o.registry, wanted: anySnapshot}
+	l := &loader{dir: d, registry: o.registry, maxFiles: o.maxOpenFiles, wanted: anySnapshot}
 	s, err := survey(l, l.loadBeside)
 	if err != nil {
 		return nil, err

@@ -58,7 +58,7 @@ func Verify(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
 		return nil, err
 	}
 	defer d.Close()
-	l := &loader{dir: d, registry: o.registry, decodeAll: true}
+	l := &loader{dir: d, registry: o.registry, decodeAll: true, maxFiles: o.maxOpenFiles}
 	ld, err := l.loadBeside(fromOldest)
 	if ld == nil {
 		return nil, err

@@ -33,10 +33,11 @@ type WAL struct {
 	opts options
 	teller
 
-	writer     sync.Mutex // guards what follows
-	idle       sync.Cond  // on writer: nobody leads any more, or there is room in the open batch
-	segments   []segment  // whose locks are held, by number; the last one is appended to
-	headerEnd  int64      // end of the header of the last segment; 0 if it was there at Open
+	writer     sync.Mutex    // guards what follows
+	idle       sync.Cond     // on writer: nobody leads any more, or there is room in the open batch
+	segments   locked        // by number; the last one is appended to
+	dropped    []segmentName // released and not deleted yet, by number
+	headerEnd  int64         // end of the header of the last segment; 0 if it was there at Open
 	head       head
 	types      *savedTypes
 	open       *batch // saves that are encoded, and not yet on their way
