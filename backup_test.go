@@ -432,8 +432,12 @@ func TestBackup_BesideAWriter(t *testing.T) {
 		require.NoError(t, err)
 		require.Nil(t, report.Torn)
 		require.GreaterOrEqual(t, report.LastIndex, acked)
-		for _, ent := range readAll(t, to, nil) {
-			require.Equal(t, entries(ent.GetIndex(), ent.GetIndex())[0], ent)
+		snaps, err := ValidSnapshots(nil, to)
+		require.NoError(t, err)
+		for _, snap := range append(snaps, nil) { // whatever is listed opens
+			for _, ent := range readAll(t, to, snap) {
+				require.Equal(t, entries(ent.GetIndex(), ent.GetIndex())[0], ent)
+			}
 		}
 		require.NoError(t, os.RemoveAll(to))
 	}

@@ -213,14 +213,17 @@ func (r *crashRun) refused(before int, err error) {
 
 // change is any other call that makes a stage.
 func (r *crashRun) change(what string, c *crashContent, call func() error) {
+	r.changeAbove(math.MaxUint64, what, c, call)
+}
+
+// changeAbove is change by a call that writes all entries above an index, which no purge before has taken.
+func (r *crashRun) changeAbove(kept uint64, what string, c *crashContent, call func() error) {
 	if r.dead {
 		return
 	}
 	before := len(r.life.stages)
 	s := r.stage(what, c)
-	if c.low > 1 {
-		s.kept = c.low - 1 // no purge before has taken what a Restore brings
-	}
+	s.kept = kept
 	cuts := r.w.Stats().Cuts
 	err := call()
 	r.settle()
@@ -254,7 +257,7 @@ func (r *crashRun) restore(i uint64, n, size int) {
 		st = r.state()
 	}
 	c := r.life.newest().restored(snap, st, ents)
-	r.change(fmt.Sprintf("restore to %d", i), c, func() error { return r.w.Restore(&snap, r.logState(st), logEntries(ents)) })
+	r.changeAbove(i, fmt.Sprintf("restore to %d", i), c, func() error { return r.w.Restore(&snap, r.logState(st), logEntries(ents)) })
 }
 
 func (r *crashRun) compact(to uint64) {

@@ -20,7 +20,7 @@ func init() {
 			tests: []string{"TestNewer_AnUnknownTypeInAPlainSegmentIsCorruption"},
 		}, {
 			name: "Repair cuts what a newer version wrote", file: "repair.go",
-			old:   "if errors.Is(r.report.Corruption, ErrNewerFormat) {",
+			old:   "if errors.Is(damage, ErrNewerFormat) {",
 			new:   "if false {",
 			tests: []string{"TestNewer_RepairDoesNotCutItBehindDamage"},
 		},
