@@ -8,7 +8,7 @@ import "fmt"
 // entries that are dropped already are no error. It does not ask whether the entries are committed.
 //
 // The log no longer opens at snapshots before index. Those at index and above stay, with the
-// segments that record them. Iterations that began before go on; Compact leaves
+// segments that an open at them needs: those that record them, and hold entries from their index on. Iterations that began before go on; Compact leaves
 // them the segments that they need, for the next Compact or Purge.
 //
 // When an error says that a segment could not be deleted, the entries are dropped all the same, and
@@ -52,8 +52,8 @@ func (w *WAL) compact(index uint64) error {
 	return w.await(began)
 }
 
-// letGoCompacted gives up the segments before the first one that holds an entry, or
-// records a snapshot at which the log can still be opened.
+// letGoCompacted gives up the segments before the first one that holds an entry, or is needed for
+// opening at a snapshot that is left.
 func (w *WAL) letGoCompacted() error {
 	w.writer.Lock()
 	defer w.unlock()
@@ -61,25 +61,19 @@ func (w *WAL) letGoCompacted() error {
 		return err
 	}
 	w.mu.RLock()
-	seq := w.firstNeeded(w.tailSegment().seq)
+	seq := w.tailSegment().seq
+	if first := w.first(); first <= w.last {
+		x, _ := w.index.at(first)
+		seq = x.name.seq
+	}
+	lowest, left := w.lowestMark()
 	w.mu.RUnlock()
 	i := 0
 	for w.segments[i].seq < seq {
 		i++
 	}
+	if left {
+		i = min(i, w.snapshotPosition(lowest))
+	}
 	return w.letGo(i, 0)
-}
-
-// firstNeeded returns the number of the first segment that holds an entry or records a snapshot,
-// the last segment's if there is none.
-func (c *contents) firstNeeded(last uint64) uint64 {
-	seq := last
-	if first := c.first(); first <= c.last {
-		x, _ := c.index.at(first)
-		seq = x.name.seq
-	}
-	for _, m := range c.marks {
-		seq = min(seq, m.seq)
-	}
-	return seq
 }

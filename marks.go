@@ -54,3 +54,14 @@ func (c *contents) findMark(want snapshotMark) (m snapshotMark, known, ok bool) 
 	}
 	return snapshotMark{}, known, false
 }
+
+// lowestMark returns the lowest index and the lowest segment of all marks. ok is false if there is none.
+func (c *contents) lowestMark() (m snapshotMark, ok bool) {
+	for i, n := range c.marks {
+		if i == 0 {
+			m = n
+		}
+		m.index, m.seq = min(m.index, n.index), min(m.seq, n.seq)
+	}
+	return m, len(c.marks) > 0
+}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -69,4 +70,109 @@ func TestALogOfEtcdCanBeTruncated(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, all, theirs, "etcd reads the dropped entry too")
 	})
+}
+
+// etcd reads a compacted log at a snapshot, as any other.
+func TestALogThatWasCompactedIsReadByEtcd(t *testing.T) {
+	dir, h := newDir(t), history{metadata: []byte("node")}
+	entry := func(i uint64) *walpb.Entry {
+		return &walpb.Entry{Term: 1, Index: i, Data: make([]byte, segmentSize/4)}
+	}
+	for i := range uint64(20) {
+		h.ops = append(h.ops, op{ents: []*walpb.Entry{entry(i + 1)}, state: &walpb.HardState{Term: 1, Commit: i + 1}})
+	}
+	snap := &walpb.Snapshot{Index: 15, Term: 1, ConfState: &walpb.ConfState{Voters: []uint64{1}}}
+	h.ops = append(h.ops, op{snap: snap})
+	ours := createOurs(t, dir, h.metadata)
+	apply(t, ours, nil, h.ops)
+	before := len(segments(t, dir))
+	require.NoError(t, ours.Compact(15))
+	require.Less(t, len(segments(t, dir)), before)
+	require.NoError(t, ours.close())
+
+	want, _ := h.at(snap)
+	got, err := readOurs(t, dir, snap)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	theirs, err := readEtcd(t, dir, snap)
+	require.NoError(t, err)
+	require.Equal(t, want, theirs)
+
+	// And it goes on there, and here again.
+	more := []op{{ents: []*walpb.Entry{entry(21)}, state: &walpb.HardState{Term: 1, Commit: 21}}}
+	h.ops = append(h.ops, more...)
+	require.NoError(t, apply(t, openEtcd(t, dir, snap), nil, more).close())
+	want, _ = h.at(snap)
+	got, err = recoverOurs(t, dir, snap)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	w := openOurs(t, dir, nil)
+	require.EqualValues(t, 16, w.FirstIndex())
+	require.NoError(t, w.close())
+}
+
+// etcd reads a restored log at the snapshot. Of the entries before it does not know that they are
+// dropped: those above the snapshot show until others are saved over them.
+func TestALogThatWasRestoredIsReadByEtcd(t *testing.T) {
+	dir, h := newDir(t), history{metadata: []byte("node")}
+	entry := func(term, i uint64) *walpb.Entry {
+		return &walpb.Entry{Term: term, Index: i, Data: []byte("data")}
+	}
+	for i := range uint64(10) {
+		h.ops = append(h.ops, op{ents: []*walpb.Entry{entry(1, i+1)}, state: &walpb.HardState{Term: 1, Commit: 3}})
+	}
+	ours := createOurs(t, dir, h.metadata)
+	apply(t, ours, nil, h.ops)
+	snap := &walpb.Snapshot{Index: 6, Term: 2}
+	st := &walpb.HardState{Term: 2, Commit: 6}
+	require.NoError(t, ours.Restore(snap, st, nil))
+	got, err := readOurs(t, dir, snap)
+	require.NoError(t, err)
+	require.Equal(t, contents{metadata: h.metadata, state: st, ents: got.ents}, got)
+	require.Empty(t, got.ents)
+	theirs, err := readEtcd(t, dir, snap)
+	require.NoError(t, err)
+	require.Len(t, theirs.ents, 4, "etcd reads the dropped entries above the snapshot too")
+
+	more := []*walpb.Entry{entry(2, 7), entry(2, 8)}
+	require.NoError(t, ours.save(st, more))
+	require.NoError(t, ours.close())
+	got, err = readOurs(t, dir, snap)
+	require.NoError(t, err)
+	require.Len(t, got.ents, 2)
+	theirs, err = readEtcd(t, dir, snap)
+	require.NoError(t, err)
+	require.Equal(t, got, theirs)
+}
+
+// A follower of etcd's dies between the snapshot that it received and the state that commits it: the
+// directory opens here where it opens there, and goes on.
+func TestALogOfEtcdWithAJumpThatIsPendingOpensAtTheOlderSnapshot(t *testing.T) {
+	dir, h := newDir(t), history{metadata: []byte("node")}
+	for i := range uint64(10) {
+		h.ops = append(h.ops, op{ents: []*walpb.Entry{{Term: 1, Index: i + 1}}, state: &walpb.HardState{Term: 1, Commit: i + 1}})
+	}
+	older := &walpb.Snapshot{Index: 5, Term: 1, ConfState: &walpb.ConfState{Voters: []uint64{1}}}
+	h.ops = append(h.ops, op{snap: older}, op{snap: &walpb.Snapshot{Index: 100, Term: 2, ConfState: older.ConfState}})
+	writeEtcd(t, dir, h)
+	theirs, err := readEtcd(t, dir, older)
+	require.NoError(t, err)
+	require.Len(t, theirs.ents, 5)
+	got, err := readOurs(t, dir, older)
+	require.NoError(t, err)
+	require.Equal(t, theirs, got)
+	snaps, err := wal.ValidSnapshots(nil, dir)
+	require.NoError(t, err)
+	require.Equal(t, older, snaps[len(snaps)-1])
+
+	w := openOurs(t, dir, older)
+	require.EqualValues(t, 10, w.LastIndex())
+	require.NoError(t, w.save(&walpb.HardState{Term: 2, Commit: 11}, []*walpb.Entry{{Term: 2, Index: 11}}))
+	require.NoError(t, w.close())
+	theirs, err = readEtcd(t, dir, older)
+	require.NoError(t, err)
+	got, err = readOurs(t, dir, older)
+	require.NoError(t, err)
+	require.Equal(t, theirs, got)
+	require.Len(t, got.ents, 6)
 }
