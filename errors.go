@@ -30,10 +30,11 @@ var (
 	// written. OpenForRead may still work.
 	ErrReadOnly = errors.New("wal: no permission to write")
 
-	// ErrNotFound is returned for an entry above the last index.
+	// ErrNotFound is returned for an entry above the last index, and by Compact up to one.
 	ErrNotFound = errors.New("wal: no such entry yet")
 	// ErrCompacted is returned for an entry below the first index: it was
-	// released, purged, or lies before the jump that a snapshot made.
+	// released, purged or compacted, or lies before what the log was restored to, or before
+	// the jump that a snapshot made.
 	ErrCompacted = errors.New("wal: entry is no longer in the log")
 	// ErrOverwritten tells an iteration that what it would yield next, or a follower that what it has
 	// yielded, was replaced or dropped since. The error is an *OverwrittenError.
@@ -45,7 +46,8 @@ var (
 	// an entry with index 0, a nil snapshot, or an option out of its range.
 	ErrInvalidArgument = errors.New("wal: invalid argument")
 
-	// ErrSnapshotNotFound is returned by an open at a snapshot that the log does not hold.
+	// ErrSnapshotNotFound is returned by an open at a snapshot that the log does not hold, and by
+	// Release of one that was not saved.
 	ErrSnapshotNotFound = errors.New("wal: snapshot is not in the log")
 	// ErrSnapshotMismatch is returned by an open at a snapshot that the log
 	// holds with another term.

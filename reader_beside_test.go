@@ -63,13 +63,16 @@ var readers = map[string]func(dir string, opts ...Option) (last uint64, err erro
 				last = e.Index
 			case rec.Control == ControlTruncate:
 				last = min(last, rec.TruncatedTo)
+			case rec.Control == ControlRestore:
+				last = rec.RestoredTo
 			}
 		}
 		return last, nil
 	},
 }
 
-// Goroutines read a log in every way while another one saves, cuts, truncates and purges.
+// Goroutines read a log in every way while another one saves, cuts, truncates, restores,
+// compacts and purges.
 func TestReadersBesideAWriter(t *testing.T) {
 	for _, format := range []struct {
 		name string
@@ -113,6 +116,11 @@ func writeBeside(t *testing.T, w *WAL, rnd *rand.Rand, truncates bool) {
 	switch k := rnd.IntN(40); {
 	case k == 0 && last > 3 && truncates:
 		require.NoError(t, w.TruncateBack(last-rnd.Uint64N(3)))
+	case k == 2 && last > 3 && truncates:
+		require.NoError(t, w.Compact(last-rnd.Uint64N(3)))
+	case k == 3 && last > 3 && truncates:
+		snap := &walpb.Snapshot{Index: last - 3 + rnd.Uint64N(6), Term: 1}
+		require.NoError(t, w.Restore(snap, &walpb.HardState{Term: 1, Commit: snap.Index}, nil))
 	case k == 1 && last > 0:
 		snap := &walpb.Snapshot{Index: last, Term: 1}
 		require.NoError(t, w.SaveSnap(snap))
