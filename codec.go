@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
@@ -115,19 +116,21 @@ func decodeShared(ent log.LogEntry, data []byte) (i uint64, err error) {
 	return i, nil
 }
 
-// decodeSnapshot returns the snapshot encoded in data, which is intact, and its mark.
+// decodeSnapshot returns the snapshot encoded in data, which is intact, and its mark. The log keeps data,
+// and writes it again, so the type gets a copy: it could change it.
 func decodeSnapshot(reg *log.Registry, data []byte) (snap log.Snapshot, m snapshotMark, err error) {
 	snap = reg.NewSnapshot()
-	if m, err = unmarshalSnapshot(snap, data); err != nil {
+	if m, err = unmarshalSnapshot(snap, bytes.Clone(data)); err != nil {
 		return nil, m, decodeError(snap, log.SnapshotType, data, err)
 	}
 	return snap, m, nil
 }
 
-// decodeState returns the encoded state, an empty one for nil, and its commit index.
+// decodeState returns the encoded state, an empty one for nil, and its commit index. The type gets
+// a copy of data: it is written again at the beginning of each segment.
 func decodeState(reg *log.Registry, data []byte) (st log.HardState, committed uint64, err error) {
 	st = reg.NewState()
-	if committed, err = unmarshalState(st, data); err != nil {
+	if committed, err = unmarshalState(st, bytes.Clone(data)); err != nil {
 		return nil, 0, decodeError(st, log.StateType, data, err)
 	}
 	return st, committed, nil

@@ -358,3 +358,50 @@ func TestAMethodOfAUsersTypeHurtsOnlyTheCallThatItIsPartOf(t *testing.T) {
 		require.True(t, is, "no call met %s", method)
 	}
 }
+
+// The body of a loop over the log is the caller's code as well.
+func TestALoopThatPanicsOrEndsItsGoroutineLeavesNothingBehind(t *testing.T) {
+	for _, how := range []string{panics, exits} {
+		for name, loop := range map[string]func(*wildLog, func()){
+			"Entries": func(l *wildLog, end func()) {
+				for range l.w.Entries(1, 21) {
+					end()
+				}
+			},
+			"Follow": func(l *wildLog, end func()) {
+				for range l.w.Follow(context.Background(), 1) {
+					end()
+				}
+			},
+			"Records": func(l *wildLog, end func()) {
+				for range Records(memDir, l.opts...) {
+					end()
+				}
+			},
+		} {
+			l := newWildLog(t, newWildTypes(false))
+			require.True(t, cutShort(t, func() {
+				loop(l, func() {
+					if how == panics {
+						panic(errTrouble)
+					}
+					runtime.Goexit()
+				})
+			}), name)
+			require.Empty(t, l.w.live, "%s: nothing keeps Purge from deleting", name)
+			inGoroutine(t, l.check)
+			require.False(t, t.Failed(), "%s, %s", name, how)
+		}
+	}
+}
+
+// cutShort calls f in a goroutine of its own and tells whether it did not return.
+func cutShort(t *testing.T, f func()) bool {
+	returned := false
+	inGoroutine(t, func() {
+		defer func() { _ = recover() }()
+		f()
+		returned = true
+	})
+	return !returned
+}

@@ -25,6 +25,7 @@ type savedTypes struct {
 	last     [log.SnapshotType + 1]*savedType
 	all      map[kindOfType]*savedType
 	prev     log.HardState // what MustSync is given; nil until it is needed
+	scratch  []byte        // what that is decoded from
 }
 
 type kindOfType struct {
@@ -147,7 +148,8 @@ func (s *savedTypes) mayWait(st log.HardState, prev []byte) bool {
 	if s.prev == nil {
 		s.prev = s.registry.NewState()
 	}
-	if _, err := unmarshalState(s.prev, prev); err != nil {
+	s.scratch = append(s.scratch[:0], prev...) // the original is written into the next segment
+	if _, err := unmarshalState(s.prev, s.scratch); err != nil {
 		return false
 	}
 	return !lazy.MustSync(s.prev)

@@ -295,7 +295,7 @@ func (v *view) Metadata() []byte { return bytes.Clone(v.metadata) }
 // same bytes at one time and not at another.
 func (v *view) State() log.HardState {
 	v.mu.RLock()
-	data := bytes.Clone(v.state)
+	data := bytes.Clone(v.state) // the next save of a state overwrites the original
 	v.mu.RUnlock()
 	st, _, err := decodeState(v.registry, data)
 	if err != nil {

@@ -301,3 +301,41 @@ func TestAnEntryThatIsReadWithIndexZeroIsNoDamage(t *testing.T) {
 	require.ErrorIs(t, err, ErrDecode)
 	require.Equal(t, before, files(t, dir))
 }
+
+// scribble is a state and a snapshot whose Unmarshal writes over what it was given.
+type scribble struct{ rec wildRecord }
+
+func (s *scribble) Marshal() ([]byte, error) { return s.rec.append(nil), nil }
+func (s *scribble) Unmarshal(data []byte) error {
+	err := s.rec.parse(data)
+	clear(data)
+	return err
+}
+func (s *scribble) GetCommitted() uint64        { return s.rec.Index }
+func (s *scribble) GetIndex() uint64            { return s.rec.Index }
+func (s *scribble) Reset()                      { s.rec = wildRecord{} }
+func (s *scribble) MustSync(log.HardState) bool { return true }
+
+// The log writes states again, into each segment: a type must not get at what it keeps.
+func TestADecoderThatChangesItsInputDoesNotChangeTheLog(t *testing.T) {
+	opts := []Option{WithRegistry(registryOf(map[log.RecordType]log.RecordData{
+		log.StateType: &scribble{}, log.SnapshotType: &scribble{},
+	}))}
+	w, _ := newLog(t, opts...)
+	first, second := &scribble{wildRecord{5, 1}}, &scribble{wildRecord{5, 2}}
+	require.NoError(t, w.SaveState(first))
+	require.NoError(t, w.Save(second, entries(1, 9)))
+	require.NoError(t, w.SaveState(second)) // asks for MustSync, with a state that is decoded for it
+	require.NoError(t, w.SaveSnap(first))
+	for range 2 {
+		for range 2 {
+			require.Equal(t, second, w.State())
+			require.Equal(t, first, w.Snapshot())
+			_, st, _, err := w.ReadAll()
+			require.NoError(t, err)
+			require.Equal(t, second, st)
+		}
+		forceCut(t, w)
+		w = reopen(t, w, first, opts...)
+	}
+}

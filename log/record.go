@@ -57,8 +57,8 @@ func (rt RecordType) String() string {
 type RecordData interface {
 	// Marshal returns the record's encoding. The log does not keep or change it.
 	Marshal() (data []byte, err error)
-	// Unmarshal replaces the record by the one encoded in data. It must copy what
-	// it keeps of data, which is overwritten after the call, as
+	// Unmarshal replaces the record by the one encoded in data. It must not change data, and must
+	// copy what it keeps of it, as it is overwritten after the call: so
 	// encoding.BinaryUnmarshaler has it. It must not panic, whatever data holds. json.Unmarshal
 	// does not replace: it leaves fields alone that data does not have; [JSON] does.
 	Unmarshal(data []byte) error
