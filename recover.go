@@ -94,7 +94,9 @@ const healChunk = 1 << 20
 //
 // The rewriting is for a process that died between its write and its sync, or
 // after a failed sync: the page cache then shows bytes that are not on disk and that
-// no further sync would write, because their pages count as clean.
+// no further sync would write, because their pages count as clean. Where rewriting takes space that there
+// is not, on a full file system that copies on write, it is enough that the device has the bytes: so the
+// log opens, and a Purge can make room.
 //
 // A crash in between leaves each sector as it was or as it is to be. The log's
 // own bytes are the same in both; of the rest some pieces are now zero, which
@@ -106,7 +108,7 @@ func heal(f vfs.File, n segmentName, end logEnd) error {
 		if err != nil {
 			return fmt.Errorf("wal: heal: %w", err)
 		}
-		if _, err := f.WriteAt(b, off); err != nil {
+		if _, err := f.WriteAt(b, off); err != nil && !(vfs.IsShortage(err) && f.Stored(b, off)) {
 			return fmt.Errorf("wal: heal segment %s: %w", n, err)
 		}
 	}

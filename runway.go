@@ -25,6 +25,9 @@ const (
 // Zeroing the whole next segment in the background was tried, and was slower at
 // every size of save: it takes the disk away from the saves at the time.
 //
+// On a file system that copies on write there is none: a save would not go where the zeros are, and
+// they would take the space of the log once more.
+//
 // It belongs to the leader.
 type runway struct {
 	ready int64 // its end
@@ -35,7 +38,7 @@ type runway struct {
 // newRunway returns the runway of a segment that is to be written from off on.
 func newRunway(o *options, f vfs.File, off int64) (runway, error) {
 	r := runway{ready: off}
-	if o.preallocation != PreallocateZero {
+	if o.preallocation != PreallocateZero || f.CopyOnWrite() {
 		return r, nil
 	}
 	r.limit = o.segmentSize

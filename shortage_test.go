@@ -198,3 +198,89 @@ func TestWhatAFileSystemCannotDoIsSaidOnce(t *testing.T) {
 	require.Equal(t, 4, logs.Len())
 	require.NoError(t, w.Close())
 }
+
+// cowDir is a directory on a file system without space that puts what is overwritten in a new place.
+type cowDir struct {
+	vfs.Dir
+	full   *atomic.Bool
+	stored bool
+}
+
+type cowFile struct {
+	vfs.File
+	d cowDir
+}
+
+func (d cowDir) wrapped(f vfs.File, err error) (vfs.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	return cowFile{f, d}, nil
+}
+
+func (d cowDir) OpenLocked(name string) (vfs.File, error) { return d.wrapped(d.Dir.OpenLocked(name)) }
+func (d cowDir) CreateLocked(name string) (vfs.File, error) {
+	return d.wrapped(d.Dir.CreateLocked(name))
+}
+
+func (f cowFile) CopyOnWrite() bool { return true }
+
+func (f cowFile) Stored([]byte, int64) bool { return f.d.stored }
+
+func (f cowFile) WriteAt(b []byte, off int64) (int, error) {
+	if f.d.full.Load() {
+		return 0, syscall.ENOSPC
+	}
+	return f.File.WriteAt(b, off)
+}
+
+// Healing need not write what the device has, if there is no space for it; otherwise it must.
+func TestALogOpensOnAFullDiskThatCopiesOnWrite(t *testing.T) {
+	for _, stored := range []bool{true, false} {
+		var full atomic.Bool
+		fsys := wrapFS{vfs.OS{}, func(d vfs.Dir) vfs.Dir { return cowDir{d, &full, stored} }}
+		w, dir := newLog(t, withFS(fsys))
+		fillSegments(t, w, 3)
+		last := w.LastIndex()
+		require.NoError(t, w.SaveSnap(at(last)))
+		crash(w)
+		full.Store(true)
+		w, err := Open(nil, dir, nil, WithSegmentSize(testSegment), withFS(fsys))
+		if !stored {
+			require.ErrorIs(t, err, syscall.ENOSPC)
+			continue
+		}
+		require.NoError(t, err)
+		require.NoError(t, w.Release(at(last)))
+		removed, err := w.Purge()
+		require.NoError(t, err)
+		require.NotZero(t, removed)
+		full.Store(false)
+		require.NoError(t, w.SaveEntry(entries(last+1, last+1)))
+		require.NoError(t, w.Close())
+	}
+}
+
+// Zeros ahead of the saves are for a file system that overwrites in place.
+func TestNoZerosAheadWhereWritesAreCopied(t *testing.T) {
+	for _, cow := range []bool{true, false} {
+		fsys := newFaultFS()
+		opts := []Option{withFS(fsys), WithSegmentSize(1 << 20)}
+		if cow {
+			var full atomic.Bool
+			opts[0] = withFS(wrapFS{fsys, func(d vfs.Dir) vfs.Dir { return cowDir{d, &full, true} }})
+		}
+		w, err := Create(nil, filepath.Join(t.TempDir(), "log"), nil, opts...)
+		require.NoError(t, err)
+		require.NoError(t, w.SaveEntry(entries(1, 1)))
+		end := tailOf(w).off
+		beyond := 0
+		for _, o := range fsys.record(opWrite) {
+			if o.off >= end {
+				beyond++
+			}
+		}
+		require.Equal(t, cow, beyond == 0, "zeros behind the last save")
+		require.NoError(t, w.Close())
+	}
+}

@@ -195,6 +195,12 @@ func (f *file) Data(off int64) (start, end int64, err error) {
 	return min(start, size), min(i*SectorSize, size), nil
 }
 
+// CopyOnWrite is false: what is overwritten is overwritten.
+func (f *file) CopyOnWrite() bool { return false }
+
+// Stored is false: it cannot be found out.
+func (f *file) Stored([]byte, int64) bool { return false }
+
 // WriteBack does nothing: what was not synced may be on the disk anyhow.
 func (f *file) WriteBack(int64, int64) {}
 

@@ -48,5 +48,16 @@ func init() {
 			new:   "if err != nil && isOneOf(err, shortages) {",
 			tests: []string{"TestADirectoryThatCannotBeSyncedIsNoError"}, module: "internal/vfs",
 		},
+		{
+			name: "healing trusts the cache for want of space", file: "recover.go",
+			old:   "!(vfs.IsShortage(err) && f.Stored(b, off)) {",
+			new:   "!vfs.IsShortage(err) {",
+			tests: []string{"TestALogOpensOnAFullDiskThatCopiesOnWrite"},
+		}, {
+			name: "zeros are written ahead where writes are copied", file: "runway.go",
+			old:   "|| f.CopyOnWrite() {",
+			new:   "{",
+			tests: []string{"TestNoZerosAheadWhereWritesAreCopied"},
+		},
 	}...)
 }

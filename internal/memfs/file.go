@@ -164,3 +164,9 @@ func (f *file) Close() error {
 	}
 	return nil
 }
+
+// CopyOnWrite implements [vfs.File].
+func (f *file) CopyOnWrite() bool { return false }
+
+// Stored implements [vfs.File].
+func (f *file) Stored([]byte, int64) bool { return false }

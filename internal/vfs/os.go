@@ -68,6 +68,10 @@ func (f osFile) Data(off int64) (start, end int64, err error) {
 	return start, end, nil
 }
 
+func (f osFile) CopyOnWrite() bool { return copyOnWrite(f.File) }
+
+func (f osFile) Stored(b []byte, off int64) bool { return stored(f.File, b, off) }
+
 func (f osFile) WriteBack(off, n int64) { writeBack(f.File, off, n) }
 func (f osFile) Sync() error            { return retried(func() error { return fileutil.Fsync(f.File) }) }
 

@@ -37,6 +37,11 @@ type File interface {
 	// only reserved, and reads as zeros. An empty range at the file's end means that there
 	// is none. A file system that cannot tell says that all of it is data.
 	Data(off int64) (start, end int64, err error)
+	// CopyOnWrite reports whether the file system puts what is overwritten in a new place.
+	CopyOnWrite() bool
+	// Stored reports whether the device holds the bytes b at off, as far as that can be found out
+	// past the system's cache. If it cannot, it does not.
+	Stored(b []byte, off int64) bool
 	// WriteBack begins to put n written bytes from off on, on stable storage. It is a hint: it
 	// waits for nothing, promises nothing, and leaves errors to the next sync.
 	WriteBack(off, n int64)
