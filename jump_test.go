@@ -210,3 +210,38 @@ func TestJump_PowerCutWhileItIsTakenBack(t *testing.T) {
 		})
 	}
 }
+
+// Any call that fails while the open takes the jump back fails the open, and leaves a log that opens.
+func TestJump_AFaultWhileItIsTakenBack(t *testing.T) {
+	for n := 1; ; n++ {
+		disk := crashfs.New(crashfs.Image{})
+		opts := []Option{withFS(disk), WithSegmentSize(512)}
+		w, err := Create(nil, crashDir, []byte("metadata"), opts...)
+		require.NoError(t, err)
+		require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: 10}, entries(1, 10)))
+		require.NoError(t, w.SaveSnap(at(5)))
+		require.NoError(t, w.SaveSnap(at(100)))
+		require.NoError(t, w.Close())
+		calls := 0
+		disk.Inject(func(crashfs.Call) *crashfs.Fault {
+			if calls++; calls != n {
+				return nil
+			}
+			return &crashfs.Fault{Err: errInjected}
+		})
+		w, err = Open(nil, crashDir, at(5), opts...)
+		disk.Inject(nil)
+		if err == nil {
+			require.NoError(t, w.Close())
+		}
+		require.Zero(t, disk.Opened(), "files are left open by call %d", n)
+		w, err = Open(nil, crashDir, at(5), opts...)
+		require.NoError(t, err)
+		require.EqualValues(t, 10, w.LastIndex())
+		require.NoError(t, w.Close())
+		if calls < n {
+			require.Greater(t, n, 5)
+			return
+		}
+	}
+}

@@ -72,7 +72,7 @@ func init() {
 	}, defect{
 		name: "a compaction deletes the segment with the snapshot's record", file: "compact.go",
 		old:   "\tif left {",
-		new:   "\tif false {",
+		new:   "\tif left && w == nil {",
 		tests: []string{"TestCompact_KeepsTheSnapshotsThatOpen"},
 	}, defect{
 		name: "an entry over a compacted one counts as dropped", file: "control.go",
