@@ -95,9 +95,6 @@ func (b *besideRun) noLog(err error) bool {
 func (b *besideRun) open(goesOn bool) error {
 	r, err := OpenForRead(nil, crashDir, nil, b.opts...)
 	if err != nil {
-		if b.noLog(err) {
-			return nil
-		}
 		return err
 	}
 	defer r.Close()
@@ -112,39 +109,88 @@ func (b *besideRun) open(goesOn bool) error {
 	return b.sound(f)
 }
 
-// run reads the log in one of the ways there are.
-func (b *besideRun) run(way int, made bool) error {
-	switch way {
-	case 0, 1:
-		return b.open(way == 0)
-	case 2:
-		report, err := Verify(nil, crashDir, b.opts...)
-		if b.noLog(err) {
-			return nil
-		}
-		switch {
-		case err != nil:
-			return err
-		case made && report.Torn != nil:
-			return fmt.Errorf("a torn tail where nobody died: %+v", *report.Torn)
-		}
-		return b.endsAt(report.LastIndex)
-	case 3:
+// besideWays are the ways to read the log.
+var besideWays = []func(b *besideRun, made bool) error{
+	func(b *besideRun, _ bool) error { return b.open(true) },
+	func(b *besideRun, _ bool) error { return b.open(false) },
+	(*besideRun).verify,
+	func(b *besideRun, _ bool) error {
 		_, err := ValidSnapshots(nil, crashDir, b.opts...)
-		if b.noLog(err) {
-			return nil
-		}
 		return err
-	}
-	for _, err := range Records(crashDir, b.opts...) {
-		if err != nil && !b.noLog(err) {
-			return err
+	},
+	func(b *besideRun, _ bool) error {
+		for _, err := range Records(crashDir, b.opts...) {
+			if err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		return nil
+	},
+	func(b *besideRun, _ bool) error { return b.atNewest() },
+	func(b *besideRun, _ bool) error { return b.backup() },
 }
 
-const besideWays = 5
+// run reads the log in one of the ways.
+func (b *besideRun) run(way int, made bool) error {
+	err := besideWays[way%len(besideWays)](b, made)
+	if b.noLog(err) {
+		return nil
+	}
+	return err
+}
+
+// verify tells what is wrong with what Verify says. A log that was made on an
+// empty disk has no torn tail.
+func (b *besideRun) verify(made bool) error {
+	report, err := Verify(nil, crashDir, b.opts...)
+	if err != nil {
+		return err
+	}
+	if made && report.Torn != nil {
+		return fmt.Errorf("a torn tail where nobody died: %+v", *report.Torn)
+	}
+	return b.endsAt(report.LastIndex)
+}
+
+// atNewest reads the log from the newest snapshot on, as a state machine does.
+func (b *besideRun) atNewest() error {
+	snaps, err := ValidSnapshots(nil, crashDir, b.opts...)
+	if err != nil || len(snaps) == 0 {
+		return err
+	}
+	r, err := OpenForRead(nil, crashDir, snaps[len(snaps)-1], b.opts...)
+	if errors.Is(err, ErrSnapshotNotFound) || errors.Is(err, ErrIndexGap) {
+		return nil // purged or replaced since it was listed
+	}
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	_, _, _, err = r.ReadAll()
+	if errors.Is(err, ErrCompacted) {
+		return nil
+	}
+	return err
+}
+
+// backup copies the log, and reads the copy.
+func (b *besideRun) backup() error {
+	const copied = "copy"
+	if err := Backup(nil, crashDir, copied, b.opts...); err != nil {
+		return err
+	}
+	b.moving = false
+	r, err := OpenForRead(nil, copied, nil, b.opts...)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	f, err := foundIn(&r.view, crashMetadata)
+	if err != nil {
+		return fmt.Errorf("reading the copy: %w", err)
+	}
+	return b.sound(f)
+}
 
 // largeSegment is larger than what is read at once: the end is read, and read again to judge it.
 var largeSegment = crashWorkload{name: "a large segment", size: 700 << 10, run: func(r *crashRun) {
@@ -176,7 +222,7 @@ func TestReadersBesideEveryStepOfAWriter(t *testing.T) {
 					made := begun == r.life // it began on an empty disk
 					for n := range 40 {
 						b := newBesideRun(r, rnd)
-						err := b.run(n%besideWays, made)
+						err := b.run(n, made)
 						total.Add(1)
 						require.NoError(t, err, "reading %d beside changes %d to %d of\n%s", n, b.from, b.disk.At(), r.life.rec)
 					}
