@@ -192,6 +192,20 @@ func BenchmarkAppend(b *testing.B) {
 	check(b, l.Sync())
 }
 
+// BenchmarkAppendWait appends and waits, alone: it is to be near a Save of the same.
+func BenchmarkAppendWait(b *testing.B) {
+	const size = 256
+	l := newBenchLog(b)
+	ents := newBatch(1, size)
+	b.SetBytes(size)
+	b.ReportAllocs()
+	for b.Loop() {
+		p, err := l.Append(nil, l.next(ents))
+		check(b, err)
+		check(b, p.Wait())
+	}
+}
+
 // BenchmarkCut fills segments of 4 MiB; the extra figure is how long a cut holds up its save.
 func BenchmarkCut(b *testing.B) {
 	const segment, size = 4 << 20, 64 << 10
@@ -317,6 +331,30 @@ func BenchmarkEntriesLimit(b *testing.B) {
 			n += len(ents)
 		}
 		check(b, whole(n))
+	}
+}
+
+// BenchmarkEntriesLimitFrom reads 4 KiB from anywhere, of eight entries and of all to the end.
+func BenchmarkEntriesLimitFrom(b *testing.B) {
+	const entries = 200_000
+	l := newBenchLog(b, wal.WithNoSync())
+	l.fill(b, entries, 512)
+	for _, c := range []struct {
+		name string
+		hi   func(lo uint64) uint64
+	}{
+		{"of8", func(lo uint64) uint64 { return lo + 8 }},
+		{"toTheEnd", func(uint64) uint64 { return entries + 1 }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			rnd := rand.New(rand.NewPCG(1, 2))
+			b.ReportAllocs()
+			for b.Loop() {
+				lo := 1 + rnd.Uint64N(entries-8)
+				_, err := l.EntriesLimit(lo, c.hi(lo), 4<<10)
+				check(b, err)
+			}
+		})
 	}
 }
 

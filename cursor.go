@@ -49,7 +49,7 @@ type cursor struct {
 	live    liveBits // of the extent that was begun
 	frames  int      // of entries, that were passed in it
 	file    segmentFile
-	toTail  bool // the window ends where the log ended, not where the file does
+	whole   bool // the window ends where the file does
 	dec     decoder
 	off     int64 // of the frame read last
 	slab    slab
@@ -125,7 +125,7 @@ func (c *cursor) lookUp() error {
 	c.extents, c.lo, c.end = c.found, from, v.tail
 	for k := len(c.extents) - 2; k >= 0; k-- { // what is read at once may go to the end in the segment
 		if next := c.extents[k+1]; next.name == c.extents[k].name {
-			c.extents[k].end = next.end
+			c.extents[k].end, c.extents[k].limit = next.end, next.limit
 		}
 	}
 	return nil
@@ -194,41 +194,43 @@ func (c *cursor) next() (i uint64, data []byte, err error) {
 // enter sets the decoder on the beginning of an extent.
 func (c *cursor) enter(x *extent) error {
 	c.i, c.until, c.live, c.frames = x.first, x.next, x.live, 0
-	win := &c.dec.win
-	switch {
-	case c.file.name != x.name || win.f == nil:
-		if err := c.open(x.name); err != nil {
-			return c.failed(err)
-		}
-	case c.toTail: // there is more by now
-		if err := c.measure(); err != nil {
+	if c.file.name != x.name || c.dec.win.f == nil {
+		c.open(x.name)
+	}
+	if !c.whole {
+		if err := c.measure(x); err != nil {
 			return c.failed(err)
 		}
 	}
-	win.step = max(x.end-x.off, 0)
+	c.dec.win.step = max(x.end-x.off, 0)
 	c.dec.seek(x.off, x.crc)
 	return nil
 }
 
 // open sets the decoder on a segment.
-func (c *cursor) open(n segmentName) error {
+func (c *cursor) open(n segmentName) {
 	c.file.name = n
 	c.needs.Store(n.seq)
+	c.whole = false
 	c.dec = decoder{win: window{f: &c.file, name: n.String(), buf: c.dec.win.buf[:0]}, seq: n.seq, exact: true, check: c.dec.check}
 	if n == c.view.lastName {
 		c.dec.win.flips = c.view.flips
 	}
-	return c.measure()
 }
 
-// measure sets where the window ends: where the log ended when the extents were looked up, if it was
-// in this segment, or where the file does.
-func (c *cursor) measure() (err error) {
-	if c.toTail = c.end.seq == c.file.name.seq && c.end.off > 0; c.toTail {
-		c.dec.win.size = c.end.off
-		return nil
+// measure sets where the window ends: where the index says; or where the log ended when the extents were
+// looked up, if it was in this segment; or where the file does.
+func (c *cursor) measure(x *extent) (err error) {
+	win := &c.dec.win
+	switch {
+	case x.limit > 0:
+		win.size = x.limit
+	case c.end.seq == x.name.seq && c.end.off > 0:
+		win.size = c.end.off
+	default:
+		win.size, err = c.file.Size()
+		c.whole = err == nil
 	}
-	c.dec.win.size, err = c.file.Size()
 	return err
 }
 

@@ -153,16 +153,19 @@ func (w *WAL) gather() {
 	last := &w.flying
 	expected := last.saves + w.open.saves
 	patience := min(last.took/2, maxGather)
-	if expected < 2 || patience == 0 || w.vain.skip() {
+	lone := expected == 2 // one caller and then one: maybe the same
+	if expected < 2 || patience == 0 || lone && w.vain.skip() {
 		return
 	}
-	began, there := time.Now(), w.open.saves
+	began := time.Now()
 	for w.open.saves < expected && w.wanted == 0 && time.Since(began) < patience {
 		w.writer.Unlock()
 		runtime.Gosched()
 		w.writer.Lock()
 	}
-	w.vain.waited(w.open.saves == there)
+	if lone {
+		w.vain.waited(w.open.saves < expected)
+	}
 }
 
 // maxVain is how many batches at most go by without waiting after a wait in vain.

@@ -32,6 +32,7 @@ type extent struct {
 	name        segmentName
 	off         int64    // of the first one's frame
 	end         int64    // about where the last one's frame ends; 0: not known
+	limit       int64    // where it ends at the latest; 0: not known
 	crc         uint32   // running checksum before the first frame
 	live        liveBits // which frames of entries from off on are entries of the extent; nil: all of them
 }
@@ -224,7 +225,7 @@ func (r *run) lookUp(lo, hi uint64, groups int, to []extent) ([]extent, int) {
 			groups--
 			g.next = min(g.next, hi)
 			if last := len(to) - 1; begun && !points[p].gap() && g.live == nil && to[last].live == nil {
-				to[last].next, to[last].end = g.next, g.end
+				to[last].next, to[last].end, to[last].limit = g.next, g.end, g.limit
 			} else {
 				to = append(to, g)
 			}
@@ -254,7 +255,8 @@ func (r *run) group(k, p int) extent {
 		e.end = e.off + 2*pointSpacing
 		return e
 	}
-	e.next, e.end = r.first+uint64(behind.index), r.off+behind.distance()*wordSize
+	e.next, e.limit = r.first+uint64(behind.index), r.off+behind.distance()*wordSize
+	e.end = e.limit
 	if behind.gap() {
 		e.end = min(e.end, e.off+2*pointSpacing)
 	}

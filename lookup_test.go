@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"math/rand/v2"
 	"testing"
@@ -125,6 +126,34 @@ func TestFollow_KeepsTheSegmentsThatCameSinceItWasWoken(t *testing.T) {
 	require.Positive(t, n, "now they are not")
 	require.NoError(t, w.SaveEntry(entries(last+1, last+1)))
 	read(last + 1)
+}
+
+// One that waits needs what comes, too, from the moment on at which it comes.
+func TestFollow_OneThatWaitsNeedsTheSegmentsThatCome(t *testing.T) {
+	w, _ := newLog(t, WithNoSync())
+	require.NoError(t, w.SaveEntry(entries(1, 10)))
+	c := w.cursor()
+	changed, err := w.extend(c, 11)
+	require.NoError(t, err)
+	require.NotNil(t, changed, "it has to wait")
+	fillSegments(t, w, 3)
+	last := w.LastIndex()
+	require.NoError(t, w.SaveSnap(at(last)))
+	require.NoError(t, w.Release(at(last)))
+	n, err := w.Purge()
+	require.NoError(t, err)
+	require.Zero(t, n)
+	for i := uint64(11); i <= last; i++ {
+		got, _, err := c.next()
+		require.NoError(t, err)
+		require.Equal(t, i, got)
+	}
+	_, _, err = c.next()
+	require.Equal(t, io.EOF, err)
+	w.end(c)
+	n, err = w.Purge()
+	require.NoError(t, err)
+	require.Positive(t, n)
 }
 
 // reading is an iteration under way, and what it is to yield.

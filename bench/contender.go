@@ -20,6 +20,7 @@ type config struct {
 	ring     int64 // bytes of the file that a floor writes over and over
 	noSync   bool  // a save returns after its write
 	inFlight bool  // a save returns before its write; flush makes all of them durable
+	halves   bool  // a save is two calls: one that orders it, and one that waits for it
 }
 
 // data returns the data of an entry: the same for every contender, and not
@@ -45,7 +46,9 @@ type store struct {
 
 // A reader is a log that is open for reading single entries.
 type reader struct {
-	read  func(index uint64) (data []byte, err error) // valid until the next call
+	read func(index uint64) (data []byte, err error) // valid until the next call
+	// limit reads the entries [lo, hi) up to maxBytes, and tells how many they are; nil: there is no such call.
+	limit func(lo, hi, maxBytes uint64) (entries int, err error)
 	close func() error
 }
 

@@ -44,7 +44,7 @@ func openOurs(dir string, c config) (*store, error) {
 	switch {
 	case c.inFlight:
 		s.writer, s.flush = l.appender, w.Sync
-	case c.writers > 1:
+	case c.writers > 1, c.halves:
 		s.writer = l.sharer
 	}
 	return s, nil
@@ -167,7 +167,11 @@ func readOurs(dir string) (*reader, error) {
 		}
 		return e.(*walpb.Entry).Data, nil
 	}
-	return &reader{read: read, close: r.Close}, nil
+	limit := func(lo, hi, maxBytes uint64) (int, error) {
+		ents, err := r.EntriesLimit(lo, hi, maxBytes)
+		return len(ents), err
+	}
+	return &reader{read: read, limit: limit, close: r.Close}, nil
 }
 
 func reopenOurs(dir string) (int, error) {

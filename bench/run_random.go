@@ -51,6 +51,41 @@ func (b *bench) randomRate(r *reader, w workload) (float64, error) {
 	return b.rate(&store{writer: func() func() error { return next }}, w.config, false)
 }
 
+// nearEntries is how many entries a near end is ahead, and so many have limitBytes.
+const nearEntries, limitBytes = 8, 8 << 10
+
+// runLimited measures how many reads of some entries up to a limit are made in a second, once of all
+// there are and once of a few.
+func (b *bench) runLimited(w workload, c contender) (s sample, err error) {
+	dir, err := b.written(w, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := warm(dir); err != nil {
+		return nil, err
+	}
+	r, err := c.openReader(dir)
+	if err != nil {
+		return nil, err
+	}
+	entries := uint64(b.entries(w))
+	rate := func(end func(lo uint64) uint64) (float64, error) {
+		order := rand.New(rand.NewPCG(0, 1))
+		next := func() error {
+			lo := 1 + order.Uint64N(entries-nearEntries)
+			n, err := r.limit(lo, end(lo), limitBytes)
+			if err == nil && (n == 0 || n > nearEntries) {
+				err = fmt.Errorf("%d entries from %d on", n, lo)
+			}
+			return err
+		}
+		return b.rate(&store{writer: func() func() error { return next }}, w.config, false)
+	}
+	far, err := rate(func(uint64) uint64 { return entries + 1 })
+	near, err2 := rate(func(lo uint64) uint64 { return lo + nearEntries })
+	return sample{metricToEnd: far, metricToNear: near, metricOfNear: far / near}, errors.Join(err, err2, r.close())
+}
+
 // warm reads every file under dir once, so that the page cache has it.
 func warm(dir string) error {
 	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {

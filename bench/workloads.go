@@ -46,6 +46,9 @@ const (
 	metricSlowest = "mean of the slowest, µs"
 	metricReads   = "reads/s"
 	metricOpen    = "s per GB"
+	metricToEnd   = "reads/s to the end"
+	metricToNear  = "reads/s of 8 entries"
+	metricOfNear  = "to the end ÷ of 8"
 	metricFiles   = "files"
 
 	metricOfAlone       = "saves beside ÷ alone"
@@ -94,6 +97,12 @@ func workloads() []workload {
 			about:  "Each goroutine's save is durable before it makes the next one. Where a log takes entries in order only, the index is given under a lock of the callers. The floors write what all 64 have to save at once and sync once; that counts as 64 saves.",
 			config: config{size: 256, batch: 1, writers: 64}, metrics: saves, run: (*bench).runSaves,
 			who: slices.Insert(slices.Clone(withFloors), 2, nameChannel),
+		},
+		workload{
+			name: "append-wait", title: "One writer, 256 B per save, Append and Wait",
+			about:  "This library's Append and, right behind it, Wait, by one goroutine alone. Against it the floor, and etcd's Save.",
+			config: config{size: 256, batch: 1, writers: 1, halves: true}, metrics: saves, run: (*bench).runSaves,
+			who: []string{nameOurs, nameEtcd, nameFloor},
 		},
 		workload{
 			name: "nosync", title: "No sync, 256 B per save",

@@ -17,6 +17,13 @@ func largeReads() []workload {
 			who: []string{nameOurs, nameRaftWAL, nameTidwall, nameTidwallCached, nameBolt, namePebble, nameBareRead},
 		},
 		{
+			name: "limited-read", title: "Reads of entries up to 8 KiB",
+			about: "The log of the random reads, and this library's EntriesLimit from a random entry on: of all entries to the end, up to 8 KiB, and of the next eight. " +
+				"Both read about as much, so that the quotient of the two rates is near 1: what a read costs does not depend on how far its end is.",
+			config: large, metrics: []metric{{Name: metricToEnd}, {Name: metricToNear}, {Name: metricOfNear}},
+			run: (*bench).runLimited, who: []string{nameOurs},
+		},
+		{
 			name: "stream-1k", title: "Replay: 1 KiB entries, one after the other",
 			about: "The log of the random reads, opened and read from its beginning to its end, no entry kept. " +
 				"etcd's wal cannot do that: it is shown reading all into memory." + aboutReplay,

@@ -31,7 +31,7 @@ func init() {
 		name: "a follower that waits needs no segment", file: "cursor.go",
 		old:   "\t\tc.needs.Store(c.view.tail.seq)\n",
 		new:   "\t\tc.needs.Store(math.MaxUint64)\n",
-		tests: []string{"TestFollow_KeepsTheSegmentsThatCameSinceItWasWoken"},
+		tests: []string{"TestFollow_OneThatWaitsNeedsTheSegmentsThatCome"},
 	}, defect{
 		name: "frames of entries that were replaced are taken for entries", file: "cursor.go",
 		old:   "c.live == nil || c.live.at(c.frames-1)",
