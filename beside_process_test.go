@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -61,10 +60,10 @@ func TestReadersBesideAProcess(t *testing.T) {
 			}
 		})
 	}
-	children := 0
+	children, seed := 0, newSeed(t)
 	for began := time.Now(); time.Since(began) < long && !t.Failed(); children++ {
 		life := min(besideLife, long-time.Since(began))
-		liveBeside(t, killLife{dir: dir, round: uint64(children + 1), seed: rand.Uint64()}, life)
+		liveBeside(t, killLife{dir: dir, round: uint64(children + 1), seed: seed + uint64(children)}, life)
 		killed.Store(true)
 	}
 	done.Store(true)

@@ -161,8 +161,7 @@ func (l *besideLog) readMany(rnd *rand.Rand) (err error) {
 func TestReadsBesideEverythingThatAWriterDoes(t *testing.T) {
 	for _, limit := range []int{1, 64} {
 		w, _ := newLog(t, WithNoSync(), WithSegmentSize(16<<10), WithMaxOpenFiles(limit))
-		seed := uint64(time.Now().UnixNano())
-		t.Logf("seed %d", seed)
+		seed := newSeed(t)
 		l := &besideLog{WAL: w, t: t, rnd: rand.New(rand.NewPCG(seed, 0)), acked: make([]atomic.Uint64, besideMax)}
 		done := make(chan struct{})
 		var wg sync.WaitGroup

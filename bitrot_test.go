@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -236,7 +235,7 @@ func eachRot(t *testing.T, s rotShape, thin int, im image, check func(t *testing
 			im := im.clone()
 			want, err := reader.read(im)
 			require.NoError(t, err)
-			seed := rand.Uint64()
+			seed := newSeed(t)
 			step, seen := max(s.step, thin), "one in %d bits from seed %d on"
 			if step > 1 {
 				step *= reader.step

@@ -390,8 +390,7 @@ func TestCloseWhileSavesWait(t *testing.T) {
 }
 
 func TestEverythingAtOnce(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	seed := newSeed(t)
 	dir := t.TempDir()
 	w, err := Create(nil, dir, []byte("meta"), WithSegmentSize(16<<10))
 	require.NoError(t, err)

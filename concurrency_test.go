@@ -62,8 +62,7 @@ func (r *ackRecorder) Write(line []byte) (int, error) {
 // in a log that opens. So no call returns nil before its data is durable; not those either
 // that wait while the log is closed.
 func TestEveryAcknowledgementIsDurableAtThatMoment(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := newSeed(t)
 	images := 0
 	for round := range 6 {
 		rng := rand.New(rand.NewPCG(seed, uint64(round)))
@@ -205,8 +204,7 @@ func (c *killChild) beLockedOut(*rand.Rand) error {
 }
 
 func TestAllAtOnceAndThenSeveralCloses(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := newSeed(t)
 	for round := range uint64(3) {
 		_, errs := liveWith(t, vfs.OS{}, seed+round, func(c *killChild) {
 			c.await(100 + 100*int64(round))
@@ -225,8 +223,7 @@ func TestAllAtOnceAndThenSeveralCloses(t *testing.T) {
 }
 
 func TestAllAtOnceAndThenTheDiskFails(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := newSeed(t)
 	for round, kind := range []opKind{opDatasync, opWrite, opSync, opSyncDir, opRename} {
 		t.Run(string(kind), func(t *testing.T) {
 			fsys := newFaultFS()

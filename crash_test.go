@@ -50,7 +50,7 @@ func newCrashPlan(t *testing.T, seed uint64) crashPlan {
 		n, err := strconv.ParseInt(v, 10, 64)
 		require.NoError(t, err, crashImagesVariable)
 		p.images, p.each, p.all = n, 8, 256
-		p.seed = rand.Uint64()
+		p.seed = newSeed(t)
 	}
 	if v := os.Getenv(crashSeedVariable); v != "" {
 		n, err := strconv.ParseUint(v, 10, 64)

@@ -259,8 +259,7 @@ func TestReplicasThatFollowBecomeTheLog(t *testing.T) {
 			}
 		})
 	}
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
+	seed := newSeed(t)
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	for n := range 3000 {
 		last := w.LastIndex()

@@ -26,7 +26,6 @@ import (
 
 const (
 	killRoundsEnv = "WAL_TEST_KILL_ROUNDS" // how many children are killed; make crash kills hundreds
-	killSeedEnv   = "WAL_TEST_SEED"        // repeats the moments and the sizes, though not the schedule
 	killChildEnv  = "WAL_TEST_KILL_CHILD"  // set for the child: its killLife
 
 	killRounds   = 15
@@ -41,18 +40,12 @@ func TestKilledProcessLosesNothingAcknowledged(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs a system with SIGKILL and inherited pipes")
 	}
-	rounds, seed := killRounds, rand.Uint64()
+	rounds, seed := killRounds, newSeed(t)
 	if s := os.Getenv(killRoundsEnv); s != "" {
 		var err error
 		rounds, err = strconv.Atoi(s)
 		require.NoError(t, err, killRoundsEnv)
 	}
-	if s := os.Getenv(killSeedEnv); s != "" {
-		var err error
-		seed, err = strconv.ParseUint(s, 10, 64)
-		require.NoError(t, err, killSeedEnv)
-	}
-	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	acked, begun := 0, 0
 	var k *killLog
