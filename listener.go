@@ -17,7 +17,8 @@ type Listener struct {
 	// Saved is called after one or more saves were written together and, if
 	// one of them had to be, synced.
 	Saved func(SaveEvent)
-	// Synced is called after each sync of the segment that is appended to.
+	// Synced is called after each sync of the segment that is appended to, also after the last one
+	// of a segment that ends.
 	Synced func(took time.Duration)
 	// Cut is called after the log went on to a new segment.
 	Cut func(CutEvent)

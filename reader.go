@@ -131,8 +131,9 @@ func (l *life) err() error {
 
 // Entries returns the entries with indexes in [lo, hi), in order, reading as it
 // goes, in bounded memory. Every record is verified again. An iteration ends with
-// the first error: [ErrCompacted] if lo is below FirstIndex, [ErrNotFound] if hi is above
-// LastIndex+1, or what went wrong in reading.
+// the first error. Before any entry that is [ErrInvalidArgument] if lo is above hi, [ErrCompacted] if
+// lo is below FirstIndex, and [ErrNotFound] if hi is above LastIndex+1; later, what went wrong in
+// reading. If lo is hi there is no entry and no error, wherever they are.
 //
 // It shows the log as of the start of the iteration, or ends. When entries that it
 // has yet to yield are replaced or dropped meanwhile, it goes on to the first of them and
