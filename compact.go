@@ -5,7 +5,7 @@ import "fmt"
 // Compact drops the entries up to index, exactly and durably: FirstIndex is index+1, also after
 // opening again, and segments that hold nothing else are deleted. It needs no snapshot: a
 // queue compacts up to what was consumed. index is at most LastIndex, else the error is [ErrNotFound];
-// entries that are dropped already are no error. It does not ask whether the entries are committed.
+// below FirstIndex there is nothing to drop, which is no error. It does not ask whether the entries are committed.
 //
 // The log no longer opens at snapshots before index. Those at index and above stay, with the
 // segments that an open at them needs: those that record them, and hold entries from their index on. Iterations that began before go on; Compact leaves
@@ -62,8 +62,8 @@ func (w *WAL) letGoCompacted() error {
 	}
 	w.mu.RLock()
 	seq := w.tailSegment().seq
-	if first := w.first(); first <= w.last {
-		x, _ := w.index.at(first)
+	if i, ok := w.lowest(); ok {
+		x, _ := w.index.at(i)
 		seq = x.name.seq
 	}
 	lowest, left := w.lowestMark()

@@ -144,23 +144,27 @@ func TestCompact_LeavesIterationsTheirSegments(t *testing.T) {
 	require.Len(t, segmentsOf(t, dir), 1)
 }
 
-// With a jump pending there is nothing to drop that is shown.
+// With a jump pending nothing is shown that could be dropped, and what is hidden may be needed.
 func TestCompact_WhileAJumpIsPending(t *testing.T) {
-	w, _ := receivedLog(t)
-	p, err := w.Append(nil, nil)
-	require.NoError(t, err)
-	require.NoError(t, p.Wait())
-	require.NoError(t, w.Compact(50))
-	w.writer.Lock()
-	_, err = w.add(&save{control: control{controlCompact, 50}}) // as one that came beside other saves
-	w.unlock()
-	require.NoError(t, err)
-	require.NoError(t, w.Sync())
-	require.EqualValues(t, 101, w.FirstIndex())
-	require.NoError(t, w.SaveEntry(entries(11, 12)))
-	for range 2 {
-		_, ents := contentsOf(t, w)
-		require.Equal(t, entries(11, 12), ents)
-		w = reopen(t, w, nil)
+	for _, beside := range []bool{false, true} {
+		w, dir := receivedLog(t)
+		forceCut(t, w)
+		if beside { // as one that came while other saves were on their way
+			w.writer.Lock()
+			_, err := w.add(&save{control: control{controlCompact, 50}})
+			w.unlock()
+			require.NoError(t, err)
+			require.NoError(t, w.Sync())
+		}
+		require.NoError(t, w.Compact(50))
+		require.NoError(t, w.Compact(100))
+		require.EqualValues(t, 101, w.FirstIndex())
+		require.Equal(t, []uint64{0, 5}, validIndexes(t, dir))
+		require.NoError(t, w.SaveEntry(entries(11, 12)))
+		for range 2 {
+			_, ents := contentsOf(t, w)
+			require.Equal(t, entries(1, 12), ents)
+			w = reopen(t, w, nil)
+		}
 	}
 }

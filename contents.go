@@ -87,6 +87,17 @@ func (c *contents) first() uint64 {
 	return c.last + 1
 }
 
+// lowest returns the lowest entry that is there, also if a pending jump hides it.
+func (c *contents) lowest() (i uint64, ok bool) {
+	last := c.last
+	if c.jump.pending() {
+		last = c.jump.from
+	}
+	i, ok = c.index.first()
+	i = max(i, c.compacted+1)
+	return i, ok && i <= last
+}
+
 // dropBefore forgets the entries and snapshots in segments before seq.
 func (c *contents) dropBefore(seq uint64) {
 	c.index.dropBefore(seq)

@@ -65,12 +65,10 @@ func (c *contents) restore(i uint64, n segmentName) {
 	c.restored = n.seq
 }
 
-// dropUpTo drops the entries up to i, and the snapshots before i, at which the log no longer opens.
+// dropUpTo drops the entries up to i, and the snapshots before i, at which the log no longer opens. It does
+// not concern entries that a pending jump hides: they are not shown, and may be needed.
 func (c *contents) dropUpTo(i uint64) {
-	if i = min(i, c.last); c.jump.pending() {
-		i = min(i, c.jump.from)
-	}
-	if i <= c.compacted {
+	if i = min(i, c.last); i <= c.compacted || c.jump.pending() {
 		return
 	}
 	c.compacted = i

@@ -110,3 +110,12 @@ func init() {
 		tests: []string{"TestRepair_SaysBeforeWhatIsLost", "TestValidSnapshots_NeedlessDamageDoesNotCount"},
 	})
 }
+
+func init() {
+	table = append(table, defect{
+		name: "a compaction drops what a pending jump hides", file: "control.go",
+		old:   "i <= c.compacted || c.jump.pending() {",
+		new:   "i <= c.compacted {",
+		tests: []string{"TestCompact_WhileAJumpIsPending"},
+	})
+}
