@@ -16,7 +16,8 @@ type Report struct {
 	LastIndex  uint64 // index of the last entry, or of a later snapshot
 
 	// Torn is the torn tail that was found, nil if there was none. Open would
-	// heal it; Repair has.
+	// heal it; Repair has. A writer that is stopped for milliseconds in the middle of a write
+	// cannot be told from one that died there.
 	Torn *TornTail
 	// Corruption is the first damage that was found, nil if there was none.
 	Corruption *CorruptionError
