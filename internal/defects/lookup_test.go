@@ -45,7 +45,7 @@ func init() {
 	}, defect{
 		name: "an entry that is replaced begins a group", file: "index.go",
 		old:   "\t\tr.dead += dropped\n",
-		new:   "\t\tr.dead = -1\n",
+		new:   "\t\tr.dead = -1 - 0*dropped\n",
 		tests: []string{smallTest},
 	}, defect{
 		name: "the entries that are left of a group are counted wrong", file: "chunk.go",
