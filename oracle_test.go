@@ -310,10 +310,15 @@ func (s *scene) flipThatExplains() (bit, size int, ok bool) {
 				}
 				continue
 			}
+			wordless := isZero(s.seg[s.p : s.p+8])
 			s.seg[s.p+i] ^= 1 << b
 			g, is := s.validAt()
 			is = is && s.agrees(g)
 			s.seg[s.p+i] ^= 1 << b
+			if is && wordless && s.sealed && !g.sealed { // unless another plain one follows
+				next, ok := readFrame(s.seg, s.seq, s.p+g.size)
+				is = ok && !next.sealed
+			}
 			if is {
 				return (s.p+i)*8 + b, g.size, true
 			}

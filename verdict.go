@@ -223,7 +223,19 @@ func (t *tail) with(bit int64, question func() bool) bool {
 // explained tells whether there is now a valid record at p, of which no sector is lost.
 func (t *tail) explained() bool {
 	o, err := t.valid()
-	return err == nil && t.agrees(&o)
+	return err == nil && t.agrees(&o) && !t.sealedWithoutWord(&o)
+}
+
+// sealedWithoutWord reports whether what is now a plain record is rather a sealed one, of which the
+// sector with the length word was not written. The word then is zero, and with one bit it can be that
+// of the same record without its trailer. In place of another plain record the trailer follows, or
+// zeros, if it was not written either.
+func (t *tail) sealedWithoutWord(o *outline) bool {
+	if o.sealed || !t.sealed || t.flip >= wordSize*8 || t.word() != 1<<t.flip {
+		return false
+	}
+	_, plain, err := t.win.plainAt(t.p.off + o.size)
+	return t.failed(err) || !plain
 }
 
 // agrees tells whether the frame at p is as thin as it says: no sector of it is lost. One

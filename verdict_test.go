@@ -263,6 +263,7 @@ func TestVerdictFollowsTheTable(t *testing.T) {
 // judgeAll damages a scene in every way and judges it.
 func judgeAll(t *testing.T, rows map[string]int, s *scene, all []damage, synced bool, where string) {
 	orig := s.seg
+	f, whole := readFrame(orig, s.seq, s.p)
 	for _, d := range all {
 		s.seg = bytes.Clone(orig)
 		d.do(s)
@@ -274,6 +275,8 @@ func judgeAll(t *testing.T, rows map[string]int, s *scene, all []damage, synced 
 		row, bit := s.row()
 		rows[row]++
 		switch {
+		case whole && !f.sealed && s.sealed && row == "4" && isZero(s.seg[s.p:s.p+8]):
+			// It could be a sealed one without its length word.
 		case synced && len(s.seg) == len(orig):
 			require.Equal(t, "1", row, what)
 		case d.rows != nil && !synced:
