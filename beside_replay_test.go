@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -192,14 +193,27 @@ func (b *besideRun) backup() error {
 	return b.sound(f)
 }
 
-// largeSegment is larger than what is read at once: the end is read, and read again to judge it.
-var largeSegment = crashWorkload{name: "a large segment", size: 700 << 10, run: func(r *crashRun) {
-	r.create()
-	for range 25 {
-		r.save(nil, r.entries(1, 100)...)
-		r.save(r.state(), r.entries(2, 30<<10)...)
-	}
-}}
+// besideWorkloads are larger than what is read at once: the end is read, and read again to judge it.
+var besideWorkloads = []crashWorkload{
+	{name: "a large segment", size: 700 << 10, run: func(r *crashRun) {
+		r.create()
+		for range 25 {
+			r.save(nil, r.entries(1, 100)...)
+			r.save(r.state(), r.entries(2, 30<<10)...)
+		}
+	}},
+	{name: "records larger than a read", size: 2 << 20, run: func(r *crashRun) {
+		r.create()
+		for i := range 8 {
+			data := make([]byte, (200+100*i%500)<<10)
+			for i := range data {
+				data[i] = byte(i*i>>7 + i)
+			}
+			r.save(nil, &walpb.Entry{Term: 1, Index: r.life.newest().last() + 1, Data: data})
+			r.save(nil, r.entries(1, 100)...)
+		}
+	}},
+}
 
 // Every reader, beside a writer that takes its next step between any two reads of it, over all
 // that a log does. Set WAL_TEST_CRASH_IMAGES for the long form.
@@ -211,7 +225,7 @@ func TestReadersBesideEveryStepOfAWriter(t *testing.T) {
 	}
 	var total atomic.Int64
 	t.Run("workloads", func(t *testing.T) {
-		for i, wl := range append(crashWorkloads[:len(crashWorkloads):len(crashWorkloads)], largeSegment) {
+		for i, wl := range slices.Concat(crashWorkloads, besideWorkloads) {
 			t.Run(wl.name, func(t *testing.T) {
 				t.Parallel()
 				for round := int64(0); round < rounds; round += 40 {
