@@ -13,8 +13,8 @@ import (
 //
 //	for put, err := range wal.As[*Put](w.Entries(lo, hi)) {
 //
-// Errors are passed on. A nil seq is an [ErrInvalidArgument]. An entry of another type, which is one that the log's
-// registry does not have for entries, is an [ErrInvalidArgument], and ends it.
+// Errors are passed on. A nil seq is an [ErrInvalidArgument]. An entry of another type, which is
+// one that the log's registry does not have for entries, is an [ErrInvalidArgument], and ends it.
 func As[E log.LogEntry](seq iter.Seq2[log.LogEntry, error]) iter.Seq2[E, error] {
 	return func(yield func(E, error) bool) {
 		if seq == nil {
