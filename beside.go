@@ -15,8 +15,8 @@ import (
 
 // Reading beside a writer
 //
-// OpenForRead, Verify, ValidSnapshots, Records and Backup read a log that a writer may be using. They
-// take no lock, and what they read is not one moment: not a listing, not a file, not even one
+// OpenForRead, Verify, ValidSnapshots, Records and Backup read a log that a writer may be using.
+// They take no lock, and what they read is not one moment: not a listing, not a file, not even one
 // read. What they can see of a writer, and why each is told from damage:
 //
 //   - A write in flight. A writer writes behind all that was written before, so what was there when
@@ -34,8 +34,8 @@ import (
 //     when it is opened was purged, and so were all before it: the log begins behind it. What it
 //     was purged for, be it a snapshot, may have been saved after the end was read, so the end is
 //     read once more after that, with the segments that have come since.
-//   - A listing may leave out a name that comes or goes meanwhile. Names come in ascending order and
-//     go in that order. A number that is missing between others in three listings in a row was
+//   - A listing may leave out a name that comes or goes meanwhile. Names come in ascending order,
+//     and go in that order. A number that is missing between others in three listings in a row was
 //     lost: if a purge made it be missing in the first, all lower numbers were gone before the
 //     second began; if it was only about to come, it was there before the second began, and a purge
 //     during the second was done with all lower numbers before the third.
@@ -216,7 +216,7 @@ func (l *loader) readOn(ld *loaded, s *scan) (more []segmentName, err error) {
 func leftOf(d vfs.Dir, n segmentName) ([]segmentName, error) {
 	names, err := listBeside(d)
 	if err == nil && slices.Contains(names, n) {
-		err = fmt.Errorf("wal: segment %s is in the directory %s and cannot be opened; is it a link to nothing? %w",
+		err = fmt.Errorf("wal: segment %s is in %s and cannot be opened; is it a link to nothing? %w",
 			n, d.Path(), fs.ErrNotExist)
 	}
 	return names, err

@@ -23,8 +23,8 @@ const besideEnv = "WAL_TEST_BESIDE"
 // besideLife is how long each of them lives, at most.
 const besideLife = 600 * time.Millisecond
 
-// Readers of every kind beside a process that uses a log with everything there is, and is killed now
-// and then, and followed by another one. None of them ever sees an error.
+// Readers of every kind beside a process that uses a log with everything there is, and is killed
+// now and then, and followed by another one. None of them ever sees an error.
 func TestReadersBesideAProcess(t *testing.T) {
 	if s := os.Getenv(killChildEnv); s != "" {
 		killedChild(s)
@@ -60,7 +60,8 @@ func TestReadersBesideAProcess(t *testing.T) {
 	children, seed := 0, newSeed(t)
 	for began := time.Now(); time.Since(began) < long && !t.Failed(); children++ {
 		life := min(besideLife, long-time.Since(began))
-		liveBeside(t, killLife{dir: dir, round: uint64(children + 1), seed: seed + uint64(children)}, life)
+		n := uint64(children)
+		liveBeside(t, killLife{dir: dir, round: n + 1, seed: seed + n}, life)
 	}
 	done.Store(true)
 	wait.Wait()

@@ -15,7 +15,7 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// paces are how a writer takes its steps between the calls of a reader: at least one before each of some kind.
+// paces are how a writer takes its steps between the calls of a reader.
 var paces = []struct {
 	name string
 	turn func(rnd *rand.Rand) func(c crashfs.Call) int
@@ -36,7 +36,8 @@ var paces = []struct {
 	}},
 }
 
-// besideRun is one reading beside the writer of a workload, which takes its steps on a replayed disk.
+// besideRun is one reading beside the writer of a workload, which takes its steps on a replayed
+// disk.
 type besideRun struct {
 	life   *crashLife
 	opts   []Option
@@ -84,7 +85,8 @@ func (b *besideRun) endsAt(last uint64) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("it ends at entry %d, as it never did between changes %d and %d", last, b.from, b.disk.Begun())
+	return fmt.Errorf("it ends at entry %d, as it never did between changes %d and %d",
+		last, b.from, b.disk.Begun())
 }
 
 // noLog tells whether there may have been none.
@@ -92,7 +94,8 @@ func (b *besideRun) noLog(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) && b.sound(nil) == nil
 }
 
-// open reads the log with OpenForRead, and then what is in it, while the writer goes on or stands still.
+// open reads the log with OpenForRead, and then what is in it, while the writer goes on or stands
+// still.
 func (b *besideRun) open(goesOn bool) error {
 	r, err := OpenForRead(nil, crashDir, nil, b.opts...)
 	if err != nil {
@@ -193,7 +196,8 @@ func (b *besideRun) backup() error {
 	return b.sound(f)
 }
 
-// besideWorkloads are larger than what is read at once: the end is read, and read again to judge it.
+// besideWorkloads are larger than what is read at once: the end is read, and read again to judge
+// it.
 var besideWorkloads = []crashWorkload{
 	{name: "a large segment", size: 700 << 10, run: func(r *crashRun) {
 		r.create()
@@ -238,7 +242,8 @@ func TestReadersBesideEveryStepOfAWriter(t *testing.T) {
 						b := newBesideRun(r, rnd)
 						err := b.run(n, made)
 						total.Add(1)
-						require.NoError(t, err, "reading %d beside changes %d to %d of\n%s", n, b.from, b.disk.At(), r.life.rec)
+						require.NoError(t, err, "reading %d beside changes %d to %d of\n%s",
+							n, b.from, b.disk.At(), r.life.rec)
 					}
 				}
 			})
@@ -251,7 +256,8 @@ func TestReadersBesideEveryStepOfAWriter(t *testing.T) {
 func TestJudgeSeesWhatTheDecoderDidNot(t *testing.T) {
 	wl := crashWorkload{name: "small saves", size: 700 << 10, run: func(r *crashRun) {
 		r.create()
-		r.save(nil, r.entry(1, 1, 10), &walpb.Entry{Index: 2, Data: make([]byte, 257<<10)}) // zeros are written far ahead of it
+		// Zeros are written far ahead of this one.
+		r.save(nil, r.entry(1, 1, 10), &walpb.Entry{Index: 2, Data: make([]byte, 257<<10)})
 		for range 20 {
 			r.save(nil, r.entries(1, 100)...)
 		}

@@ -3,6 +3,7 @@ package wal
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -96,7 +97,7 @@ func TestDamageIsReportedBesideAWriter(t *testing.T) {
 				require.LessOrEqual(t, beside[crashfs.Size], still[crashfs.Size]+most)
 				require.LessOrEqual(t, beside[crashfs.Read], still[crashfs.Read]+3+most,
 					"%v, %v on a log that stands still", beside, still)
-				require.LessOrEqual(t, beside[crashfs.Size], 6+most, "one for each of three readings, and what is at stake")
+				require.LessOrEqual(t, beside[crashfs.Size], 6+most, "three readings, and what is at stake")
 			})
 		}
 	}
@@ -120,7 +121,7 @@ func TestTolerantRecordsBesideAWriter(t *testing.T) {
 		moving = true
 		var found []error
 		records := 0
-		for _, err := range Records(crashDir, append(r.opts[:len(r.opts):len(r.opts)], withFS(disk), WithTolerant())...) {
+		for _, err := range Records(crashDir, append(slices.Clone(r.opts), withFS(disk), WithTolerant())...) {
 			if records++; err != nil {
 				found = append(found, err)
 			}

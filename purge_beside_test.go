@@ -53,7 +53,8 @@ func TestPurgeOvertakesAReader(t *testing.T) {
 	}
 }
 
-// heldBackDir has the first segment opened only when all else was read, and something has happened then.
+// heldBackDir has the first segment opened only when all else was read, and something has happened
+// then.
 type heldBackDir struct {
 	vfs.Dir
 	first, last string
@@ -91,11 +92,13 @@ func (f heldBackFile) Close() error {
 // shows is the log with it.
 func TestPurgeIsSeenWithWhatItWasFor(t *testing.T) {
 	disk := crashfs.New(crashfs.Image{})
-	w, err := Create(nil, crashDir, nil, withFS(disk), WithSegmentSize(1024), WithPreallocation(PreallocateNone))
+	opts := []Option{WithSegmentSize(1024), WithPreallocation(PreallocateNone)}
+	w, err := Create(nil, crashDir, nil, append(opts, withFS(disk))...)
 	require.NoError(t, err)
 	defer w.Close()
+	data := string(make([]byte, 700)) // each in a segment of its own
 	for i := range uint64(2) {
-		require.NoError(t, w.SaveEntry([]log.LogEntry{entry(1, 1+i, string(make([]byte, 700)))})) // each in a segment
+		require.NoError(t, w.SaveEntry([]log.LogEntry{entry(1, 1+i, data)}))
 	}
 	snap := &walpb.Snapshot{Index: 2, Term: 1}
 	purge := func() {
@@ -105,8 +108,11 @@ func TestPurgeIsSeenWithWhatItWasFor(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 1, removed)
 	}
-	d := heldBackDir{first: segmentName{}.String(), last: segmentName{1, 2}.String(), read: make(chan struct{}), then: purge}
-	r, err := OpenForRead(nil, crashDir, nil, withFS(wrapFS{disk, func(dir vfs.Dir) vfs.Dir { d.Dir = dir; return d }}))
+	wrap := func(d vfs.Dir) vfs.Dir {
+		first, last := segmentName{}.String(), segmentName{1, 2}.String()
+		return heldBackDir{Dir: d, first: first, last: last, read: make(chan struct{}), then: purge}
+	}
+	r, err := OpenForRead(nil, crashDir, nil, withFS(wrapFS{disk, wrap}))
 	require.NoError(t, err)
 	require.Equal(t, snap, r.Snapshot())
 	require.EqualValues(t, 2, r.FirstIndex())

@@ -16,7 +16,8 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// readers are all ways to read a log that somebody else has open. Each returns the last index that it saw.
+// readers are all ways to read a log that somebody else has open. Each returns the last index that
+// it saw.
 var readers = map[string]func(dir string, opts ...Option) (last uint64, err error){
 	"OpenForRead": func(dir string, opts ...Option) (uint64, error) {
 		r, err := OpenForRead(nil, dir, nil, opts...)
@@ -40,7 +41,8 @@ var readers = map[string]func(dir string, opts ...Option) (last uint64, err erro
 		if err != nil {
 			return 0, err
 		}
-		return report.LastIndex, nil // a writer that gets no processor in the middle of a write seems to have died
+		// A writer that gets no processor in the middle of a write seems to have died: Torn says so.
+		return report.LastIndex, nil
 	},
 	"ValidSnapshots": func(dir string, opts ...Option) (uint64, error) {
 		_, err := ValidSnapshots(nil, dir, opts...)
@@ -127,7 +129,8 @@ func writeBeside(t *testing.T, w *WAL, rnd *rand.Rand, truncates bool) {
 	default:
 		var ents []log.LogEntry
 		for i := range 1 + rnd.Uint64N(3) {
-			ents = append(ents, &walpb.Entry{Term: 1, Index: last + 1 + i, Data: make([]byte, 100+rnd.IntN(800))})
+			data := make([]byte, 100+rnd.IntN(800))
+			ents = append(ents, &walpb.Entry{Term: 1, Index: last + 1 + i, Data: data})
 		}
 		require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: last}, ents))
 	}

@@ -20,7 +20,8 @@ func TestReadingBesideASavingStore(t *testing.T) {
 		var wait sync.WaitGroup
 		wait.Go(func() {
 			for n := range 100 {
-				if err := store.Save(&Entry{Op: OpPut, Key: fmt.Sprint("other", n), Value: fmt.Sprint(round)}); err != nil {
+				e := &Entry{Op: OpPut, Key: fmt.Sprint("other", n), Value: fmt.Sprint(round)}
+				if err := store.Save(e); err != nil {
 					t.Errorf("save: %v", err)
 					return
 				}
