@@ -98,7 +98,7 @@ func (w *WAL) createFirst(d vfs.Dir, h header) error {
 		err = fillSegment(f, w.open.enc.buf, &w.runway)
 	}
 	if err == nil {
-		err = nameSegment(d, tmp, h.name)
+		err = nameSegment(d, f, tmp, h.name)
 	}
 	if err == nil {
 		err = syncParent(w.opts.fs, d.Path())

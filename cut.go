@@ -57,7 +57,7 @@ func (w *WAL) cut(s *save) error {
 		return shortage(err)
 	}
 	if err == nil {
-		err = nameSegment(w.dir, tmp, h.name)
+		err = nameSegment(w.dir, f, tmp, h.name)
 	}
 	if err != nil {
 		discard(w.dir, f, tmp) // if it has its name already, there is nothing to remove

@@ -107,15 +107,15 @@ func (l *loader) begin(names []segmentName) *loaded {
 // of them is the last one of the log.
 func (l *loader) scanAll(names []segmentName, toEnd bool, take func(*scan) error) error {
 	entries := newEntryReader(l.registry, l.decodeAll)
-	workers := min(runtime.GOMAXPROCS(0), len(names))
+	scans := min(runtime.GOMAXPROCS(0), len(names)) + 1
 	if l.maxFiles > 0 {
-		workers = min(workers, l.maxFiles)
+		scans = min(scans, l.maxFiles) // each has one file open
 	}
-	free := make(chan scratch, workers+1) // whoever has one may scan; it is given back once the scan was taken
-	for range workers + 1 {
+	free := make(chan scratch, scans) // whoever has one may scan; it is given back once the scan was taken
+	for range scans {
 		free <- scratch{}
 	}
-	order := make(chan chan *scan, workers+1)
+	order := make(chan chan *scan, scans)
 	var failed atomic.Bool
 	go func() {
 		defer close(order)

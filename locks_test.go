@@ -5,9 +5,11 @@ package wal
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/etcd/client/pkg/v3/fileutil"
@@ -61,12 +63,21 @@ func (f lockCountFile) Close() error {
 
 // Three locks and the next file, however many segments there are.
 func TestALogHoldsFewLocksHoweverManySegmentsItHas(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4)) // as many segments would be read at a time
 	var c lockCount
-	reads := &countingFS{FS: wrapFS{vfs.OS{}, func(d vfs.Dir) vfs.Dir { return lockCountDir{d, &c} }}}
+	slow := newFaultFS()
+	reads := &countingFS{FS: wrapFS{slow, func(d vfs.Dir) vfs.Dir { return lockCountDir{d, &c} }}}
 	w, dir := newLog(t, withFS(reads), WithMaxOpenFiles(1))
 	fillSegments(t, w, 20)
 	require.LessOrEqual(t, c.most, 4)
+	slow.setFail(func(o op) (int, error) {
+		if o.kind == opRead {
+			time.Sleep(time.Millisecond) // long enough for another one to be opened meanwhile
+		}
+		return 0, nil
+	})
 	w = reopen(t, w, nil, withFS(reads), WithMaxOpenFiles(1))
+	slow.setFail(nil)
 	require.LessOrEqual(t, c.most, 4)
 	_, most, _ := reads.counts()
 	require.Equal(t, 1, most, "also while it is opened")

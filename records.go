@@ -139,6 +139,9 @@ func (r *recordReader) segment(file *segmentFile, size int64, last bool) bool {
 		off := r.dec.off
 		f, err := r.dec.next()
 		switch bad, isBad := asBadFrame(err); {
+		case err == io.EOF && r.records < headerRecords && !r.damaged:
+			r.dec.chained = false
+			return r.report(&CorruptionError{Segment: n.String(), Offset: off, Reason: "the segment has no header"})
 		case err == io.EOF:
 			return true
 		case isBad:

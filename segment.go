@@ -139,10 +139,11 @@ func fillSegment(f vfs.File, b []byte, r *runway) error {
 
 // nameSegment makes a filled file part of the log, durably: nothing that is
 // saved in it later can vanish with its name.
-func nameSegment(d vfs.Dir, tmp string, n segmentName) error {
+func nameSegment(d vfs.Dir, f vfs.File, tmp string, n segmentName) error {
 	if err := d.Rename(tmp, n.String()); err != nil {
 		return fmt.Errorf("name segment: %w", err)
 	}
+	f.Renamed(n.String())
 	if err := d.Sync(); err != nil {
 		return fmt.Errorf("sync log directory: %w", err)
 	}

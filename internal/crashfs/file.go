@@ -195,6 +195,9 @@ func (f *file) Data(off int64) (start, end int64, err error) {
 	return min(start, size), min(i*SectorSize, size), nil
 }
 
+// Renamed does nothing: the inode knows its name.
+func (f *file) Renamed(string) {}
+
 // CopyOnWrite is false: what is overwritten is overwritten.
 func (f *file) CopyOnWrite() bool { return false }
 

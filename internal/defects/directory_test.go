@@ -55,3 +55,12 @@ func init() {
 		},
 	}...)
 }
+
+func init() {
+	table = append(table, defect{
+		name: "an error names the file as it was made", file: "segment.go",
+		old:   "\tf.Renamed(n.String())\n",
+		new:   "",
+		tests: []string{"TestAnErrorNamesAFileThatExists"},
+	})
+}

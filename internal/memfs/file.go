@@ -170,3 +170,6 @@ func (f *file) CopyOnWrite() bool { return false }
 
 // Stored implements [vfs.File].
 func (f *file) Stored([]byte, int64) bool { return false }
+
+// Renamed implements [vfs.File]; no error of an open file names it but that of its being closed.
+func (f *file) Renamed(string) {}

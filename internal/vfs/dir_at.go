@@ -106,7 +106,7 @@ func (d *osDir) OpenRead(name string) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return osFile{f, d}, nil
+	return newFile(f, d), nil
 }
 
 // OpenLocked implements [Dir].
@@ -139,7 +139,7 @@ func (d *osDir) lock(name string, flag int) (File, error) {
 	}
 	switch err := tryLock(f); {
 	case err == nil:
-		return osFile{f, d}, nil
+		return newFile(f, d), nil
 	case errors.Is(err, unix.EWOULDBLOCK), errors.Is(err, unix.EACCES):
 		err = ErrLocked
 		fallthrough
@@ -155,7 +155,7 @@ func (d *osDir) CreateNew(name string) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return osFile{f, d}, nil
+	return newFile(f, d), nil
 }
 
 func (d *osDir) stat(name string) (s unix.Stat_t, err error) {

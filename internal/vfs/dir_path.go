@@ -82,7 +82,7 @@ func (d *osDir) OpenRead(name string) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return osFile{f, d}, nil
+	return newFile(f, d), nil
 }
 
 // OpenLocked implements [Dir].
@@ -113,7 +113,7 @@ func (d *osDir) CreateNew(name string) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return osFile{f, d}, nil
+	return newFile(f, d), nil
 }
 
 // IsFile implements [Dir].
@@ -185,5 +185,5 @@ func (d *osDir) lock(path string, flag int) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return osFile{f.File, d}, nil
+	return newFile(f.File, d), nil
 }

@@ -17,69 +17,6 @@ type OS struct{}
 
 var _ FS = OS{}
 
-type osFile struct {
-	*os.File
-	dir *osDir
-}
-
-func (f osFile) Size() (int64, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return 0, err
-	}
-	return info.Size(), nil
-}
-
-// Reserve allocates what is missing. An allocation that fails in a way in which no write fails is
-// not to be had here: then the length is set.
-func (f osFile) Reserve(size int64) error {
-	old, err := f.Size()
-	if err == nil && old < size && zeroed(f.File, old, size) {
-		return nil
-	}
-	err = retried(func() error { return fileutil.Preallocate(f.File, size, true) })
-	if err != nil && !isOneOf(err, unreservable) {
-		f.dir.add(LackReserve)
-		if old, err = f.Size(); err == nil && old < size {
-			err = f.Truncate(size)
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("reserve %d bytes for %s: %w", size, f.Name(), err)
-	}
-	return nil
-}
-
-// retried makes a call until it is not interrupted by a signal.
-func retried(call func() error) error {
-	for {
-		if err := call(); !errors.Is(err, syscall.EINTR) {
-			return err
-		}
-	}
-}
-
-func (f osFile) Data(off int64) (start, end int64, err error) {
-	size, err := f.Size()
-	if err != nil || off >= size {
-		return size, size, err
-	}
-	start, end = data(f.File, off, size)
-	return start, end, nil
-}
-
-func (f osFile) CopyOnWrite() bool { return copyOnWrite(f.File) }
-
-func (f osFile) Stored(b []byte, off int64) bool { return stored(f.File, b, off) }
-
-func (f osFile) WriteBack(off, n int64) { writeBack(f.File, off, n) }
-func (f osFile) Sync() error            { return retried(func() error { return fileutil.Fsync(f.File) }) }
-
-// Datasync syncs again after a signal: nothing was found to be wrong with the data by then.
-func (f osFile) Datasync() error {
-	return retried(func() error { return fileutil.Fdatasync(f.File) })
-}
-
 // Abs implements [FS].
 func (OS) Abs(dir string) (string, error) { return filepath.Abs(dir) }
 

@@ -23,6 +23,8 @@ type File interface {
 	io.WriterAt
 	// Close closes the file and gives up its lock, if it has one.
 	Close() error
+	// Renamed tells the file which name it was given by Dir.Rename, for its errors.
+	Renamed(name string)
 	// Size returns the length of the file in bytes.
 	Size() (int64, error)
 	// Truncate sets the length of the file. Bytes that a growing adds read as zeros.
