@@ -12,13 +12,15 @@ import (
 
 // Calls into a user's types
 //
-// The methods of a user's types are called in this file and in encode.go only. Each call can end in
-// four ways, and after each of them the log is as it was before:
+// Each call of a method of a user's type can end in four ways, and after each of them the log is as it
+// was before. What decodes and what asks is in this file; what encodes is in encode.go and in
+// batch.encode, which has a guard of its own.
 //   - It returns, or it returns an error.
 //   - It panics. guard makes that an error.
-//   - It ends its goroutine, with runtime.Goexit, as FailNow of a test does. Nothing can stop that. In
-//     a goroutine of the caller's the deferred functions give up what the call holds: locks,
-//     files, half a save. A goroutine of the log's own runs in inWorker, so who waits for it gets an error.
+//   - It ends its goroutine, with runtime.Goexit, as FailNow of a test does. Nothing can stop that.
+//     In a goroutine of the caller's the deferred functions give up what the call holds: locks,
+//     files, half a save. A goroutine of the log's own runs in inWorker, so that whoever waits
+//     for it gets an error.
 
 // guard is deferred around calls of methods of a user's type. It makes a panic an error.
 func guard(err *error) {
@@ -32,10 +34,11 @@ func guard(err *error) {
 }
 
 // errGoexit is the cause of an error when a user's method ended a goroutine of the log's.
-var errGoexit = errors.New("a method of a record ended its goroutine, as runtime.Goexit and a test's FailNow do")
+var errGoexit = errors.New("a method of a record ended its goroutine, " +
+	"as runtime.Goexit and a test's FailNow do")
 
-// inWorker is called in a goroutine of the log's own that decodes records. It calls f, and sets err if a
-// method of a record ends the goroutine. What the goroutine has deferred runs after that.
+// inWorker is called in a goroutine of the log's own that decodes records. It calls f, and sets err
+// if a method of a record ends the goroutine. What the goroutine has deferred runs after that.
 func inWorker(err *error, f func()) {
 	returned := false
 	defer func() {
@@ -51,12 +54,6 @@ func inWorker(err *error, f func()) {
 func isNil(rec any) bool {
 	v := reflect.ValueOf(rec)
 	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
-}
-
-// unmarshal has a record take over data.
-func unmarshal(rec log.RecordData, data []byte) (err error) {
-	defer guard(&err)
-	return rec.Unmarshal(data)
 }
 
 // unmarshalEntry has an entry take over data, and returns its index.
@@ -116,8 +113,8 @@ func decodeShared(ent log.LogEntry, data []byte) (i uint64, err error) {
 	return i, nil
 }
 
-// decodeSnapshot returns the snapshot encoded in data, which is intact, and its mark. The log keeps data,
-// and writes it again, so the type gets a copy: it could change it.
+// decodeSnapshot returns the snapshot encoded in data, which is intact, and its mark. The log keeps
+// data, so the type gets a copy: it could change it.
 func decodeSnapshot(reg *log.Registry, data []byte) (snap log.Snapshot, m snapshotMark, err error) {
 	snap = reg.NewSnapshot()
 	if m, err = unmarshalSnapshot(snap, bytes.Clone(data)); err != nil {
@@ -150,8 +147,8 @@ func peekIndex(rec log.IndexReader, data []byte) (i uint64, err error) {
 }
 
 func decodeError(rec any, typ log.RecordType, data []byte, cause error) error {
-	return fmt.Errorf("%w: %s record of %d bytes as %T: %w; is the type registered that the log was written with?",
-		ErrDecode, typ, len(data), rec, cause)
+	return fmt.Errorf("%w: %s record of %d bytes as %T: %w; "+
+		"is the type registered that the log was written with?", ErrDecode, typ, len(data), rec, cause)
 }
 
 // indexOf asks a record of the caller's for its index.

@@ -66,6 +66,9 @@ func Create(lg *zap.Logger, dir string, metadata []byte, opts ...Option) (*WAL, 
 	w.headerEnd = e.end()
 	w.begin(d, ld, startAt(nil), tailEnd{e.end(), e.crc, h.sealed})
 	w.warnOfLacks()
+	if err := w.goLive(ld); err != nil {
+		return nil, err
+	}
 	return w, nil
 }
 

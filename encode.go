@@ -126,11 +126,11 @@ func (t *savedType) verdict(as any, got, want uint64, err error) error {
 	}
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w: a %v with %s %d, saved as the %s, cannot be read back as the registered %T: %w",
-			ErrEncode, t.typ, what, want, t.kind, as, err)
+		return fmt.Errorf("%w: a %v with %s %d, saved as the %s, "+
+			"cannot be read back as the registered %T: %w", ErrEncode, t.typ, what, want, t.kind, as, err)
 	case got != want:
-		return fmt.Errorf("%w: a %v with %s %d, saved as the %s, is read back as a %T with %s %d; Marshal must write it and Unmarshal read it",
-			ErrEncode, t.typ, what, want, t.kind, as, what, got)
+		return fmt.Errorf("%w: a %v with %s %d, saved as the %s, is read back as a %T with %s %d; "+
+			"Marshal must write it and Unmarshal read it", ErrEncode, t.typ, what, want, t.kind, as, what, got)
 	}
 	return nil
 }

@@ -205,10 +205,7 @@ func (w *WAL) fail(what string, cause error) error {
 	}
 	err := fmt.Errorf("%w: %s of the log in %s: %w; %s", ErrFailed, what, w.dir.Path(), cause, advice)
 	if w.life.end(err) {
-		dir := w.dir.Path()
-		w.later(event{other: func() {
-			w.lg.Error("the log failed and takes no more saves", zap.String("dir", dir), zap.Error(err))
-		}})
+		w.alarm("the log failed and takes no more saves", zap.String("dir", w.dir.Path()), zap.Error(err))
 		if failed := w.listener.Failed; failed != nil {
 			w.later(event{other: func() { failed(err) }})
 		}

@@ -1,9 +1,13 @@
 package wal
 
 import (
+	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,6 +15,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
 // rude is what a listener's function does: how, once, when it is told of something.
@@ -208,4 +214,34 @@ func TestAListenerMayCallStats(t *testing.T) {
 		require.NoError(t, w.SaveEntry(entries(2, 2)))
 	}))
 	require.Equal(t, []uint64{1, 2}, seen)
+}
+
+// What there is to tell is put in the queue, everywhere: under which lock does not matter then.
+func TestNothingOfAWALIsToldButByTheQueue(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	direct := regexp.MustCompile(`w\.lg\.|w\.listener\.\w+\(|w\.opts\.listener\.\w+\(`)
+	for _, file := range files {
+		if file == "tell.go" || strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		src, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Empty(t, direct.FindString(string(src)), "%s: use warn, alarm or later", file)
+	}
+}
+
+// A logger's hook that panics while a log is made leaves one that is there, and not locked.
+func TestALoggerThatPanicsInCreateLeavesTheLogUnlocked(t *testing.T) {
+	for _, how := range []string{panics, exits} {
+		var lacks atomic.Uint32
+		lacks.Store(uint32(vfs.LackReserve))
+		fsys := wrapFS{vfs.OS{}, func(d vfs.Dir) vfs.Dir { return lackingDir{d, &lacks} }}
+		r, dir := new(rude), filepath.Join(t.TempDir(), "log")
+		lg, _ := r.logger()
+		r.set("log", how)
+		require.False(t, survives(t, func() { _, _ = Create(lg, dir, nil, withFS(fsys)) }))
+		require.True(t, r.wasMet())
+		openLog(t, dir, nil)
+	}
 }

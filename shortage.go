@@ -40,7 +40,7 @@ func (w *WAL) extendTail(tail segment) error {
 	if err == nil || !vfs.IsShortage(err) {
 		return err
 	}
-	w.lg.Warn("there is no space for the log's last segment: no save can be taken until there is",
+	w.warn("there is no space for the log's last segment: no save can be taken until there is",
 		zap.String("dir", w.dir.Path()), zap.String("segment", tail.String()), zap.Error(err))
 	return nil
 }
@@ -88,11 +88,11 @@ func (w *WAL) warnOfLacks() {
 	found := uint32(w.dir.Lacks())
 	fresh := vfs.Lack(found &^ w.lacks.Or(found))
 	if fresh&vfs.LackReserve != 0 {
-		w.lg.Warn("the file system of the log cannot reserve space: a full disk can end the log at any save",
+		w.warn("the file system of the log cannot reserve space: a full disk can end the log at any save",
 			zap.String("dir", w.dir.Path()))
 	}
 	if fresh&vfs.LackSyncDir != 0 {
-		w.lg.Warn("the file system of the log cannot sync a directory: that a new segment survives a crash is left to it",
+		w.warn("the file system of the log cannot sync a directory: that a new segment survives a crash is left to it",
 			zap.String("dir", w.dir.Path()))
 	}
 }

@@ -50,7 +50,13 @@ func (t *teller) warn(msg string, fields ...zap.Field) {
 	t.later(event{other: func() { t.lg.Warn(msg, fields...) }})
 }
 
-// tell tells what is in the queue. No lock is held that a call on the log needs, and the caller does not lead.
+// alarm has an error logged.
+func (t *teller) alarm(msg string, fields ...zap.Field) {
+	t.later(event{other: func() { t.lg.Error(msg, fields...) }})
+}
+
+// tell tells what is in the queue. No lock is held that a call on the log needs, and the caller
+// does not lead.
 func (t *teller) tell() {
 	if t.waiting.Load() {
 		t.tellAll()
