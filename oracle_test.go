@@ -254,7 +254,7 @@ func (s *scene) tornSize(at int) int {
 		case 2:
 			f.crc = uint32(v)
 		case 3:
-			if v > uint64(len(head)) || f.typ == 4 && v > 64 {
+			if v > 1<<20 || f.typ == 4 && v > 64 {
 				return 0
 			}
 			f.data = make([]byte, v)

@@ -215,8 +215,8 @@ func (w *window) lastNonZero(off int64) (int64, error) {
 	for _, r := range slices.Backward(ranges) {
 		for stop := r[1]; stop > r[0]; {
 			start := max(r[0], stop-lookBack)
-			if buf == nil {
-				buf = make([]byte, lookBack)
+			if int64(len(buf)) < stop-start {
+				buf = make([]byte, stop-start)
 			}
 			b := buf[:stop-start]
 			if err := w.peek(b, start); err != nil {
