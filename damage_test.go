@@ -258,7 +258,7 @@ func TestDamageCostsNoMoreThanHealth(t *testing.T) {
 	}
 	for _, shape := range damageShapes {
 		t.Run(shape.name, func(t *testing.T) {
-			times, memory, size := int64(5), uint64(1<<20), size
+			times, memory, size := int64(5), uint64(2<<20), size
 			if shape.beginnings { // those that wait have their memory, and their time is linear, but more
 				times, memory, size = 10, 48<<20, size/8
 			}
