@@ -97,7 +97,8 @@ func TestDamageIsReportedBesideAWriter(t *testing.T) {
 				require.LessOrEqual(t, beside[crashfs.Size], still[crashfs.Size]+most)
 				require.LessOrEqual(t, beside[crashfs.Read], still[crashfs.Read]+3+most,
 					"%v, %v on a log that stands still", beside, still)
-				require.LessOrEqual(t, beside[crashfs.Size], 6+most, "three readings, and what is at stake")
+				// One for each of three readings, and what is at stake; ValidSnapshots may read twice.
+				require.LessOrEqual(t, beside[crashfs.Size], 12+most)
 			})
 		}
 	}

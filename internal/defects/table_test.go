@@ -212,8 +212,8 @@ var table = []defect{
 		tests: []string{tornTest, tableTest},
 	}, {
 		name: "healing zeroes the last save as well", file: "recover.go", quick: true,
-		old:   "if _, err := f.WriteAt(b, off); err != nil {",
-		new:   "clear(b)\n\t\tif _, err := f.WriteAt(b, off); err != nil {",
+		old:   "if _, err := f.WriteAt(b, off); err != nil &&",
+		new:   "clear(b)\n\t\tif _, err := f.WriteAt(b, off); err != nil &&",
 		tests: []string{tornTest, crashTest},
 	}, {
 		name: "healing does not write what was not synced", file: "recover.go",
