@@ -21,11 +21,12 @@ import (
 )
 
 // Damage costs no more than health: every kind of damage in a large segment, met by everything that
-// reads a log. Memory is counted in all that is allocated, and time in the bytes and calls of reading,
-// beside those that the intact log takes; what would be quadratic would not come to an end.
+// reads a log. Memory is counted in all that is allocated, and time in the bytes and calls of
+// reading, beside those that the intact log takes; what would be quadratic would not come to an
+// end.
 
-// damageMIB, an environment variable, is the size of the segment in MiB; with it, the processor time
-// is measured too, and is to be within 5 times that of the intact log.
+// damageMIB, an environment variable, is the size of the segment in MiB; with it, the processor
+// time is measured too, and is to be within 5 times that of the intact log.
 const damageMIB = "WAL_TEST_DAMAGE_MIB"
 
 // damageShape is a kind of damage to a large segment.
@@ -88,8 +89,8 @@ func threeBytes(t *testing.T, f *os.File, frames []placedFrame) {
 	flipAt(t, f, payloadOf(big)+50, payloadOf(big)+big.size/2, payloadOf(big)+big.size-1000)
 }
 
-// beginnings overwrites the data of the largest entry by beginnings of records, one in each 16 bytes,
-// and damages its head.
+// beginnings overwrites the data of the largest entry by beginnings of records, one in each 16
+// bytes, and damages its head.
 func beginnings(typ byte, trailer bool) func(t *testing.T, f *os.File, frames []placedFrame) {
 	return func(t *testing.T, f *os.File, frames []placedFrame) {
 		big := largest(frames)
@@ -100,7 +101,8 @@ func beginnings(typ byte, trailer bool) func(t *testing.T, f *os.File, frames []
 			if left < 1<<15 {
 				break
 			}
-			// What each claims to hold ends somewhere else, at a beginning where there are no trailers.
+			// What each claims to hold ends somewhere else, at a beginning where there are no
+			// trailers.
 			n := 8 + (1<<14+(i*7)%(left-1<<14))/16*16
 			if trailer {
 				n += walpb.TrailerSize
@@ -183,7 +185,8 @@ func noise(n int) []byte {
 	return b[:n]
 }
 
-// damageVerbs are all that reads a log. What they say is not the question here, as long as it is about damage.
+// damageVerbs are all that reads a log. What they say is not the question here, as long as it is
+// about damage.
 var damageVerbs = []struct {
 	name    string
 	changes bool   // the files

@@ -2,7 +2,6 @@ package wal
 
 import (
 	"encoding/binary"
-	"fmt"
 	"io"
 	"math"
 )
@@ -115,7 +114,7 @@ func (d *decoder) claim(size int64) error {
 		return d.bad(err)
 	}
 	if size > math.MaxInt {
-		return fmt.Errorf("a record of %d bytes in segment %s at offset %d is too large for this platform", size, d.win.name, p.off)
+		return d.win.tooLarge(size, p.off)
 	}
 	return nil
 }

@@ -5,8 +5,8 @@ import "github.com/seed449c39bc/wal/walpb"
 // syncedFollows looks behind p for a record with a correct check that says SYNCED.
 //
 // What lies inside a frame proves nothing, since a client can compute a payload that holds such a
-// record at its place. So the frames are passed one by one as long as there is no doubt where each of
-// them ends; every multiple of 8 counts from where there is.
+// record at its place. So the frames are passed one by one as long as there is no doubt where each
+// of them ends; every multiple of 8 counts from where there is.
 func (t *tail) syncedFollows() bool {
 	if !t.sealed {
 		return false
@@ -29,8 +29,9 @@ func (t *tail) syncedFollows() bool {
 	return false
 }
 
-// footLost tells whether the trailer of a frame reads as if it had not been written. The two lengths
-// that the frame states agree, or it had no outline: so its length word is intact, and it is torn.
+// footLost tells whether the trailer of a frame reads as if it had not been written. The two
+// lengths that the frame states agree, or it had no outline: so its length word is intact, and it
+// is torn.
 func (t *tail) footLost(off int64, o *outline) bool {
 	if !o.sealed {
 		return false

@@ -12,8 +12,8 @@ import (
 )
 
 // A client that knows where its payload will stand can put a record into it that has a right check
-// there and says SYNCED. It does not keep a torn save from being healed, whatever is lost of the save, but
-// for its beginning alone.
+// there and says SYNCED. It does not keep a torn save from being healed, whatever is lost of the
+// save, but for its beginning alone.
 func TestEvidence_AMadeUpRecordInAPayloadDoesNotKeepATornSaveFromHealing(t *testing.T) {
 	filler := map[string]func(b []byte){
 		"zeros around": func(b []byte) { clear(b) },

@@ -13,8 +13,8 @@ import (
 // binds a record to its place, so nothing else looks like one.
 //
 // What a client saved may look like the beginnings of records, one in every 16 bytes, and each of
-// them may claim that its trailer stands at a place of its own. So no more places are looked at one by one
-// than the bytes that are passed pay for; the others wait, and are looked at in order.
+// them may claim that its trailer stands at a place of its own. So no more places are looked at one
+// by one than the bytes that are passed pay for; the others wait, and are looked at in order.
 type finder struct {
 	win     *window
 	seq     uint64
@@ -41,7 +41,8 @@ const (
 	footBlock = 64 << 10
 )
 
-// first returns the offset of the first record from off on that has all of flags; -1 if there is none.
+// first returns the offset of the first record from off on that has all of flags; -1 if there is
+// none.
 func (f *finder) first(off int64, flags byte) (int64, error) {
 	f.waiting = f.waiting[:0]
 	if off >= f.win.size {
@@ -80,7 +81,8 @@ func (f *finder) first(off int64, flags byte) (int64, error) {
 	return f.settle(flags)
 }
 
-// portion returns the offset of the first record in a portion, but for those that have to wait; or -1.
+// portion returns the offset of the first record in a portion, but for those that have to wait; or
+// -1.
 func (f *finder) portion(p portion, from int64, flags byte) (int64, error) {
 	for q := max(from, p.off&^(wordSize-1)); q < p.off+p.size; q += wordSize {
 		var head []byte
@@ -111,18 +113,20 @@ func mayBegin(b []byte) bool {
 // recordTag is the first byte of every record.
 const recordTag = 1 << 3
 
-// record tells whether a record with flags stands at an offset, of which the first bytes are given. If
-// its foot may not be looked at now, and must not be, the record waits.
+// record tells whether a record with flags stands at an offset, of which the first bytes are given.
+// If its foot may not be looked at now, and must not be, the record waits.
 func (f *finder) record(off int64, head []byte, flags byte, now bool) (bool, error) {
 	o, err := outlineOf(head[:min(len(head), headSize)])
 	if err != nil || !o.sealed || o.size > f.win.size-off {
 		return false, nil
 	}
 	if o.size <= int64(len(head)) {
-		return f.check.vouch(&o, head, head[o.foot:o.size], place{f.seq, off}) == nil && o.flags&flags == flags, nil
+		right := f.check.vouch(&o, head, head[o.foot:o.size], place{f.seq, off}) == nil
+		return right && o.flags&flags == flags, nil
 	}
 	if !now && f.looked > f.passed/lookEvery+64 {
-		f.waiting = append(f.waiting, claim{off, off + o.foot, f.check.begin(place{f.seq, off}, head[:o.header])})
+		sum := f.check.begin(place{f.seq, off}, head[:o.header])
+		f.waiting = append(f.waiting, claim{off, off + o.foot, sum})
 		return false, nil
 	}
 	f.looked++
@@ -133,7 +137,8 @@ func (f *finder) record(off int64, head []byte, flags byte, now bool) (bool, err
 	return f.check.vouch(&o, head, foot, place{f.seq, off}) == nil && o.flags&flags == flags, nil
 }
 
-// settle looks at the feet of all claims that wait, and returns the offset of the first one that is right; or -1.
+// settle looks at the feet of all claims that wait, and returns the offset of the first one that is
+// right; or -1.
 func (f *finder) settle(flags byte) (first int64, err error) {
 	first = -1
 	slices.SortFunc(f.waiting, func(a, b claim) int { return cmp.Compare(a.foot, b.foot) })
@@ -182,7 +187,8 @@ func (c *claim) right(foot []byte, flags byte) bool {
 	return endCheck(c.sum, has, thin, nil) == uint32(trailer)
 }
 
-// begin returns the check over the place of a frame and what is before its payload; endCheck goes on with it.
+// begin returns the check over the place of a frame and what is before its payload; endCheck goes
+// on with it.
 func (c *checker) begin(p place, head []byte) uint32 {
 	b := binary.LittleEndian.AppendUint64(c.buf[:0], p.seq)
 	b = binary.LittleEndian.AppendUint64(b, uint64(p.off))

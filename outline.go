@@ -32,9 +32,9 @@ type outline struct {
 	right bool   // it has a trailer, and all but the payload is right
 }
 
-// outlineOf returns the outline of the frame that begins with b, which are headSize bytes, or
-// as many as there are. The frame states its length twice: in its length word, and with that of its data. If
-// the two do not agree, or anything else is malformed, the error says so.
+// outlineOf returns the outline of the frame that begins with b, which are headSize bytes, or as
+// many as there are. The frame states its length twice: in its length word, and with that of its
+// data. If the two do not agree, or anything else is malformed, the error says so.
 func outlineOf(b []byte) (o outline, err error) {
 	if len(b) < wordSize {
 		return o, errPastEnd
@@ -72,7 +72,8 @@ func outlineOf(b []byte) (o outline, err error) {
 }
 
 // outlineAt returns the outline of the frame with a trailer at p, and its first bytes, valid until
-// the next call; none if there is no such frame. It reads ahead from there on, but no large payload.
+// the next call; none if there is no such frame. It reads ahead from there on, but no large
+// payload.
 func (c *checker) outlineAt(win *window, p place) (o outline, head []byte, err error) {
 	head = c.head[:]
 	if err := win.begin(head, p.off); err != nil {

@@ -59,5 +59,6 @@ func (s *pieces) close() {
 	s.set = 0
 }
 
-// thinness is that of the frame. The piece with the trailer adds nothing: more than one bit of it is set.
+// thinness is that of the frame. The piece with the trailer adds nothing: more than one bit of it
+// is set.
 func (s *pieces) thinness() uint16 { return uint16(min(s.sum, math.MaxUint16)) }

@@ -6,9 +6,9 @@ import (
 	"math"
 )
 
-// skipZeros returns the offset of the first word from off on, a multiple of 8, that is not zero, or the
-// offset of some word before it; -1 if there are only zeros. Long stretches of them, which may be holes,
-// are passed at once, and no word is looked at twice for that.
+// skipZeros returns the offset of the first word from off on, a multiple of 8, that is not zero, or
+// the offset of some word before it; -1 if there are only zeros. Long stretches of them, which may
+// be holes, are passed at once, and no word is looked at twice for that.
 func (w *window) skipZeros(off int64) (int64, error) {
 	const often = 4 << 10
 	for ; off+2*wordSize <= w.size; off += wordSize { // no frame is smaller
@@ -55,6 +55,12 @@ func (w *window) plainAt(off int64) (o outline, ok bool, err error) {
 	return o, len(trimZeros(pad)) == 0, nil
 }
 
+// tooLarge is the error for a record that the platform's memory cannot hold.
+func (w *window) tooLarge(size, off int64) error {
+	return fmt.Errorf("a record of %d bytes in segment %s at offset %d is too large for this platform",
+		size, w.name, off)
+}
+
 // frame returns all of the frame at an offset, which is known to be a record.
 func (w *window) frame(off int64) ([]byte, error) {
 	b, err := w.at(off, wordSize)
@@ -63,7 +69,7 @@ func (w *window) frame(off int64) ([]byte, error) {
 	}
 	size := frameSize(binary.LittleEndian.Uint64(b))
 	if size > min(w.size-off, math.MaxInt) {
-		return nil, fmt.Errorf("a record of %d bytes in segment %s at offset %d is too large for this platform", size, w.name, off)
+		return nil, w.tooLarge(size, off)
 	}
 	return w.at(off, int(size))
 }

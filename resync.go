@@ -59,9 +59,9 @@ const (
 	lookPrice = 4 << 10
 )
 
-// findPlain returns the offset of the next plain record from off on, or -1. It counts if the checksum leads from
-// it to the next one. A payload can hold any number of beginnings that do not, so the effort is
-// bounded: what is behind then stays unfound.
+// findPlain returns the offset of the next plain record from off on, or -1. It counts if the
+// checksum leads from it to the next one. A payload can hold any number of beginnings that do not,
+// so the effort is bounded: what is behind then stays unfound.
 func (r *recordReader) findPlain(off int64) (int64, error) {
 	win := &r.dec.win
 	for ; ; off += wordSize {

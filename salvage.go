@@ -71,8 +71,8 @@ func (s *salvage) segment(win *window, p place, lastBefore uint64) error {
 	}
 }
 
-// sealed takes in the record with a trailer at p. If the damage is in the data of an entry, that is most likely
-// the one behind the last intact one.
+// sealed takes in the record with a trailer at p. If the damage is in the data of an entry, that is
+// most likely the one behind the last intact one.
 func (s *salvage) sealed(win *window, p place, lastBefore uint64) (size int64, err error) {
 	o, head, err := s.check.outlineAt(win, p)
 	if err != nil || !o.right {

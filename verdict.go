@@ -41,7 +41,8 @@ type byteRange struct{ from, to int64 }
 
 // newTail makes a tail of what stands in a segment from p on. crc is the chain before p.
 func newTail(win *window, p place, crc uint32, sealed bool) *tail {
-	t := &tail{win: win, p: p, size: win.size - p.off, crc: crc, sealed: sealed, flip: -1, sums: map[byteRange]uint32{}}
+	t := &tail{win: win, p: p, size: win.size - p.off, crc: crc, sealed: sealed, flip: -1}
+	t.sums = map[byteRange]uint32{}
 	t.failed(win.peek(t.head[:], p.off))
 	used, err := win.lastNonZero(p.off)
 	t.failed(err)
@@ -227,9 +228,9 @@ func (t *tail) explained() bool {
 }
 
 // sealedWithoutWord reports whether what is now a plain record is rather a sealed one, of which the
-// sector with the length word was not written. The word then is zero, and with one bit it can be that
-// of the same record without its trailer. In place of another plain record the trailer follows, or
-// zeros, if it was not written either.
+// sector with the length word was not written. The word then is zero, and with one bit it can be
+// that of the same record without its trailer. In place of another plain record the trailer
+// follows, or zeros, if it was not written either.
 func (t *tail) sealedWithoutWord(o *outline) bool {
 	if o.sealed || !t.sealed || t.flip >= wordSize*8 || t.word() != 1<<t.flip {
 		return false
@@ -283,7 +284,8 @@ func (t *tail) lostWith(bit int64) bool {
 	return t.pieceZero(t.p.off, size, t.p.off+bit/8)
 }
 
-// pieceZero tells whether the piece of a frame, which has a place in the file and a size, that an offset lies in is all zeros.
+// pieceZero tells whether the piece of a frame, which has a place in the file and a size, that an
+// offset lies in is all zeros.
 func (t *tail) pieceZero(frame, size, off int64) bool {
 	sector := off / sectorSize * sectorSize
 	from := max(sector, frame)

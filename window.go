@@ -124,7 +124,8 @@ func (w *window) putBack(b []byte, off int64) {
 	}
 }
 
-// portion is some of a file's bytes, and where they stand. It is valid until the window is used again.
+// portion is some of a file's bytes, and where they stand. It is valid until the window is used
+// again.
 type portion struct {
 	off, size int64
 	data      []byte // nil: zeros, which were not read
@@ -167,7 +168,8 @@ func (w *window) some(off, n int64) ([]byte, error) {
 	return w.at(off, int(n))
 }
 
-// data returns the first range from off to end that is not a hole. Without one it is empty, at the end.
+// data returns the first range from off to end that is not a hole. Without one it is empty, at the
+// end.
 func (w *window) data(off, end int64) (start, stop int64, err error) {
 	start, stop, err = w.f.Data(off)
 	if err != nil {
@@ -179,7 +181,8 @@ func (w *window) data(off, end int64) (start, stop int64, err error) {
 	return max(off, start), min(stop, end), nil
 }
 
-// firstNonZero returns the offset of the first byte that is not zero, from off on, and -1 if there is none.
+// firstNonZero returns the offset of the first byte that is not zero, from off on, and -1 if there
+// is none.
 func (w *window) firstNonZero(off int64) (int64, error) {
 	for p, err := range w.stretch(off, w.size) {
 		if err != nil {
@@ -197,8 +200,9 @@ func (w *window) firstNonZero(off int64) (int64, error) {
 // lookBack is how much is read at a time from the end on, in bytes.
 const lookBack = 64 << 10
 
-// lastNonZero returns the offset behind the last byte that is not zero, from off on, and off if there
-// is none. It looks from the end of the file on: prepared space costs a look at it, and what is used nothing.
+// lastNonZero returns the offset behind the last byte that is not zero, from off on, and off if
+// there is none. It looks from the end of the file on: prepared space costs a look at it, and what
+// is used nothing.
 func (w *window) lastNonZero(off int64) (int64, error) {
 	var ranges [][2]int64
 	for at := off; at < w.size; {
