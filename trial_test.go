@@ -27,14 +27,20 @@ func (e *hiddenEntry) Unmarshal(data []byte) error {
 func (e *hiddenEntry) GetIndex() uint64 { return e.index }
 func (e *hiddenEntry) Size() int        { return len(e.Value) }
 
-type hiddenState struct{ committed uint64 }
+type hiddenState struct {
+	committed uint64
+	Name      string
+}
 
 func (s *hiddenState) Marshal() ([]byte, error)    { return json.Marshal(s) }
 func (s *hiddenState) Unmarshal(data []byte) error { return json.Unmarshal(data, s) }
 func (s *hiddenState) GetCommitted() uint64        { return s.committed }
 func (s *hiddenState) Reset()                      { *s = hiddenState{} }
 
-type hiddenSnapshot struct{ index, term uint64 }
+type hiddenSnapshot struct {
+	index uint64
+	Name  string
+}
 
 func (s *hiddenSnapshot) Marshal() ([]byte, error)    { return json.Marshal(s) }
 func (s *hiddenSnapshot) Unmarshal(data []byte) error { return json.Unmarshal(data, s) }
