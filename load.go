@@ -21,7 +21,7 @@ type loader struct {
 	maxFiles  int                     // how many are open at a time, at most; 0: any number
 	wanted    func(index uint64) bool // which snapshots to keep; nil: none
 	decodeAll bool                    // every entry, to know that its type can
-	first     bool                    // only the place of damage is asked for, not what is at stake
+	placeOnly bool                    // only the place of damage is asked for, not what is at stake
 	beside    bool                    // a writer may be at work: beside.go
 	gone      *segmentName            // one that was purged since they were listed; nil: none
 }
@@ -69,7 +69,7 @@ func (l *loader) load(names []segmentName) (*loaded, error) {
 	case !errors.As(err, &first):
 		return nil, err
 	}
-	if l.first {
+	if l.placeOnly {
 		return ld, err
 	}
 	return ld, l.stake(ld.names, first, ld.lastThere)

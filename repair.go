@@ -92,7 +92,7 @@ func (r *repair) plan(l *loader, ld *loaded, damage error) error {
 		return l.load(names[from:])
 	})
 	if err == nil {
-		if r.report.OpensAt, err = s.snapshots(); err == nil && len(r.report.OpensAt) > 0 {
+		if opens, err := s.snapshots(); err == nil && len(opens) > 0 {
 			return r.keepBehind(s)
 		}
 	}
@@ -102,13 +102,13 @@ func (r *repair) plan(l *loader, ld *loaded, damage error) error {
 // keepBehind plans to take out the segments before those that a snapshot opens in.
 func (r *repair) keepBehind(s *surveyed) error {
 	r.first, r.end = len(s.before), s.end
-	found := *r.report
+	all, damage := r.report.Segments, r.report.Corruption
 	*r.report = *newReport(s.loaded)
-	r.report.Segments, r.report.Corruption, r.report.OpensAt = found.Segments, found.Corruption, found.OpensAt
+	r.report.Segments, r.report.Corruption = all, damage
 	if first := min(s.whole.first(), s.before[0].before()+1); first < s.loaded.first() {
 		r.report.Lost.FirstIndex, r.report.Lost.LastIndex = first, s.loaded.first()-1
 	}
-	return r.countLost()
+	return r.countLost(s.loaded)
 }
 
 // keepBefore plans to cut the log behind the last save before the damage.
@@ -121,10 +121,7 @@ func (r *repair) keepBefore(ld *loaded) (err error) {
 		return err
 	}
 	r.report.Lost.FirstIndex, r.report.Lost.LastIndex = c.FirstIndex, c.LastIndex
-	if r.report.OpensAt, err = (&surveyed{loaded: ld}).snapshots(); err != nil {
-		r.report.OpensAt = nil // the state cannot be decoded, which is not what is to be mended
-	}
-	return r.countLost()
+	return r.countLost(ld)
 }
 
 // cutAt returns the end of a log that is cut at a place.
@@ -152,8 +149,10 @@ func (r *repair) cutAt(cut place, ld *loaded) (logEnd, error) {
 	return end, fmt.Errorf("wal: segment %d to cut at is not there", cut.seq)
 }
 
-// countLost adds up what the plan cuts.
-func (r *repair) countLost() error {
+// countLost adds up what the plan cuts, and says what the log that is left opens at.
+func (r *repair) countLost(left *loaded) error {
+	// That the state cannot be decoded is not what is to be mended.
+	r.report.OpensAt, _ = (&surveyed{loaded: left}).snapshots()
 	lost := &r.report.Lost
 	lost.Bytes = max(r.end.dirty-r.end.off, 0)
 	for i, s := range r.segments {

@@ -95,7 +95,7 @@ func survey(l *loader, load func(pick func([]segmentName) (int, error)) (*loaded
 			return s, err
 		case s.damage == nil:
 			s.damage, s.whole = err, ld
-			l.first = true // what is at stake is known
+			l.placeOnly = true // what is at stake is known
 		}
 		// The damage can lie in how the segment follows the one before. If not, it shows again.
 		from, _ = parseSegmentName(c.Segment)

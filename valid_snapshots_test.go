@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -185,8 +186,9 @@ func TestRepair_NeverCutsWithinTheHeadOfASegment(t *testing.T) {
 	fillSegments(t, w, 3)
 	require.NoError(t, w.Close())
 	im := m.image()
-	for _, name := range im.names() {
-		for off := range 48 {
+	names := im.names()
+	for _, name := range []string{names[0], names[1], names[len(names)-1]} {
+		for off := 5; off < 48; off += 6 {
 			bad := im.clone()
 			bad[name][off] ^= 1 << (off % 8)
 			report, after, err := repaired(bad, WithCutCorruption())
@@ -337,12 +339,12 @@ func (l *randomLife) requireListedIsOpen(im image, what string) (listed []log.Sn
 // In random lives, whatever is listed opens, what opens and is committed is listed; and with damage
 // anywhere, Repair takes nothing away that is reachable from a snapshot that is listed.
 func TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed(t *testing.T) {
-	seeds := uint64(30)
-	if testing.Short() {
-		seeds = 10
+	first, seeds := uint64(11), uint64(5) // of which some have a snapshot that Repair has to keep
+	if newCrashPlan(t, 0).long() {
+		first, seeds = 0, 300
 	}
 	kept := 0
-	for seed := range seeds {
+	for seed := first; seed < first+seeds; seed++ {
 		l := newRandomLife(t, seed)
 		for range 40 {
 			l.step()
@@ -353,21 +355,43 @@ func TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed(t *testing.T) {
 		for range 4 {
 			bad, names := im.clone(), im.names()
 			name := names[l.rnd.IntN(len(names))]
-			if l.rnd.IntN(4) == 0 && len(names) > 1 {
+			n, _ := parseSegmentName(name)
+			switch k := l.rnd.IntN(12); {
+			case k < 3 && len(names) > 1:
 				delete(bad, name)
-			} else {
+			case k == 3:
+				n.index += l.rnd.Uint64N(5)
+				bad[n.String()] = bytes.Clone(bad[name])
+			case k == 4:
+				delete(bad, name)
+				n.index += l.rnd.Uint64N(5)
+				bad[n.String()] = im[name]
+			case k == 5:
+				bad[name] = bad[name][:l.rnd.IntN(len(bad[name]))]
+			default:
 				bad[name][l.rnd.IntN(len(bad[name]))] ^= 1 << l.rnd.IntN(8)
 			}
 			what := fmt.Sprintf("seed %d, damage in %s", seed, name)
 			listed := l.requireListedIsOpen(bad, what)
-			_, after, err := repaired(bad, WithCutCorruption())
+			planned, _, _ := repaired(bad, WithCutCorruption(), WithDryRun())
+			report, after, err := repaired(bad, WithCutCorruption())
 			if err != nil {
 				require.True(t, errors.Is(err, ErrCorrupt) || errors.Is(err, ErrDecode), "%s: %v", what, err)
 				require.Empty(t, listed, what)
 				continue
 			}
-			_, err = Verify(nil, memDir, withFS(newMemFS(after)))
+			verified, err := Verify(nil, memDir, withFS(newMemFS(after)))
 			require.NoError(t, err, what)
+			require.Equal(t, verified.LastIndex, report.LastIndex, what)
+			require.Equal(t, verified.FirstIndex, report.FirstIndex, what)
+			require.Equal(t, verified.Segments, report.Segments, what)
+			planned.Broken = report.Broken
+			require.Equal(t, planned, report, what)
+			if report.Corruption != nil {
+				now, err := ValidSnapshots(nil, memDir, withFS(newMemFS(after)))
+				require.NoError(t, err, what)
+				require.Equal(t, now, report.OpensAt, "%s: %+v, %v", what, report, l.did)
+			}
 			for _, s := range listed {
 				before := readAll(t, memDir, s, withFS(newMemFS(bad)))
 				require.Equal(t, before, readAll(t, memDir, s, withFS(newMemFS(after))), what)

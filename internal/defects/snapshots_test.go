@@ -95,8 +95,8 @@ func init() {
 		tests: []string{"TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
 	}, defect{
 		name: "Repair cuts at damage that a snapshot has made needless", file: "repair.go",
-		old:   "err == nil && len(r.report.OpensAt) > 0 {",
-		new:   "err == nil && len(r.report.OpensAt) < 0 {",
+		old:   "err == nil && len(opens) > 0 {",
+		new:   "err == nil && len(opens) < 0 {",
 		tests: []string{"TestValidSnapshots_NeedlessDamageDoesNotCount", "TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
 	}, defect{
 		name: "Repair cuts within the head of a segment of etcd's", file: "scan.go",
