@@ -63,7 +63,7 @@ func TestDamageIsReportedBesideAWriter(t *testing.T) {
 		r := smallSaves(t, damaged.segment)
 		half := r.life.rec.Len() / 2
 		for name, read := range readers {
-			calls := func(pace int) (found *CorruptionError, counts map[crashfs.Kind]int) {
+			calls := func(t *testing.T, pace int) (found *CorruptionError, counts map[crashfs.Kind]int) {
 				moving := false
 				counts = map[crashfs.Kind]int{}
 				disk := r.life.rec.Replay(r.rnd, func(_ *crashfs.Replay, c crashfs.Call) int {
@@ -85,20 +85,21 @@ func TestDamageIsReportedBesideAWriter(t *testing.T) {
 				_, err = read(crashDir, append(r.opts[:len(r.opts):len(r.opts)], withFS(disk))...)
 				require.True(t, errors.As(err, &found), "%v", err)
 				require.Equal(t, names[(damaged.where+len(names))%len(names)].String(), found.Segment)
-				require.Less(t, disk.At(), r.life.rec.Len(), "the writer was done before")
+				if len(names) == 1 {
+					require.Less(t, disk.At(), r.life.rec.Len(), "the writer was done before")
+				}
 				return found, counts
 			}
 			t.Run(damaged.name+"/"+name, func(t *testing.T) {
-				atRest, still := calls(0)
-				found, beside := calls(1)
+				atRest, still := calls(t, 0)
+				found, beside := calls(t, 1)
 				require.Equal(t, atRest.Offset, found.Offset)
+				if damaged.where != 0 {
+					return // how many segments are read ahead of the damage depends on the schedule
+				}
 				require.Equal(t, still[crashfs.List], beside[crashfs.List])
-				most := beside[crashfs.OpenRead] // what is at stake can be in more segments by now
-				require.LessOrEqual(t, beside[crashfs.Size], still[crashfs.Size]+most)
-				require.LessOrEqual(t, beside[crashfs.Read], still[crashfs.Read]+3+most,
-					"%v, %v on a log that stands still", beside, still)
-				// One for each of three readings, and what is at stake; ValidSnapshots may read twice.
-				require.LessOrEqual(t, beside[crashfs.Size], 12+most)
+				require.LessOrEqual(t, beside[crashfs.Size], 6, "three readings, and what is at stake")
+				require.LessOrEqual(t, beside[crashfs.Read], still[crashfs.Read]+3)
 			})
 		}
 	}
