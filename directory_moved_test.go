@@ -22,7 +22,7 @@ import (
 // busyLog is a log with several segments, and entries up to last.
 func busyLog(t *testing.T, dir, metadata string) (last uint64) {
 	t.Helper()
-	w, err := Create(nil, dir, []byte(metadata), WithSegmentSize(testSegment))
+	w, err := Create(nil, dir, []byte(metadata), WithSegmentSize(testSegment), WithNoSync())
 	require.NoError(t, err)
 	fillSegments(t, w, 4)
 	last = w.LastIndex()
@@ -63,7 +63,7 @@ func TestALogGoesOnInItsOwnDirectory(t *testing.T) {
 			}
 			last := busyLog(t, dir, "metadata")
 			core, logs := observer.New(zap.WarnLevel)
-			w, err := Open(zap.New(core), dir, nil, WithSegmentSize(testSegment), WithMaxOpenFiles(1))
+			w, err := Open(zap.New(core), dir, nil, WithSegmentSize(testSegment), WithMaxOpenFiles(1), WithNoSync())
 			require.NoError(t, err)
 			r, err := OpenForRead(nil, dir, nil, WithMaxOpenFiles(1))
 			require.NoError(t, err)
@@ -124,7 +124,7 @@ func TestADeletedDirectoryIsTheEndOfItsLog(t *testing.T) {
 	}
 	for name, end := range ends {
 		for _, again := range []bool{false, true} { // another log is made in its place
-			w, dir := newLog(t)
+			w, dir := newLog(t, WithNoSync())
 			fillSegments(t, w, 1)
 			require.NoError(t, os.RemoveAll(dir))
 			if again {

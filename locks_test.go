@@ -67,7 +67,7 @@ func TestALogHoldsFewLocksHoweverManySegmentsItHas(t *testing.T) {
 	var c lockCount
 	slow := newFaultFS()
 	reads := &countingFS{FS: wrapFS{slow, func(d vfs.Dir) vfs.Dir { return lockCountDir{d, &c} }}}
-	w, dir := newLog(t, withFS(reads), WithMaxOpenFiles(1))
+	w, dir := newLog(t, withFS(reads), WithMaxOpenFiles(1), WithNoSync())
 	fillSegments(t, w, 20)
 	require.LessOrEqual(t, c.most, 4)
 	slow.setFail(func(o op) (int, error) {
@@ -126,7 +126,7 @@ func isLocked(t *testing.T, path string) bool {
 
 // The locks that are held keep out who opens the log for writing, and etcd's purge.
 func TestTheLocksThatAreHeldKeepOthersOut(t *testing.T) {
-	w, dir := newLog(t)
+	w, dir := newLog(t, WithNoSync())
 	check := func(what string) {
 		t.Helper()
 		paths := segmentsOf(t, dir)
