@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -72,6 +73,15 @@ func TestLookUp_CostFollowsWhatIsRead(t *testing.T) {
 		require.Equal(t, 1, far.reads, name)
 		require.LessOrEqual(t, far.bytes, near.bytes+firstGroups*2*pointSpacing, name)
 		require.LessOrEqual(t, far.allocs, near.allocs*1.2+firstGroups, name)
+
+		for i := uint64(2); i < last; i += last / 50 {
+			one := readCostOf(t, fsys, func() {
+				_, err := w.Entry(i)
+				require.NoError(t, err)
+			})
+			require.Equal(t, 1, one.reads, name)
+			require.LessOrEqual(t, one.bytes, 2*pointSpacing, name)
+		}
 
 		// One that goes on reads much at a time.
 		fsys.record()
@@ -169,6 +179,7 @@ type reading struct {
 // readingLife is a log, what it holds, and readings at every stage.
 type readingLife struct {
 	t         *testing.T
+	ctx       context.Context
 	rnd       *rand.Rand
 	w         *WAL
 	first     uint64 // below it entries were let go of
@@ -207,7 +218,7 @@ func (l *readingLife) replaced(i uint64) {
 
 func (l *readingLife) step() {
 	t, w := l.t, l.w
-	switch k := l.rnd.IntN(12); {
+	switch k := l.rnd.IntN(14); {
 	case k < 5:
 		l.save(l.last()+1, 1+l.rnd.IntN(8))
 	case k < 7 && l.last() > 3: // again
@@ -236,9 +247,48 @@ func (l *readingLife) step() {
 			l.readings[n].stop()
 			l.readings = append(l.readings[:n], l.readings[n+1:]...)
 		}
+	case k == 12 && l.last() >= l.first && l.rnd.IntN(4) == 0:
+		require.NoError(t, w.Compact(l.first+l.rnd.Uint64N(l.last()-l.first+1)))
+		l.first = w.FirstIndex()
+	case k == 13 && l.rnd.IntN(8) == 0:
+		l.jump()
 	case k == 11:
 		l.catchUp(l.followers[l.rnd.IntN(len(l.followers))], l.rnd.IntN(200))
 	}
+}
+
+// jump has a snapshot ahead of the log replace all there is: iterations do not notice, and followers end once
+// they have had what was there.
+func (l *readingLife) jump() {
+	last := l.last()
+	require.NoError(l.t, l.w.SaveSnap(at(last+5)))
+	l.model = append(l.model[:last:last], make([]log.LogEntry, 5)...)
+	l.first = last + 6
+	l.save(last+6, 1) // settles it
+	for _, f := range l.followers {
+		for f.at <= last {
+			l.catchUp(f, 1)
+		}
+		_, err, _ := f.next()
+		for errors.Is(err, ErrOverwritten) { // before the jump
+			f.at = err.(*OverwrittenError).Index
+			for ; f.at <= last; f.at++ {
+				_, err, _ = f.next()
+				require.NoError(l.t, err)
+			}
+			_, err, _ = f.next()
+		}
+		require.ErrorIs(l.t, err, ErrCompacted)
+		f.stop()
+		l.follow(f)
+	}
+}
+
+// follow has a follower begin at the log's first entry, with what is before it.
+func (l *readingLife) follow(f *reading) {
+	next, stop := iter.Pull2(l.w.Follow(l.ctx, l.first))
+	*f = reading{next: next, stop: stop, at: l.first, got: slices.Clone(l.model[:l.first-1])}
+	l.catchUp(f, 1)
 }
 
 // goOn takes n steps of an iteration, and tells whether it is over.
@@ -289,16 +339,15 @@ func TestLookUp_ReadingsBesideEverything(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			w, _ := newLog(t, WithNoSync(), WithSegmentSize(8<<10), WithPreallocation(PreallocateNone))
-			l := &readingLife{t: t, rnd: rand.New(rand.NewPCG(seed, 9)), w: w, first: 1}
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
+			l := &readingLife{t: t, ctx: ctx, rnd: rand.New(rand.NewPCG(seed, 9)), w: w, first: 1}
 			l.save(1, 1)
 			for range 3 {
-				next, stop := iter.Pull2(w.Follow(ctx, 1))
-				defer stop()
-				f := &reading{next: next, stop: stop, at: 1}
+				f := new(reading)
+				l.follow(f)
+				defer func() { f.stop() }()
 				l.followers = append(l.followers, f)
-				l.catchUp(f, 1)
 			}
 			for range 600 {
 				l.step()

@@ -236,7 +236,7 @@ func (v *view) entriesLimit(lo, hi, maxBytes uint64) ([]log.LogEntry, error) {
 }
 
 // Entry returns the entry with the given index: [ErrCompacted] below
-// FirstIndex, [ErrNotFound] above LastIndex. It reads a few KiB around it, with one
+// FirstIndex, [ErrNotFound] above LastIndex. It reads a few KiB around it, as a rule with one
 // read of the file, and verifies every record that it passes.
 func (v *view) Entry(index uint64) (log.LogEntry, error) {
 	if err := v.life.err(); err != nil {
