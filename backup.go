@@ -15,11 +15,11 @@ import (
 
 // How a backup is made
 //
-// What a log has is never written again, but for the healing of what was never acknowledged, and
-// a log is a run of whole segments, then a part of the last one that ends with a save. So the bytes up
-// to a place that the writer has published, or that a reader has found to end a save, are a log by
-// themselves, and can be copied while the writer goes on behind them. A purge deletes whole segments, the
-// oldest first. A WAL holds those that its Backup needs, as for any reading. Beside
+// What a log has is never written again, but for the healing of what was never acknowledged, and a
+// log is a run of whole segments, then a part of the last one that ends with a save. So the bytes
+// up to a place that the writer has published, or that a reader has found to end a save, are a log
+// by themselves, and can be copied while the writer goes on behind them. A purge deletes whole
+// segments, the oldest first. A WAL holds those that its Backup needs, as for any reading. Beside
 // another process the log is read again after a purge.
 //
 // A crash at any point leaves no backup that looks whole and is not:
@@ -30,18 +30,19 @@ import (
 //     acknowledged. Before that there is no backup; afterwards all of it is durable.
 
 // Backup writes a copy of the log into dir: a log that opens, with all that was acknowledged
-// before the call, all of it on stable storage when Backup returns nil, also what the log
-// itself has not synced yet. Saves, cuts, purges and truncations
-// go on meanwhile; what they do is in the copy or not. What was released is left out, as Purge would
-// leave it. The copy shares nothing with the log: it is copied, and where the file system
-// can, cloned. It is read back before it counts, so it costs one reading of the log.
+// before the call, all of it on stable storage when Backup returns nil, also what the log itself
+// has not synced yet. Saves, cuts, purges and truncations go on meanwhile; what they do is in the
+// copy or not. What was released is left out, as Purge would leave it. The copy shares nothing
+// with the log: it is copied, and where the file system can, cloned. It is read back before it
+// counts, so it costs one reading of the log.
 //
 // dir is made, with its missing parents; an empty directory may be there. One that is not empty is
 // fs.ErrExist, and is left alone. The directory that dir is in must be writable. A crash leaves no
 // backup, but maybe <dir>.unfinished, which can be deleted. An error leaves nothing.
 //
-// The backup is no log that another WAL has open: it can be moved, packed, and opened anywhere. It is
-// of the same node, though: of a log that Raft uses, the copy is never opened beside the original.
+// The backup is no log that another WAL has open: it can be moved, packed, and opened anywhere. It
+// is of the same node, though: of a log that Raft uses, the copy is never opened beside the
+// original.
 func (w *WAL) Backup(dir string) error {
 	src, err := w.beginBackup()
 	if err != nil {
@@ -55,14 +56,17 @@ func (w *WAL) Backup(dir string) error {
 	})
 }
 
-// beginBackup takes down what the log is now, and keeps it from being purged. The hold is to be ended.
+// beginBackup takes down what the log is now, and keeps it from being purged. The hold is to be
+// ended.
 func (w *WAL) beginBackup() (*backupSource, error) {
 	w.writer.Lock()
 	defer w.unlock()
 	if err := w.life.err(); err != nil {
 		return nil, err
 	}
-	src := &backupSource{handles: &w.handles, life: &w.life, hold: new(cursor), copied: map[segmentName]bool{}}
+	src := &backupSource{
+		handles: &w.handles, life: &w.life, hold: new(cursor), copied: map[segmentName]bool{},
+	}
 	for _, s := range w.segments {
 		src.names = append(src.names, s.segmentName)
 	}
@@ -77,9 +81,9 @@ func (w *WAL) beginBackup() (*backupSource, error) {
 	return src, nil
 }
 
-// Backup writes a copy of the log in the directory from into the directory to, as
-// [WAL.Backup] does, of a log that nobody or somebody else has open: it takes no lock and changes
-// nothing in from. The copy is the log as [OpenForRead] would find it. A torn tail is left out. A log that is
+// Backup writes a copy of the log in the directory from into the directory to, as [WAL.Backup]
+// does, of a log that nobody or somebody else has open: it takes no lock and changes nothing in
+// from. The copy is the log as [OpenForRead] would find it. A torn tail is left out. A log that is
 // corrupt is not copied: the error is that of [Verify].
 func Backup(lg *zap.Logger, from, to string, opts ...Option) error {
 	o, d, err := openAt(from, opts)
@@ -97,7 +101,8 @@ func Backup(lg *zap.Logger, from, to string, opts ...Option) error {
 		return src.names, src.end, err
 	})
 	if err == nil {
-		orNop(lg).Info("copied the log", zap.String("from", from), zap.String("to", to), zap.Int("segments", len(src.names)))
+		orNop(lg).Info("copied the log", zap.String("from", from), zap.String("to", to),
+			zap.Int("segments", len(src.names)))
 	}
 	return err
 }
@@ -175,7 +180,8 @@ func (b *backup) appear(parent vfs.Dir, unfinished, to string) error {
 	return nil
 }
 
-// checkFree makes sure that there is nothing at the place of the backup but, at most, an empty directory.
+// checkFree makes sure that there is nothing at the place of the backup but, at most, an empty
+// directory.
 func (b *backup) checkFree(to string) (empty bool, err error) {
 	is, err := b.fs.IsDir(to)
 	if err != nil || !is {
@@ -236,10 +242,12 @@ func (b *backup) check(into vfs.Dir, names []segmentName, end int64) error {
 	l := &loader{dir: into, registry: b.registry}
 	ld, err := l.load(names)
 	if err != nil {
-		return fmt.Errorf("the copy does not open, so the log is damaged, or was in copying; see Verify: %w", err)
+		return fmt.Errorf("the copy does not open, so the log is damaged, or was in copying; "+
+			"see Verify: %w", err)
 	}
 	if ld.end.off != end {
-		return fmt.Errorf("the copy ends at offset %d of segment %s, and the log at %d", ld.end.off, names[len(names)-1], end)
+		return fmt.Errorf("the copy ends at offset %d of segment %s, and the log at %d",
+			ld.end.off, names[len(names)-1], end)
 	}
 	return nil
 }
@@ -259,10 +267,11 @@ type backupSource struct {
 // purgedTries is how many times a copy begins anew because segments are purged meanwhile.
 const purgedTries = 100
 
-// copyBeside copies a log that a writer may be using, as it is at one moment. If anything was purged
-// between the reading of the log and the end of the copying, the copy would be the old end
+// copyBeside copies a log that a writer may be using, as it is at one moment. If anything was
+// purged between the reading of the log and the end of the copying, the copy would be the old end
 // of a log without what it began with, and maybe no snapshot in it that opens: the one that the
-// purge was for can stand behind that end. So the log is read again. What was copied is still good.
+// purge was for can stand behind that end. So the log is read again. What was copied is still
+// good.
 func (s *backupSource) copyBeside(l *loader) error {
 	for range purgedTries {
 		ld, err := l.loadBeside(fromOldest)

@@ -22,7 +22,8 @@ type NewerFormatError struct {
 }
 
 func (e *NewerFormatError) Error() string {
-	return fmt.Sprintf("wal: log was written by a newer version: segment %s holds at offset %d %s, which this version does not know; "+
+	return fmt.Sprintf("wal: log was written by a newer version: "+
+		"segment %s holds at offset %d %s, which this version does not know; "+
 		"open it with the version that wrote it, or a later one", e.Segment, e.Offset, e.Kind)
 }
 
