@@ -37,6 +37,9 @@ func (s *scan) stopAtEnd(cause error) (more bool, err error) {
 	}
 	if bad, ok := asBadFrame(cause); ok {
 		if more, err = s.end.judge(&s.dec, s.name, bad, s.seen); more || err != nil {
+			if c, ok := err.(*CorruptionError); ok {
+				c.cut = s.whole()
+			}
 			return more, err
 		}
 	} else if cause == io.EOF {

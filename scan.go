@@ -175,10 +175,15 @@ func (s *scan) stop(cause error) (more bool, err error) {
 	return false, nil
 }
 
-// whole returns where the last whole save ends: nowhere in this segment as long as its head is not whole. In
-// a plain segment each record counts as a save, but the log could not be opened without the metadata.
+// whole returns where the last whole save ends: nowhere in this segment as long as its head is not
+// whole. In a plain segment each record counts as a save, but the log could not be opened without
+// the metadata; and behind it, in a later segment, stands the state, if there ever was one.
 func (s *scan) whole() place {
-	if s.records < headerRecords {
+	head := headerRecords
+	if !s.sealed && s.name.seq > 0 {
+		head++
+	}
+	if s.records < head {
 		return place{}
 	}
 	return place{s.name.seq, s.end.off}

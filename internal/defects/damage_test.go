@@ -38,6 +38,11 @@ func init() {
 			new:   "o.data > 1<<40 {",
 			tests: []string{"TestAControlRecordHasBoundedData"},
 		}, {
+			name: "a repair cuts behind the metadata, and the state is lost", file: "scan.go",
+			old:   "\t\thead++\n",
+			new:   "\t\thead += 0\n",
+			tests: []string{"TestRepair_DamageToTheHeadOfAPlainSegment"},
+		}, {
 			name: "one of two bits that look alike is put back", file: "crc.go",
 			old:   "behind < bits && behind+crcPeriod >= bits",
 			new:   "behind < bits",

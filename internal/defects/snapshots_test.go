@@ -100,7 +100,7 @@ func init() {
 		tests: []string{"TestValidSnapshots_NeedlessDamageDoesNotCount", "TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
 	}, defect{
 		name: "Repair cuts within the head of a segment of etcd's", file: "scan.go",
-		old:   "\tif s.records < headerRecords {\n\t\treturn place{}",
+		old:   "\tif s.records < head {\n\t\treturn place{}",
 		new:   "\tif s.records < 0 {\n\t\treturn place{}",
 		tests: []string{"TestRepair_NeverCutsWithinTheHeadOfASegment"},
 	}, defect{
