@@ -34,8 +34,8 @@ type chunk struct {
 	frames *frames // nil: all frames in the groups are entries
 }
 
-// frames has a bit for each entry's frame in the groups of a chunk, of those groups in which one is no entry
-// any more.
+// frames has a bit for each entry's frame in the groups of a chunk, of those groups in which one is
+// no entry any more.
 type frames struct {
 	starts []uint16 // of each group's bits; a group without bits has only entries
 	bits   liveBits
@@ -103,8 +103,8 @@ func (c *chunk) extend(already, dead, count int) {
 	f.put(1, count)
 }
 
-// cut leaves keep of the entries of group p, which is the last one, and had some more. It returns how many
-// frames are behind them.
+// cut leaves keep of the entries of group p, which is the last one, and had some more. It returns
+// how many frames are behind them.
 func (c *chunk) cut(p, had, keep int) (dropped int) {
 	f := c.frames
 	if f == nil {

@@ -20,11 +20,12 @@ const maxKeptWindow = 1 << 20
 // wait for its processor until the scheduler takes it away, which is after 10 ms.
 const giveWay = 256
 
-// Which entries a cursor comes to is looked up as it goes: a few groups at first, and more
-// the further it gets. What it costs follows what is read, not how far the end is; and no more is read
+// Which entries a cursor comes to is looked up as it goes: a few groups at first, and more the
+// further it gets. What it costs follows what is read, not how far the end is; and no more is read
 // ahead than was looked up.
 const (
-	// firstGroups is how many groups are looked up first, and groupsFactor by how much more each time.
+	// firstGroups is how many groups are looked up first, and groupsFactor by how much more each
+	// time.
 	firstGroups, groupsFactor = 4, 2
 	// maxGroups is how many are looked up at a time at most: what a window reads at a time.
 	maxGroups = readSize / pointSpacing
@@ -83,8 +84,8 @@ func (c *cursor) set(extents []extent, end place, lo uint64) {
 	}
 }
 
-// start sets the cursor on the entries [lo, hi), looking up some groups of them. io.EOF says that there are
-// none yet; the cursor then needs what comes. The view's mu is held.
+// start sets the cursor on the entries [lo, hi), looking up some groups of them. io.EOF says that
+// there are none yet; the cursor then needs what comes. The view's mu is held.
 func (c *cursor) start(lo, hi uint64, groups int) error {
 	c.set(nil, place{}, lo)
 	c.i, c.until, c.hi, c.groups = lo, lo, hi, groups
@@ -212,14 +213,15 @@ func (c *cursor) open(n segmentName) {
 	c.file.name = n
 	c.needs.Store(n.seq)
 	c.whole = false
-	c.dec = decoder{win: window{f: &c.file, name: n.String(), buf: c.dec.win.buf[:0]}, seq: n.seq, exact: true, check: c.dec.check}
+	win := window{f: &c.file, name: n.String(), buf: c.dec.win.buf[:0]}
+	c.dec = decoder{win: win, seq: n.seq, exact: true, check: c.dec.check}
 	if n == c.view.lastName {
 		c.dec.win.flips = c.view.flips
 	}
 }
 
-// measure sets where the window ends: where the index says; or where the log ended when the extents were
-// looked up, if it was in this segment; or where the file does.
+// measure sets where the window ends: where the index says; or where the log ended when the extents
+// were looked up, if it was in this segment; or where the file does.
 func (c *cursor) measure(x *extent) (err error) {
 	win := &c.dec.win
 	switch {

@@ -13,10 +13,10 @@ import (
 // where its first entry stands; the others follow in the file, in order, up to pointSpacing bytes
 // behind the point. Reading an entry is reading its group.
 //
-// What was replaced leaves frames in the file that are no entries any more. Between groups they do not
-// matter. Inside a group a bit for each frame of an entry says whether it still is one
-// (frames); a group without bits has none that is not. So a log whose entries are saved again
-// and again takes no more points than another one, and a bit for each frame.
+// What was replaced leaves frames in the file that are no entries any more. Between groups they do
+// not matter. Inside a group a bit for each frame of an entry says whether it still is one
+// (frames); a group without bits has none that is not. So a log whose entries are saved again and
+// again takes no more points than another one, and a bit for each frame.
 
 const (
 	// pointSpacing is how far apart the points of a run are at least, in bytes of the segment. It
@@ -44,7 +44,9 @@ type run struct {
 	name        segmentName
 	off         int64   // of the first one's frame
 	chunks      []chunk // ascending; the first point is the first entry's
-	dead        int     // how many frames behind the last entry's were entries once; -1: so far that the next one begins a group
+	// dead is how many frames behind the last entry's were entries once; -1: so many that the next
+	// entry begins a group.
+	dead int
 }
 
 // runs ascend. Those of an index leave no gap.
@@ -66,9 +68,10 @@ func (x *index) first() (i uint64, ok bool) {
 	return x.runs[0].first, true
 }
 
-// add notes that the entries [first, next), whose frames begin less than pointSpacing apart and have none of
-// others between them, begin at an offset of a segment, and the checksum before it. They replace all
-// from first on. Every entry that a segment has is added, in the order of the file.
+// add notes that the entries [first, next), whose frames begin less than pointSpacing apart and
+// have none of others between them, begin at an offset of a segment, and the checksum before it.
+// They replace all from first on. Every entry that a segment has is added, in the order of the
+// file.
 func (x *index) add(first, next uint64, name segmentName, off int64, crc uint32) {
 	x.truncate(first)
 	if n := len(x.runs); n > 0 {
@@ -166,7 +169,8 @@ func (x *index) letGo(n int) {
 	x.runs = slices.Clone(x.runs[n:])
 }
 
-// seek returns the last point at or before entry i, which the run holds: its chunk, and its place there.
+// seek returns the last point at or before entry i, which the run holds: its chunk, and its place
+// there.
 func (r *run) seek(i uint64) (chunk, p int) {
 	index := uint32(min(i-r.first, math.MaxUint32))
 	chunk = sort.Search(len(r.chunks), func(c int) bool { return r.chunks[c].index > index }) - 1
@@ -185,8 +189,8 @@ func (rs runs) holds(i uint64) bool {
 	return n < len(rs) && rs[n].first <= i
 }
 
-// at returns the extent that is the group of entry i, and about where it ends in the segment; 0 if that is
-// not known. The caller has made sure that the index holds the entry.
+// at returns the extent that is the group of entry i, and about where it ends in the segment; 0 if
+// that is not known. The caller has made sure that the index holds the entry.
 func (rs runs) at(i uint64) (e extent, end int64) {
 	r := &rs[rs.holding(i)]
 	k, p := r.seek(i)
@@ -199,9 +203,9 @@ func (rs runs) find(lo, hi uint64) []extent {
 	return rs.lookUp(lo, hi, math.MaxInt, nil)
 }
 
-// lookUp appends the extents that hold the entries [lo, hi), or the first ones of them, of groups groups; cut to
-// it at the upper end; the first one begins little before lo. They share no memory with the
-// index. Of a long run they are parts, for readers that want to share the work. The caller
+// lookUp appends the extents that hold the entries [lo, hi), or the first ones of them, of groups
+// groups; cut to it at the upper end; the first one begins little before lo. They share no memory
+// with the index. Of a long run they are parts, for readers that want to share the work. The caller
 // has made sure that the runs hold lo. It stops where they leave a gap.
 func (rs runs) lookUp(lo, hi uint64, groups int, to []extent) []extent {
 	n, from := rs.holding(lo), lo

@@ -13,7 +13,8 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// callsThatEnd are the calls of a WAL that return the error that ended it, by the names of their methods.
+// callsThatEnd are the calls of a WAL that return the error that ended it, by the names of their
+// methods.
 func callsThatEnd(w *WAL, dir string) map[string]func() error {
 	iteration := func(seq func(func(log.LogEntry, error) bool)) (err error) {
 		for _, err = range seq {
@@ -48,8 +49,8 @@ func callsThatEnd(w *WAL, dir string) map[string]func() error {
 	}
 }
 
-// requireEnded makes sure that every call but the getters returns the error that ended the log, and the getters
-// what was durable.
+// requireEnded makes sure that every call but the getters returns the error that ended the log, and
+// the getters what was durable.
 func requireEnded(t *testing.T, w *WAL, want error) {
 	t.Helper()
 	calls := callsThatEnd(w, t.TempDir())

@@ -9,11 +9,12 @@ import "fmt"
 // has yet to yield is replaced. All of it is under view.mu, in which the contents
 // change: a reading either begins before a change, and is told, or begins behind it.
 //
-// It looks up entries in the index as it goes. The index changes meanwhile in three ways. What is added
-// is behind what the reading wants, or replaces it. What is replaced it is told of, and looks up nothing
-// from there on. What the index lets go of, because of a Release or a jump, it is given.
+// It looks up entries in the index as it goes. The index changes meanwhile in three ways. What is
+// added is behind what the reading wants, or replaces it. What is replaced it is told of, and looks
+// up nothing from there on. What the index lets go of, because of a Release or a jump, it is given.
 
-// begin registers a cursor on the entries [lo, hi), of which it looks up some groups. It is to be ended.
+// begin registers a cursor on the entries [lo, hi), of which it looks up some groups. It is to be
+// ended.
 func (v *view) begin(lo, hi uint64, groups int) (*cursor, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -82,7 +83,8 @@ func (v *view) checkRange(lo, hi uint64) error {
 	return nil
 }
 
-// dropBefore forgets the entries and snapshots in segments before seq, but for readings under way. mu is held.
+// dropBefore forgets the entries and snapshots in segments before seq, but for readings under way.
+// mu is held.
 func (v *view) dropBefore(seq uint64) {
 	v.contents.dropBefore(seq)
 	v.retire()

@@ -35,7 +35,8 @@ func readCostOf(t *testing.T, fsys *faultFS, read func()) (c readCost) {
 	return c
 }
 
-// What a reading costs follows what it reads, not how far its end is, nor how often entries were replaced.
+// What a reading costs follows what it reads, not how far its end is, nor how often entries were
+// replaced.
 func TestLookUp_CostFollowsWhatIsRead(t *testing.T) {
 	const last, lo, size, limit = 8000, 100, 512, 4096
 	for name, times := range map[string]int{"entries": 1, "entries saved twice": 2} {
@@ -257,8 +258,8 @@ func (l *readingLife) step() {
 	}
 }
 
-// jump has a snapshot ahead of the log replace all there is: iterations do not notice, and followers end once
-// they have had what was there.
+// jump has a snapshot ahead of the log replace all there is: iterations do not notice, and
+// followers end once they have had what was there.
 func (l *readingLife) jump() {
 	last := l.last()
 	require.NoError(l.t, l.w.SaveSnap(at(last+5)))
@@ -333,8 +334,9 @@ func (l *readingLife) catchUp(r *reading, n int) {
 	}
 }
 
-// Whatever is saved, replaced, released and purged meanwhile: an iteration yields what there was when it
-// began, up to the first entry that was replaced, and a follower ends up with what the log holds.
+// Whatever is saved, replaced, released and purged meanwhile: an iteration yields what there was
+// when it began, up to the first entry that was replaced, and a follower ends up with what the log
+// holds.
 func TestLookUp_ReadingsBesideEverything(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
