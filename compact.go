@@ -3,17 +3,19 @@ package wal
 import "fmt"
 
 // Compact drops the entries up to index, exactly and durably: FirstIndex is index+1, also after
-// opening again, and segments that hold nothing else are deleted. It needs no snapshot: a
-// queue compacts up to what was consumed. index is at most LastIndex, else the error is [ErrNotFound];
-// below FirstIndex there is nothing to drop, which is no error. It does not ask whether the entries are committed.
+// opening again, and segments that hold nothing else are deleted. It needs no snapshot: a queue
+// compacts up to what was consumed. index is at most LastIndex, else the error is [ErrNotFound];
+// below FirstIndex there is nothing to drop, which is no error. It does not ask whether the entries
+// are committed.
 //
 // The log no longer opens at snapshots before index. Those at index and above stay, with the
-// segments that an open at them needs: those that record them, and hold entries from their index on. Iterations that began before go on; Compact leaves
-// them the segments that they need, for the next Compact or Purge.
+// segments that an open at them needs: those that record them, and hold entries from their index
+// on. Iterations that began before go on; Compact leaves them the segments that they need, for the
+// next Compact or Purge.
 //
 // When an error says that a segment could not be deleted, the entries are dropped all the same, and
-// the next call tries again. In a log opened with WithEtcdFormat it is refused with errors.ErrUnsupported;
-// etcd itself opens a compacted log at a snapshot, like any other.
+// the next call tries again. In a log opened with WithEtcdFormat it is refused with
+// errors.ErrUnsupported; etcd itself opens a compacted log at a snapshot, like any other.
 func (w *WAL) Compact(index uint64) error {
 	if err := w.needsControl("compact", "save a snapshot, release it and purge"); err != nil {
 		return err

@@ -7,16 +7,16 @@ import (
 
 // Restoring and compacting
 //
-// Both are one control record, which drops entries without touching what is written. A
-// crash leaves the log before the record or behind it, because the record is a save or a part of one.
+// Both are one control record, which drops entries without touching what is written. A crash leaves
+// the log before the record or behind it, because the record is a save or a part of one.
 //
-// RESTORE(i) drops everything before it. The snapshot at i, the state and the entries behind i are in
-// the same save: the COMMIT on the last of them makes all of it valid, or nothing.
+// RESTORE(i) drops everything before it. The snapshot at i, the state and the entries behind i are
+// in the same save: the COMMIT on the last of them makes all of it valid, or nothing.
 //
-// COMPACT(i) drops the entries up to i. What is saved behind it is not dropped by it, also where it has
-// such an index. So a segment behind the one with the record need not say anything of it: it holds
-// nothing that the record dropped. The segment with the record goes, like any other, after all before
-// it, oldest first: as long as there is an entry that it dropped, it is there too.
+// COMPACT(i) drops the entries up to i. What is saved behind it is not dropped by it, also where it
+// has such an index. So a segment behind the one with the record need not say anything of it: it
+// holds nothing that the record dropped. The segment with the record goes, like any other, after
+// all before it, oldest first: as long as there is an entry that it dropped, it is there too.
 
 // control is a control record with an index. Kind 0 is none.
 type control struct {
@@ -38,7 +38,8 @@ func (c control) lastAfter(last uint64) uint64 {
 // checkEntry reports whether entry i may stand in the save of the record.
 func (c control) checkEntry(i uint64) error {
 	if c.kind == controlRestore && i <= c.index {
-		return fmt.Errorf("%w: entry %d with the snapshot at %d; leave out the entries that it covers", ErrInvalidArgument, i, c.index)
+		return fmt.Errorf("%w: entry %d with the snapshot at %d; leave out the entries that it covers",
+			ErrInvalidArgument, i, c.index)
 	}
 	return nil
 }
@@ -65,8 +66,8 @@ func (c *contents) restore(i uint64, n segmentName) {
 	c.restored = n.seq
 }
 
-// dropUpTo drops the entries up to i, and the snapshots before i, at which the log no longer opens. It does
-// not concern entries that a pending jump hides: they are not shown, and may be needed.
+// dropUpTo drops the entries up to i, and the snapshots before i, at which the log no longer opens.
+// It does not concern entries that a pending jump hides: they are not shown, and may be needed.
 func (c *contents) dropUpTo(i uint64) {
 	if i = min(i, c.last); i <= c.compacted || c.jump.pending() {
 		return

@@ -11,17 +11,17 @@ import (
 //
 // A snapshot above the last index, as a follower receives it, lets the log go on behind it. Until
 // then nothing says that the entries before it are no longer of use: a crash can come between the
-// snapshot and the state that commits it, and the state machine then starts at its older snapshot and
-// needs the entries behind that one. So a jump is pending at first:
+// snapshot and the state that commits it, and the state machine then starts at its older snapshot
+// and needs the entries behind that one. So a jump is pending at first:
 //
 //	          snapshot above last                 entry behind the gap, or Restore
 //	(none) ───────────────────────▶ pending ─────────────────────────────────────▶ (none), old entries gone
 //	                                   │ entry or truncation at or below from+1
 //	                                   └────────────────────────────────────────▶ (none), old entries go on
 //
-// While it is pending the old entries are not shown, because the log is one row of entries, but they stay
-// in the index. A log that is opened at an older snapshot shows them, and goes on there, unless
-// the state says that the snapshot of the jump is committed.
+// While it is pending the old entries are not shown, because the log is one row of entries, but
+// they stay in the index. A log that is opened at an older snapshot shows them, and goes on there,
+// unless the state says that the snapshot of the jump is committed.
 
 // jump is the jumps that are pending, or none.
 type jump struct {
@@ -63,9 +63,10 @@ func (c *contents) shorten(i uint64) {
 	}
 }
 
-// goesOnAt returns the last index of a log that is opened at a snapshot that it records. ok is false where the
-// log is not all there from the snapshot on. Pending jumps above the snapshot are taken back if
-// that makes the entries behind it follow, unless the state says that a later snapshot is committed.
+// goesOnAt returns the last index of a log that is opened at a snapshot that it records. ok is
+// false where the log is not all there from the snapshot on. Pending jumps above the snapshot are
+// taken back if that makes the entries behind it follow, unless the state says that a later
+// snapshot is committed.
 func (c *contents) goesOnAt(snapshot, committed uint64) (last uint64, ok bool) {
 	if c.last <= snapshot || c.first() <= snapshot+1 {
 		return c.last, true
@@ -95,8 +96,8 @@ func (c *contents) takeBack(last uint64) {
 	c.shorten(last)
 }
 
-// committedIn returns up to which index the snapshots of a log count as committed. Where no state was
-// ever saved, that is all that was saved.
+// committedIn returns up to which index the snapshots of a log count as committed. Where no state
+// was ever saved, that is all that was saved.
 func committedIn(reg *log.Registry, state []byte) (uint64, error) {
 	if state == nil {
 		return math.MaxUint64, nil
@@ -105,9 +106,10 @@ func committedIn(reg *log.Registry, state []byte) (uint64, error) {
 	return i, err
 }
 
-// dropJump makes it durable that a jump was taken back: from here on the log goes on before it. Otherwise
-// the next segment would have a name that does not follow what is before it. etcd's format has no record
-// for it, and no names that are checked: there the next entry takes the jump back.
+// dropJump makes it durable that a jump was taken back: from here on the log goes on before it.
+// Otherwise the next segment would have a name that does not follow what is before it. etcd's
+// format has no record for it, and no names that are checked: there the next entry takes the jump
+// back.
 func (w *WAL) dropJump(ld *loaded) error {
 	if !ld.tookBack || w.opts.etcdFormat {
 		return nil

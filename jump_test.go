@@ -211,7 +211,8 @@ func TestJump_PowerCutWhileItIsTakenBack(t *testing.T) {
 	}
 }
 
-// Any call that fails while the open takes the jump back fails the open, and leaves a log that opens.
+// Any call that fails while the open takes the jump back fails the open, and leaves a log that
+// opens.
 func TestJump_AFaultWhileItIsTakenBack(t *testing.T) {
 	for n := 1; ; n++ {
 		disk := crashfs.New(crashfs.Image{})

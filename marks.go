@@ -20,7 +20,8 @@ func (m snapshotMark) is(want snapshotMark) bool {
 	return m.index == want.index && (!m.termed || !want.termed || m.term == want.term)
 }
 
-// markOf returns the mark of a snapshot, without a segment. A panic of its getters is the caller's to catch.
+// markOf returns the mark of a snapshot, without a segment. A panic of its getters is the caller's
+// to catch.
 func markOf(snap log.Snapshot) snapshotMark {
 	m := snapshotMark{index: snap.GetIndex()}
 	if t, ok := snap.(log.TermedSnapshot); ok {
@@ -29,7 +30,8 @@ func markOf(snap log.Snapshot) snapshotMark {
 	return m
 }
 
-// addMark notes a snapshot. Of the same one, recorded several times in a row, the last record counts.
+// addMark notes a snapshot. Of the same one, recorded several times in a row, the last record
+// counts.
 func (c *contents) addMark(m snapshotMark) {
 	if n := len(c.marks); n > 0 && c.marks[n-1].is(m) && c.marks[n-1].termed == m.termed {
 		c.marks[n-1] = m
@@ -55,7 +57,8 @@ func (c *contents) findMark(want snapshotMark) (m snapshotMark, known, ok bool) 
 	return snapshotMark{}, known, false
 }
 
-// lowestMark returns the lowest index and the lowest segment of all marks. ok is false if there is none.
+// lowestMark returns the lowest index and the lowest segment of all marks. ok is false if there is
+// none.
 func (c *contents) lowestMark() (m snapshotMark, ok bool) {
 	for i, n := range c.marks {
 		if i == 0 {

@@ -10,16 +10,16 @@ import (
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
-// Repair mends the log in dir, which nobody may have open: else the error is
-// [ErrLocked]. A torn tail is healed as Open would, but what is cut off is kept
-// in a .broken file. A corruption is mended only with [WithCutCorruption], because acknowledged
-// saves are lost then; the report says which, in Lost. Without the option it is the error, the report says what
-// would be lost, and nothing is changed. A log with records of
-// a newer version is refused, with [ErrNewerFormat]: that version can repair it.
+// Repair mends the log in dir, which nobody may have open: else the error is [ErrLocked]. A torn
+// tail is healed as Open would, but what is cut off is kept in a .broken file. A corruption is
+// mended only with [WithCutCorruption], because acknowledged saves are lost then; the report says
+// which, in Lost. Without the option it is the error, the report says what would be lost, and
+// nothing is changed. A log with records of a newer version is refused, with [ErrNewerFormat]: that
+// version can repair it.
 //
-// What is reachable from a snapshot that opens is never taken away: if [ValidSnapshots] lists one in spite of the
-// damage, the segments up to the damage are cut out, and the log begins behind it. Otherwise it
-// ends behind the last save before the damage.
+// What is reachable from a snapshot that opens is never taken away: if [ValidSnapshots] lists one
+// in spite of the damage, the segments up to the damage are cut out, and the log begins behind it.
+// Otherwise it ends behind the last save before the damage.
 //
 // What is cut is on stable storage in .broken files before the log is touched,
 // and no .broken file is ever overwritten. A Repair that was interrupted can be
@@ -73,7 +73,8 @@ type repair struct {
 	report      *Report
 }
 
-// plan decides what to cut because of damage, which is the error of loading ld, and reports what is lost with it.
+// plan decides what to cut because of damage, which is the error of loading ld, and reports what is
+// lost with it.
 func (r *repair) plan(l *loader, ld *loaded, damage error) error {
 	r.report.Torn = nil
 	if errors.Is(damage, ErrNewerFormat) { // what it would cut, this version cannot judge
@@ -115,7 +116,8 @@ func (r *repair) keepBehind(s *surveyed) error {
 func (r *repair) keepBefore(ld *loaded) (err error) {
 	c := r.report.Corruption
 	if c.cut.off == 0 {
-		return fmt.Errorf("wal: no save before the damage is intact, and the log opens at no snapshot behind it, so there is nothing to repair: %w", c)
+		return fmt.Errorf("wal: no save before the damage is intact, and the log opens at no snapshot "+
+			"behind it, so there is nothing to repair: %w", c)
 	}
 	if r.end, err = r.cutAt(c.cut, ld); err != nil {
 		return err
@@ -228,7 +230,8 @@ func (r *repair) keepTail(s segment, end logEnd) error {
 	return r.dir.Sync()
 }
 
-// copyRange copies what stands in a segment from off to end to the beginning of a file; holes stay holes.
+// copyRange copies what stands in a segment from off to end to the beginning of a file; holes stay
+// holes.
 func copyRange(to vfs.File, s segment, off, end int64) error {
 	win := window{f: s.file, name: s.String(), size: end}
 	for p, err := range win.stretch(off, end) {

@@ -8,13 +8,15 @@ import (
 
 // Restore replaces the whole log by a snapshot that was received from elsewhere, and what follows
 // it, as one save: after a crash the old log is there, or the new one. All entries before are gone,
-// those of the same indexes with other terms too; LastIndex may become lower. The snapshot itself is
-// saved elsewhere, before this call. Metadata stays, and so does the state when st is nil or empty.
+// those of the same indexes with other terms too; LastIndex may become lower. The snapshot itself
+// is saved elsewhere, before this call. Metadata stays, and so does the state when st is nil or
+// empty.
 //
 // The first of the entries has the index behind the snapshot's; ents may be empty. The snapshot
-// counts as committed: ValidSnapshots lists it, whatever the state says. Older snapshots are no longer found.
-// The space is free after a Release of the snapshot and a Purge. A follower or an iteration of the
-// old entries gets an [ErrOverwritten], or [ErrCompacted] where the new log begins behind it.
+// counts as committed: ValidSnapshots lists it, whatever the state says. Older snapshots are no
+// longer found. The space is free after a Release of the snapshot and a Purge. A follower or an
+// iteration of the old entries gets an [ErrOverwritten], or [ErrCompacted] where the new log begins
+// behind it.
 //
 // In a log opened with WithEtcdFormat it is refused with errors.ErrUnsupported. etcd itself reads
 // a restored log at the snapshot, but does not know that the entries before are

@@ -94,7 +94,8 @@ func (s *start) check(ld *loaded) error {
 	}
 	last, ok := ld.goesOnAt(s.index, committed)
 	if !ok {
-		return fmt.Errorf("%w: the log goes on at entry %d behind the snapshot at %d, because of a later snapshot: open it there; see ValidSnapshots",
+		return fmt.Errorf("%w: the log goes on at entry %d behind the snapshot at %d, "+
+			"because of a later snapshot: open it there; see ValidSnapshots",
 			ErrIndexGap, ld.first(), s.index)
 	}
 	if last != ld.last {

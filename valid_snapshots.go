@@ -10,14 +10,15 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// ValidSnapshots returns the snapshots recorded in the log in dir that it can be opened at and whose index
-// is at most the last committed one, ascending by index, each once. A state machine opens the log at
-// the newest of them that it still has. Where no state was ever saved, all that was saved counts
-// as committed, and so does the snapshot of a Restore. A new log holds one with index 0.
+// ValidSnapshots returns the snapshots recorded in the log in dir that it can be opened at and
+// whose index is at most the last committed one, ascending by index, each once. A state machine
+// opens the log at the newest of them that it still has. Where no state was ever saved, all that
+// was saved counts as committed, and so does the snapshot of a Restore. A new log holds one with
+// index 0.
 //
-// Whatever is listed opens, and what is recorded, committed and opens is listed. That need
-// not be all of the log: when segments that a snapshot has made needless are damaged or missing,
-// it is listed, with a warning. If there is none left, that damage is the error. There is none either in
+// Whatever is listed opens, and what is recorded, committed and opens is listed. That need not be
+// all of the log: when segments that a snapshot has made needless are damaged or missing, it is
+// listed, with a warning. If there is none left, that damage is the error. There is none either in
 // a log that was compacted and holds no snapshot from there on: it opens at nil.
 //
 // It takes no lock and changes nothing; a writer may be using the log.
@@ -51,10 +52,11 @@ func anySnapshot(uint64) bool { return true }
 
 // What a log can be opened at
 //
-// An open at a snapshot reads from the segment that holding returns for its index, or, if the snapshot is
-// not recorded from there on, from the oldest segment. So it does not care for damage before. One function
-// says which snapshots that is true of, surveyed.snapshots, and Repair and ValidSnapshots ask it; that
-// the entries behind a snapshot follow is the question of goesOnAt, which an open asks too.
+// An open at a snapshot reads from the segment that holding returns for its index, or, if the
+// snapshot is not recorded from there on, from the oldest segment. So it does not care for damage
+// before. One function says which snapshots that is true of, surveyed.snapshots, and Repair and
+// ValidSnapshots ask it; that the entries behind a snapshot follow is the question of goesOnAt,
+// which an open asks too.
 
 // surveyed is the end of a log, as far back as it can be read: the longest run of segments up
 // to the last one without damage.
@@ -65,9 +67,9 @@ type surveyed struct {
 	whole  *loaded       // what stands before the first damage; the same as loaded if there is none
 }
 
-// survey reads the log, from the oldest segment on and, where that meets damage, from the first segment
-// from which it does not. load is a way of the loader's, which keeps the snapshots, to load a log. It is
-// an error if even the last segment alone cannot be read.
+// survey reads the log, from the oldest segment on and, where that meets damage, from the first
+// segment from which it does not. load is a way of the loader's, which keeps the snapshots, to load
+// a log. It is an error if even the last segment alone cannot be read.
 func survey(l *loader, load func(pick func([]segmentName) (int, error)) (*loaded, error)) (*surveyed, error) {
 	s := &surveyed{}
 	var from segmentName // where to begin
@@ -103,7 +105,8 @@ func survey(l *loader, load func(pick func([]segmentName) (int, error)) (*loaded
 	}
 }
 
-// snapshots returns the snapshots that are committed and that the log opens at, as ValidSnapshots does.
+// snapshots returns the snapshots that are committed and that the log opens at, as ValidSnapshots
+// does.
 func (s *surveyed) snapshots() (valid []log.Snapshot, err error) {
 	committed, err := committedIn(s.registry, s.state)
 	if err != nil {

@@ -288,7 +288,8 @@ func (l *randomLife) reopen() {
 	require.NoError(l.t, err, "%v", l.did)
 }
 
-// recordedIn are the snapshots that stand anywhere in an image, and the one that it was restored to last.
+// recordedIn are the snapshots that stand anywhere in an image, and the one that it was restored to
+// last.
 func recordedIn(t *testing.T, im image) (out []*walpb.Snapshot, restored *walpb.Snapshot) {
 	next := false
 	for rec, err := range Records(memDir, withFS(newMemFS(im)), WithTolerant()) {
@@ -308,7 +309,8 @@ func recordedIn(t *testing.T, im image) (out []*walpb.Snapshot, restored *walpb.
 
 const sound = "a sound log"
 
-// requireListedIsOpen makes sure that ValidSnapshots lists what is committed and opens, and nothing else.
+// requireListedIsOpen makes sure that ValidSnapshots lists what is committed and opens, and nothing
+// else.
 func (l *randomLife) requireListedIsOpen(im image, what string) (listed []log.Snapshot) {
 	listed, err := ValidSnapshots(nil, memDir, withFS(newMemFS(im)))
 	if err != nil {
