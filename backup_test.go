@@ -116,6 +116,7 @@ func TestBackup_OfAnEmptyLog(t *testing.T) {
 
 func TestBackup_WhereItMayGo(t *testing.T) {
 	w, dir := inUse(t)
+	settle(w) // the next segment's file may be on its way
 	before := files(t, dir)
 	for name, backup := range map[string]func(to string) error{
 		"by the owner": w.Backup,
