@@ -130,7 +130,8 @@ func liveWith(t *testing.T, fsys vfs.FS, seed uint64, end func(c *killChild)) (c
 	w, err := Create(nil, dir, []byte("kill"), withFS(fsys), WithSegmentSize(8<<10))
 	require.NoError(t, err)
 	var report bytes.Buffer
-	c = &killChild{killLife: killLife{round: 1, dir: dir}, w: w, reports: &report}
+	_, sound := fsys.(vfs.OS)
+	c = &killChild{killLife: killLife{round: 1, dir: dir}, w: w, reports: &report, alone: !sound}
 	within(t, "the life of a log", func() {
 		errs = c.use(seed, func() { end(c) }, c.readOne, c.readEverything, c.look, c.beLockedOut)
 	})

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -46,6 +46,7 @@ type killChild struct {
 	stop    atomic.Bool
 	acks    atomic.Int64
 	acked   atomic.Uint64 // last index that was acknowledged, unless dropped since
+	alone   bool          // no backups: where a disk fails, one fails without the log
 
 	telling sync.Mutex // over reports
 
@@ -191,7 +192,7 @@ func (c *killChild) keep(rng *rand.Rand) error {
 	time.Sleep(time.Duration(rng.IntN(3)) * time.Millisecond)
 	switch rng.IntN(12) {
 	case 0, 1, 2:
-		if rng.IntN(40) == 0 {
+		if !c.alone && rng.IntN(8) == 0 {
 			return c.backup()
 		}
 		return c.truncate(rng)
@@ -226,18 +227,32 @@ func (c *killChild) keep(rng *rand.Rand) error {
 
 // backup copies the log, beside all that the others do with it, and looks at the copy.
 func (c *killChild) backup() error {
-	if c.dir == "" {
-		return nil // the log is on a simulated disk
-	}
-	to := c.dir + ".backup"
-	if err := os.RemoveAll(to); err != nil { // of an earlier life
+	fsys, to := c.w.opts.fs, c.w.dir.Path()+".backup"
+	if err := removeDir(fsys, to); err != nil { // of an earlier life
 		return err
 	}
 	if err := c.w.Backup(to); err != nil {
 		return err
 	}
-	_, err := Verify(nil, to)
+	_, err := Verify(nil, to, withFS(fsys))
 	return err
+}
+
+// removeDir removes a directory of files, if there is one.
+func removeDir(fsys vfs.FS, path string) error {
+	if is, err := fsys.IsDir(path); err != nil || !is {
+		return err
+	}
+	d, err := fsys.OpenDir(path)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	names, err := d.List()
+	for _, name := range names {
+		err = errors.Join(err, d.Remove(name))
+	}
+	return errors.Join(err, fsys.Remove(path))
 }
 
 // truncate drops a few entries above the snapshot.
