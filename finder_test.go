@@ -36,7 +36,7 @@ func finderScene(rnd *rand.Rand) (seg []byte, at map[int]plainFrame) {
 }
 
 func TestFinder_TheFirstRecordIsFoundAmongBeginningsThatAreNone(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(8, 9))
+	rnd := rand.New(rand.NewPCG(12, 9)) // both flags are found, and what waits matters
 	seg, at := finderScene(rnd)
 	require.NotEmpty(t, at)
 	for _, flags := range []byte{0, flagMask} {

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -331,6 +332,31 @@ func (l *readingLife) catchUp(r *reading, n int) {
 		require.Equal(l.t, r.at, ent.GetIndex())
 		r.got = append(r.got, ent)
 		r.at++
+	}
+}
+
+// Wherever an iteration stands when the entries ahead of it are dropped, also where it has to look
+// up the next ones, it ends there and says so.
+func TestLookUp_WhatIsDroppedAheadIsNotLookedUp(t *testing.T) {
+	w, _ := newLog(t, WithNoSync(), WithSegmentSize(64<<10), WithPreallocation(PreallocateNone))
+	const n = 260
+	for i := uint64(1); i <= n; i++ {
+		require.NoError(t, w.SaveEntry([]log.LogEntry{entry(1, i, strings.Repeat("x", 200))}))
+	}
+	for k := uint64(n - 1); k > 0; k-- {
+		next, stop := iter.Pull2(w.Entries(1, k+2))
+		for range k {
+			_, err, ok := next()
+			require.True(t, ok)
+			require.NoError(t, err)
+		}
+		require.NoError(t, w.TruncateBack(k))
+		_, err, ok := next()
+		require.True(t, ok)
+		var over *OverwrittenError
+		require.ErrorAs(t, err, &over, "behind entry %d", k)
+		require.Equal(t, k+1, over.Index)
+		stop()
 	}
 }
 

@@ -37,6 +37,21 @@ func TestReleaseOfASnapshotThatWasNeverSaved(t *testing.T) {
 	require.ErrorIs(t, w.Release(at(saved+1)), ErrSnapshotNotFound)
 }
 
+// What is before the snapshot that a log was opened at counts as released already.
+func TestReleaseOfASnapshotBeforeTheOneOfTheOpen(t *testing.T) {
+	w, dir := newLog(t)
+	require.NoError(t, w.SaveSnap(at(0)))
+	fillSegments(t, w, 3)
+	newest := w.LastIndex() - 1
+	require.NoError(t, w.SaveSnap(at(newest)))
+	all := segmentsOf(t, dir)
+	w = reopen(t, w, at(newest))
+	require.NoError(t, w.Release(at(1)))
+	require.ErrorIs(t, w.Release(at(newest+1)), ErrSnapshotNotFound)
+	require.NoError(t, w.Release(at(newest)))
+	require.Equal(t, all, segmentsOf(t, dir))
+}
+
 func TestReleaseComparesTheTermIfThereIsOne(t *testing.T) {
 	w, _ := newLog(t)
 	require.NoError(t, w.SaveEntry(entries(1, 9)))

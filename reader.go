@@ -96,7 +96,7 @@ func (v *view) init(o options, dir vfs.Dir, ld *loaded, s *start) {
 	v.dir, v.registry = dir, o.registry
 	v.contents = ld.contents
 	v.replaced, v.index.gone, v.index.keeps = 0, nil, true
-	v.from = s.index
+	v.from, v.released = s.index, s.index
 	v.flips = ld.end.flips
 	v.handles.init(o, dir)
 	v.live = make(map[*cursor]struct{})

@@ -91,9 +91,10 @@ func (w *WAL) markClosed() error {
 // before a Purge has deleted them.
 //
 // snap is a snapshot that was saved in the log, with its term if the type has one; otherwise the error is
-// [ErrSnapshotNotFound], and nothing is released. One that is not above what was released before
-// releases nothing, whether it was ever saved or not. A snapshot ahead of the entries is to be released only
-// once a state commits it: what the older one needs goes with it.
+// [ErrSnapshotNotFound], and nothing is released. One that is not above what was released before, or
+// below the snapshot that the log was opened at, releases nothing, whether it was ever saved or
+// not. A snapshot ahead of the entries is to be released only once a state commits it: what the
+// older one needs goes with it.
 func (w *WAL) Release(snap log.Snapshot) error {
 	if isNil(snap) {
 		return fmt.Errorf("%w: a nil snapshot", ErrInvalidArgument)

@@ -24,7 +24,7 @@ func init() {
 		}, {
 			name: "a backup that failed is left where it was made", file: "backup.go",
 			old:   "\t\tif left {\n",
-			new:   "\t\tif false {\n",
+			new:   "\t\tif left && false {\n",
 			tests: []string{faults},
 		}, {
 			name: "a backup does not keep its segments from being purged", file: "backup.go",

@@ -16,7 +16,7 @@ func init() {
 		name: "a reading looks up entries that replaced its own", file: "cursor.go",
 		old:   "\t\tif r <= from {\n\t\t\treturn &OverwrittenError{Index: r}\n\t\t}\n\t\thi = min(hi, r)\n",
 		new:   "\t\t_ = r\n",
-		tests: []string{besideTest},
+		tests: []string{"TestLookUp_WhatIsDroppedAheadIsNotLookedUp"},
 	}, defect{
 		name: "a reading is not given what is released", file: "live.go",
 		old:   "\t\tc.keep(v.index.gone)\n",
