@@ -19,8 +19,8 @@ import (
 //   - It panics. guard makes that an error.
 //   - It ends its goroutine, with runtime.Goexit, as FailNow of a test does. Nothing can stop that.
 //     In a goroutine of the caller's the deferred functions give up what the call holds: locks,
-//     files, half a save. A goroutine of the log's own runs in inWorker, so that whoever waits
-//     for it gets an error.
+//     files, half a save. A goroutine of the log's own runs in inWorker, so that the
+//     caller that waits for it gets an error.
 
 // guard is deferred around calls of methods of a user's type. It makes a panic an error.
 func guard(err *error) {

@@ -41,9 +41,9 @@ func (w *WAL) addOrUnlock(s *save) (done bool, err error) {
 	return done, err
 }
 
-// await returns when the open batch is durable. It gives up the lock, which is held. Nobody
-// begins to lead where somebody waits for the log: he takes the batch along, or is
-// the last one to wait, and leaves it to a leader.
+// await returns when the open batch is durable. It gives up the lock, which is held. If somebody
+// waits for exclusive use of the log, the caller joins the batch instead of leading: the waiter
+// flushes it, or, as the last one to wait, leaves it to a leader.
 func (w *WAL) await(began time.Time) error {
 	if w.leading || w.wanted > 0 {
 		r := w.open.join()
@@ -158,9 +158,9 @@ func (w *WAL) accept(b *batch, s *save, last uint64) {
 	b.entries += len(s.ents)
 }
 
-// untilIdle waits until nobody leads. The leader stops after its batch, and nobody follows
-// him: whoever saves again and again would be faster than who waits is woken, each time. It is
-// followed by await or unlock, or by the end of the log's life.
+// untilIdle waits until nobody leads. The leader stops after its batch, and no other one begins: a
+// caller that saves again and again would otherwise be faster, each time, than the waiter is
+// woken. It is followed by await or unlock, or by the end of the log's life.
 func (w *WAL) untilIdle() {
 	w.wanted++
 	for w.leading {

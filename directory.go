@@ -19,7 +19,7 @@ import (
 // process goes to another directory, messages and the check of the path still mean the same.
 func absDir(fsys vfs.FS, dir string) (string, error) {
 	if dir == "" {
-		return "", fmt.Errorf("%w: the name of the log's directory is empty", ErrInvalidArgument)
+		return "", fmt.Errorf("%w: the name of the directory is empty", ErrInvalidArgument)
 	}
 	abs, err := fsys.Abs(dir)
 	if err != nil {

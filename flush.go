@@ -148,7 +148,7 @@ const maxGather = 100 * time.Microsecond
 // with their next saves. Without it they would find the next batch on its way
 // already, and two groups of callers would take turns, each batch holding half
 // of them. It ends when as many saves are there as were on their way when
-// the last batch was done; whoever does not come back is not expected the next time.
+// the last batch was done; a caller that does not come back is not expected the next time.
 func (w *WAL) gather() {
 	last := &w.flying
 	expected := last.saves + w.open.saves

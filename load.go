@@ -111,7 +111,7 @@ func (l *loader) scanAll(names []segmentName, toEnd bool, take func(*scan) error
 	if l.maxFiles > 0 {
 		scans = min(scans, l.maxFiles) // each has one file open
 	}
-	free := make(chan scratch, scans) // whoever has one may scan; it is given back once the scan was taken
+	free := make(chan scratch, scans) // one for each scan at a time; given back once the scan was taken
 	for range scans {
 		free <- scratch{}
 	}

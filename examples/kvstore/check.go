@@ -13,8 +13,8 @@ func saveName(round, writer, n int) string { return fmt.Sprintf("r%d/w%d/%05d", 
 // writerOf is the part of a save's name that its goroutine's saves share.
 func writerOf(save string) string { return save[:strings.LastIndexByte(save, '/')] }
 
-// demoSave returns the pairs of a save. They follow from its name, so whoever
-// knows the name can tell whether they are intact.
+// demoSave returns the pairs of a save. They follow from its name, so the
+// name is enough to tell whether they are intact.
 func demoSave(name string) []*Entry {
 	pairs := make([]*Entry, demoPairs)
 	for i := range pairs {

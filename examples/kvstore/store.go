@@ -17,7 +17,7 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// formatName is the log's metadata: whoever finds the log can tell whose it is.
+// formatName is the log's metadata: it tells whose log a directory holds.
 const formatName = "kvstore 1"
 
 // errNoStore is returned when there is no store, and none was to be made.
