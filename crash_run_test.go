@@ -242,6 +242,17 @@ func (r *crashRun) truncate(to uint64) {
 	r.change(fmt.Sprintf("truncation to %d", to), r.life.newest().truncated(to), func() error { return r.w.TruncateBack(to) })
 }
 
+// sealed reports whether what is saved next has trailers. A truncation that began the segment for it
+// may have been refused.
+func (r *crashRun) sealed() bool {
+	if r.dead || r.w == nil {
+		return true
+	}
+	r.w.writer.Lock()
+	defer r.w.writer.Unlock()
+	return r.w.open.enc.sealed
+}
+
 // restore replaces the log by a snapshot and n entries behind it.
 func (r *crashRun) restore(i uint64, n, size int) {
 	if r.dead {

@@ -291,8 +291,9 @@ var crashWorkloads = []crashWorkload{
 		r.open()
 		r.save(nil, r.entries(2, 300)...) // still in etcd's segment
 		r.truncate(3)                     // begins a sealed one
-		r.kind.etcd = false
+		r.kind.etcd = !r.sealed()
 		r.compact(1)
+		r.kind.etcd = !r.sealed()
 		r.save(r.state(), r.entries(2, 300)...)
 		r.reopen()
 	}},
