@@ -241,9 +241,12 @@ func (b *backup) check(into vfs.Dir, names []segmentName, end int64) error {
 	}
 	l := &loader{dir: into, registry: b.registry}
 	ld, err := l.load(names)
-	if err != nil {
+	if errors.Is(err, ErrCorrupt) {
 		return fmt.Errorf("the copy does not open, so the log is damaged, or was in copying; "+
 			"see Verify: %w", err)
+	}
+	if err != nil {
+		return fmt.Errorf("read the copy back: %w", err)
 	}
 	if ld.end.off != end {
 		return fmt.Errorf("the copy ends at offset %d of segment %s, and the log at %d",
