@@ -37,7 +37,8 @@ import (
 // counts, so it costs one reading of the log.
 //
 // dir is made, with its missing parents; an empty directory may be there. One that is not empty is
-// fs.ErrExist, and is left alone. The directory that dir is in must be writable. A crash leaves no
+// fs.ErrExist, and is left alone; dir cannot have the name of a segment. The directory that dir is
+// in must be writable. A crash leaves no
 // backup, but maybe <dir>.unfinished, which can be deleted. An error leaves nothing.
 //
 // The backup is no log that another WAL has open: it can be moved, packed, and opened anywhere. It
@@ -119,6 +120,10 @@ func (b *backup) make(to string, fill func(vfs.Dir) ([]segmentName, int64, error
 	to, err := absDir(b.fs, to)
 	if err != nil {
 		return err
+	}
+	if _, is := parseSegmentName(filepath.Base(to)); is {
+		return fmt.Errorf("%w: a backup cannot have the name of a segment, %s; give another one",
+			ErrInvalidArgument, to)
 	}
 	failed := func(err error) error { return fmt.Errorf("wal: backup to %s: %w", to, asReadOnly(err)) }
 	empty, err := b.checkFree(to)

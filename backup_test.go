@@ -138,6 +138,8 @@ func TestBackup_WhereItMayGo(t *testing.T) {
 			require.ErrorContains(t, backup(filepath.Join(file, "below")), file)
 			require.ErrorIs(t, backup(""), ErrInvalidArgument)
 			require.ErrorIs(t, backup(dir), fs.ErrExist, "the log itself")
+			segment := filepath.Join(dir, segmentName{seq: 63, index: 999}.String())
+			require.ErrorIs(t, backup(segment), ErrInvalidArgument, "it would be one of the log's")
 			require.NoError(t, backup(empty))
 			require.NoError(t, backup(filepath.Join(tmp, "new")))
 			require.Equal(t, map[string]string{"0": "a crash left it"}, files(t, leftover))

@@ -259,11 +259,12 @@ func (c *cursor) frame() ([]byte, error) {
 // decode returns the entry i, which next has just returned the encoding of.
 func (c *cursor) decode(i uint64, data []byte) (log.LogEntry, error) {
 	ent, got, err := c.slab.decode(c.view.registry, data)
+	if err == nil && got != i { // the chain vouches for the data, so the type is at fault
+		cause := fmt.Errorf("entry %d is read with index %d", i, got)
+		err = decodeError(ent, log.EntryType, data, cause)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("wal: segment %s at offset %d: %w", c.file.name, c.off, err)
-	}
-	if got != i {
-		return nil, c.corrupt(i, fmt.Sprintf("entry %d in place of entry %d", got, i))
 	}
 	return ent, nil
 }

@@ -67,8 +67,10 @@ var (
 	// reads another index. Nothing was written and the log goes on.
 	ErrEncode = errors.New("wal: record cannot be encoded")
 	// ErrDecode is returned when a record that is intact on disk is refused by
-	// its type's Unmarshal, or is an entry that is read with index 0: most likely another type
-	// was registered when the log was written. Such a log is not damaged, and Repair leaves it alone.
+	// its type's Unmarshal, or is an entry that is read with index 0, or with another one than
+	// ReadIndex says: most likely another type was registered when the log was written. Such a log
+	// is not damaged, and Repair leaves it alone. A type that reads consistent, but other, indexes
+	// shows as a gap in them, which is an [ErrCorrupt]: look at the registry before a Repair.
 	ErrDecode = errors.New("wal: record cannot be decoded")
 )
 

@@ -180,8 +180,7 @@ func times() int {
 
 // eachRandomRot damages the logs of all shapes at random, and has each judged.
 func eachRandomRot(t *testing.T, make func(t *testing.T, s rotShape) image, judge func(t *testing.T, c *moreRotCase, im image, what string) (refused, less bool)) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := newSeed(t)
 	for _, s := range rotShapes {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()

@@ -345,3 +345,34 @@ func TestADecoderThatChangesItsInputDoesNotChangeTheLog(t *testing.T) {
 		w = reopen(t, w, first, opts...)
 	}
 }
+
+// forgetfulEntry tells the index of an encoded entry, and forgets it when it decodes one.
+type forgetfulEntry struct{ e walpb.Entry }
+
+func (f *forgetfulEntry) Marshal() ([]byte, error)              { return f.e.Marshal() }
+func (f *forgetfulEntry) GetIndex() uint64                      { return f.e.Index }
+func (f *forgetfulEntry) Size() int                             { return f.e.Size() }
+func (f *forgetfulEntry) ReadIndex(data []byte) (uint64, error) { return f.e.ReadIndex(data) }
+func (f *forgetfulEntry) Unmarshal(data []byte) error {
+	err := f.e.Unmarshal(data)
+	f.e.Index = 0
+	return err
+}
+
+// What the chain vouches for is not damaged, whatever a type makes of it.
+func TestAnEntryThatIsReadWithAnotherIndexThanReadIndexSaysIsNoDamage(t *testing.T) {
+	w, dir := newLog(t)
+	require.NoError(t, w.SaveEntry([]log.LogEntry{entry(1, 1, "a"), entry(1, 2, "b")}))
+	require.NoError(t, w.Close())
+	registry := log.NewRegistry()
+	registry.Register(log.EntryType, &forgetfulEntry{})
+	w = openLog(t, dir, nil, WithRegistry(registry))
+	_, err := w.Entry(2)
+	require.ErrorIs(t, err, ErrDecode)
+	require.NotErrorIs(t, err, ErrCorrupt)
+	_, err = w.EntriesLimit(1, 3, 1<<20)
+	require.ErrorIs(t, err, ErrDecode)
+	_, _, _, err = w.ReadAll()
+	require.ErrorIs(t, err, ErrDecode)
+	require.NotErrorIs(t, err, ErrCorrupt)
+}
