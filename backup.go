@@ -37,9 +37,9 @@ import (
 // counts, so it costs one reading of the log.
 //
 // dir is made, with its missing parents; an empty directory may be there. One that is not empty is
-// fs.ErrExist, and is left alone; dir cannot have the name of a segment. The directory that dir is
-// in must be writable. A crash leaves no backup, but maybe <dir>.unfinished, which can be deleted.
-// An error leaves nothing.
+// fs.ErrExist, and is left alone. dir cannot have the name of a segment, nor be a link or a mount
+// point: name a directory below it. The directory that dir is in must be writable. A crash leaves
+// no backup, but maybe <dir>.unfinished, which can be deleted. An error leaves nothing.
 //
 // The backup is no log that another WAL has open: it can be moved, packed, and opened anywhere. It
 // is of the same node, though: of a log that Raft uses, the copy is never opened beside the
@@ -156,7 +156,10 @@ func (b *backup) make(to string, fill func(vfs.Dir) ([]segmentName, int64, error
 		err = into.Sync()
 	}
 	if err == nil && empty {
-		err = b.fs.Remove(to) // it is not, if somebody has put something into it meanwhile
+		// It fails if somebody has put something into it meanwhile.
+		if err = b.fs.Remove(to); err != nil {
+			err = fmt.Errorf("%w; of a link or a mount point, name a directory below it", err)
+		}
 	}
 	if err != nil {
 		return failed(err)

@@ -23,6 +23,10 @@ func (w *WAL) Compact(index uint64) error {
 	if err := w.compact(index); err != nil {
 		return err
 	}
+	// Also WithNoSync: others may delete what is let go of.
+	if err := w.Sync(); err != nil {
+		return err
+	}
 	if err := w.letGoCompacted(); err != nil {
 		return err
 	}
@@ -40,8 +44,9 @@ func (w *WAL) compact(index uint64) error {
 		w.unlock()
 		return fmt.Errorf("%w: cannot compact up to entry %d, the last one is %d", ErrNotFound, index, last)
 	}
-	// What is on its way may bring lower entries back.
-	if w.settled() && w.FirstIndex() > index {
+	// What is on its way may bring lower entries back, and so may an open at a segment that was
+	// released and is still there.
+	if w.settled() && w.FirstIndex() > index && (len(w.dropped) == 0 || index <= w.compacted) {
 		err := w.life.err()
 		w.unlock()
 		return err

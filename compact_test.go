@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"iter"
 	"math"
 	"testing"
 
@@ -145,6 +146,31 @@ func TestCompact_LeavesIterationsTheirSegments(t *testing.T) {
 }
 
 // With a jump pending nothing is shown that could be dropped, and what is hidden may be needed.
+// What is released comes back with an open before it is purged; what is compacted does not, also
+// where a reading keeps the segments.
+func TestCompact_BelowWhatIsReleasedIsForEver(t *testing.T) {
+	w, dir := newLog(t)
+	fillSegments(t, w, 4)
+	snap := at(w.LastIndex() - 1)
+	require.NoError(t, w.SaveSnap(snap))
+	next, stop := iter.Pull2(w.Entries(1, w.LastIndex()+1))
+	defer stop()
+	_, _, ok := next()
+	require.True(t, ok)
+	require.NoError(t, w.Release(snap))
+	require.Greater(t, w.FirstIndex(), uint64(4))
+	require.NoError(t, w.Compact(3))
+	w.Abandon()
+	w = openLog(t, dir, snap)
+	r, err := OpenForRead(nil, dir, nil)
+	require.NoError(t, err)
+	require.EqualValues(t, 4, r.FirstIndex())
+	require.NoError(t, r.Close())
+	before := tailOf(w)
+	require.NoError(t, w.Compact(3))
+	require.Equal(t, before, tailOf(w), "that is dropped already")
+}
+
 func TestCompact_WhileAJumpIsPending(t *testing.T) {
 	for _, beside := range []bool{false, true} {
 		w, dir := receivedLog(t)

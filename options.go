@@ -82,7 +82,8 @@ func WithRegistry(r *log.Registry) Option {
 // WithNoSync makes saves return before their data is on stable storage. It is
 // unsafe: a crash of the machine, though not of the process, can lose saves that
 // returned nil. It is meant for tests and for data that can be rebuilt. Sync,
-// Close, Release, a Purge that deletes, and the change to a new segment still sync. Default off.
+// Close, Release, Compact, a Purge that deletes, and the change to a new segment still sync. Default
+// off.
 func WithNoSync() Option {
 	return func(o *options) { o.noSync = true }
 }

@@ -66,7 +66,7 @@ func init() {
 		tests: []string{"TestRestore_CountsAsCommitted"},
 	}, defect{
 		name: "a compaction is not written", file: "compact.go",
-		old:   "if w.settled() && w.FirstIndex() > index {",
+		old:   "if w.settled() && w.FirstIndex() > index && (len(w.dropped) == 0 || index <= w.compacted) {",
 		new:   "if w.mu.Lock(); true {\n\t\tw.dropUpTo(index)\n\t\tw.mu.Unlock()",
 		tests: []string{"TestCompact_DropsExactlyAndForEver", crashTest},
 	}, defect{

@@ -21,7 +21,12 @@ var _ FS = OS{}
 func (OS) Abs(dir string) (string, error) { return filepath.Abs(dir) }
 
 // Remove implements [FS].
-func (OS) Remove(name string) error { return os.Remove(name) }
+func (OS) Remove(name string) error {
+	if err := syscall.Rmdir(name); err != nil {
+		return &fs.PathError{Op: "rmdir", Path: name, Err: err}
+	}
+	return nil
+}
 
 // IsDir implements [FS].
 func (OS) IsDir(name string) (bool, error) {

@@ -74,7 +74,7 @@ type FS interface {
 	IsDir(name string) (bool, error)
 	// Mkdir creates one directory.
 	Mkdir(dir string) error
-	// Remove deletes a file or an empty directory.
+	// Remove deletes an empty directory. A symbolic link to one is an error, and stays.
 	Remove(name string) error
 	// SyncDir puts the entries of a directory on stable storage.
 	SyncDir(dir string) error
