@@ -12,8 +12,8 @@ import (
 
 // Follow yields the entries from index from on, and waits for new ones when it has
 // yielded all there are: for shipping the log to a replica, or a feed of changes.
-// Only what is durable is yielded. from is at most LastIndex+1, else the error is
-// [ErrNotFound].
+// Only what is durable is yielded; with [WithNoSync], what is written. from is at most
+// LastIndex+1, else the error is [ErrNotFound].
 //
 // When an entry below the next one is replaced or dropped, it yields an
 // [*OverwrittenError], which is an [ErrOverwritten]: what was yielded from its Index on is void. A loop

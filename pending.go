@@ -48,12 +48,13 @@ var over = func() chan struct{} {
 }()
 
 // Append is Save in two halves: it returns once the save has its place in the order of
-// saves, and Wait returns once it is durable. So one goroutine can have several saves on
-// their way, which share a sync. They become durable in order, whether or not anybody
-// waits. An error of Append that is not [ErrFailed] means that nothing was or will be
-// written. The state and the entries may be changed once Append has returned. When about a
-// megabyte is waiting to be written, Append waits too. LastIndex and readers see the
-// entries once they are durable, so a caller who appends ahead has to count indexes.
+// saves, and Wait returns once it is as durable as Save makes it, which with [WithNoSync]
+// means written. So one goroutine can have several saves on their way, which share a sync.
+// They become durable in order, whether or not anybody waits. An error of Append that is
+// not [ErrFailed] means that nothing was or will be written. The state and the entries may
+// be changed once Append has returned. When about a megabyte is waiting to be written,
+// Append waits too. LastIndex and readers see the entries when Wait would return, so a
+// caller who appends ahead has to count indexes.
 func (w *WAL) Append(st log.HardState, ents []log.LogEntry) (*Pending, error) {
 	s, err := newSave(st, ents)
 	if err != nil {
