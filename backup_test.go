@@ -140,6 +140,13 @@ func TestBackup_WhereItMayGo(t *testing.T) {
 			require.ErrorIs(t, backup(dir), fs.ErrExist, "the log itself")
 			segment := filepath.Join(dir, segmentName{seq: 63, index: 999}.String())
 			require.ErrorIs(t, backup(segment), ErrInvalidArgument, "it would be one of the log's")
+			link := filepath.Join(t.TempDir(), "link")
+			if os.Symlink(empty, link) == nil { // where that is allowed
+				require.ErrorContains(t, backup(link), "name a directory below it")
+				at, err := os.Readlink(link)
+				require.NoError(t, err)
+				require.Equal(t, empty, at)
+			}
 			require.NoError(t, backup(empty))
 			require.NoError(t, backup(filepath.Join(tmp, "new")))
 			require.Equal(t, map[string]string{"0": "a crash left it"}, files(t, leftover))

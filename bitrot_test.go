@@ -138,6 +138,17 @@ var rotShapes = []rotShape{
 		require.NoError(t, w.SaveState(&walpb.HardState{Term: 2, Vote: 3, Commit: 3}))
 		require.NoError(t, w.TruncateBack(3))
 	}},
+	{"a restore and a compaction", rotThin, nil, func(t *testing.T, w *WAL, _ func() *WAL) {
+		saveAll(t, w, 1, 5, words)
+		if w.opts.etcdFormat {
+			return // it has neither
+		}
+		st := &walpb.HardState{Term: 2, Commit: 20}
+		require.NoError(t, w.Restore(&walpb.Snapshot{Index: 20, Term: 2}, st, entries(21, 22)))
+		saveAll(t, w, 23, 26, words)
+		require.NoError(t, w.Compact(22))
+		saveAll(t, w, 27, 28, words)
+	}},
 	{"prepared space behind", rotThin, []Option{WithPreallocation(PreallocateReserve), WithSegmentSize(6 << 10)}, func(t *testing.T, w *WAL, _ func() *WAL) {
 		saveAll(t, w, 1, 3, words)
 	}},
