@@ -45,3 +45,11 @@ func (b byPath) Rename(oldName, newName string) error {
 func (b byPath) List(dir string) ([]string, error) {
 	return in(b, dir, func(d vfs.Dir) ([]string, error) { return d.List() })
 }
+
+// removeFile removes a file; Remove of an FS is for directories.
+func (b byPath) removeFile(name string) error {
+	_, err := in(b, filepath.Dir(name), func(d vfs.Dir) (any, error) {
+		return nil, d.Remove(filepath.Base(name))
+	})
+	return err
+}

@@ -177,7 +177,7 @@ func renamesAndRemovals(t *testing.T, fsys byPath, dir string) {
 	h, err := fsys.OpenRead(b)
 	require.NoError(t, err)
 	require.Equal(t, "amore", get(t, h))
-	require.NoError(t, fsys.Remove(b))
+	require.NoError(t, fsys.removeFile(b))
 	require.Equal(t, "amore", get(t, h))
 	names, err := fsys.List(dir)
 	require.NoError(t, err)
