@@ -72,7 +72,7 @@ func tree(t *testing.T, dir string) map[string]string {
 	return out
 }
 
-// requireRefused makes sure that whoever opens the log gets an error, and nothing on disk changes.
+// requireRefused makes sure that every open of the log is an error, and that nothing on disk changes.
 func requireRefused(t *testing.T, dir, what string) {
 	t.Helper()
 	before := tree(t, dir)

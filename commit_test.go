@@ -242,8 +242,8 @@ func TestAFailureReachesEveryWaiterAndEveryLaterCall(t *testing.T) {
 	}
 }
 
-// A failure of somebody who does not lead ends the log too: whoever waits for a
-// batch that nobody will write any more is told.
+// A failure outside the leading ends the log too: callers that wait for a batch that nobody will
+// write any more are told.
 func TestAFailedPurgeDoesNotLeaveSavesWaiting(t *testing.T) {
 	fsys := newFaultFS()
 	w, err := Create(nil, t.TempDir(), nil, withFS(fsys), WithSegmentSize(4<<10))
@@ -285,7 +285,7 @@ func TestAFailedPurgeDoesNotLeaveSavesWaiting(t *testing.T) {
 	require.ErrorIs(t, w.Close(), ErrFailed)
 }
 
-// Nor does it where the log's next user is on his way, and would have written the batch.
+// Nor does it where the log's next user is on its way, and would have written the batch.
 func TestAFailureLeavesNoSaveToWhoCloses(t *testing.T) {
 	w, _ := newLog(t)
 	wants := func(n int) {

@@ -21,9 +21,9 @@
 //	err = w.Backup(dir)                            // a copy that opens
 //	err = w.Close()
 //
-// There is one mode: a WAL that Create or Open returned can be read and
-// appended to at once, from any goroutine. [OpenForRead], [Verify], [ValidSnapshots] and [Records]
-// read a log without locking or changing it, also beside a writer. [Repair] is for a log that
+// There is one mode: a WAL that Create, Open or OpenOrCreate returned can be read and appended to
+// at once, from any goroutine. [OpenForRead], [Verify], [ValidSnapshots], [Records] and the function
+// [Backup] read a log without locking or changing it, also beside a writer. [Repair] is for a log that
 // nobody has open, and locks it.
 //
 // # What is guaranteed

@@ -13,7 +13,7 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// A log goes to etcd and comes back, again and again, and now and then whoever has it crashes in
+// A log goes to etcd and comes back, again and again, and now and then its user crashes in
 // the middle of a save. Neither of them ever misses what the other has acknowledged, and neither
 // takes the other's records for damage.
 func TestALogGoesToEtcdAndBackAgainAndAgain(t *testing.T) {
@@ -81,7 +81,7 @@ func goToAndFro(t *testing.T, seed uint64, opts []wal.Option) (dir string) {
 	return dir
 }
 
-// leave closes the log; or whoever has it crashes while it saves something more, of which only a
+// leave closes the log; or its user crashes while it saves something more, of which only a
 // part, or nothing, reaches the disk. It returns the directory in which the log is then.
 func leave(t *testing.T, g *generator, s saver, dir string) string {
 	t.Helper()
