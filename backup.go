@@ -66,7 +66,7 @@ func (w *WAL) beginBackup() (*backupSource, error) {
 		return nil, err
 	}
 	src := &backupSource{
-		handles: &w.handles, life: &w.life, hold: new(cursor), copied: map[segmentName]bool{},
+		handles: &w.handles, life: &w.life, copied: map[segmentName]bool{},
 	}
 	for _, s := range w.segments {
 		src.names = append(src.names, s.segmentName)
@@ -76,9 +76,8 @@ func (w *WAL) beginBackup() (*backupSource, error) {
 	if src.end = w.tail.off; src.end == 0 { // nothing was saved yet
 		src.end = w.headerEnd
 	}
-	src.hold.view = &w.view
+	src.hold = w.register(nil, 0)
 	src.hold.needs.Store(src.names[0].seq)
-	w.live[src.hold] = struct{}{}
 	return src, nil
 }
 

@@ -70,8 +70,7 @@ func (w *WAL) letGoCompacted() error {
 	w.mu.RLock()
 	seq := w.tailSegment().seq
 	if i, ok := w.lowest(); ok {
-		x, _ := w.index.at(i)
-		seq = x.name.seq
+		seq = w.index.at(i).name.seq
 	}
 	lowest, left := w.lowestMark()
 	w.mu.RUnlock()

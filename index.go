@@ -189,13 +189,12 @@ func (rs runs) holds(i uint64) bool {
 	return n < len(rs) && rs[n].first <= i
 }
 
-// at returns the extent that is the group of entry i, and about where it ends in the segment; 0 if
-// that is not known. The caller has made sure that the index holds the entry.
-func (rs runs) at(i uint64) (e extent, end int64) {
+// at returns the extent that is the group of entry i. The caller has made sure that the index holds
+// the entry.
+func (rs runs) at(i uint64) extent {
 	r := &rs[rs.holding(i)]
 	k, p := r.seek(i)
-	e = r.group(k, p)
-	return e, e.end
+	return r.group(k, p)
 }
 
 // find returns the extents that hold [lo, hi), as lookUp does.

@@ -140,9 +140,9 @@ func compareIndexes(t *testing.T, rnd *rand.Rand, x *index, naive *naiveIndex, f
 		require.Equal(t, hi, found[len(found)-1].next)
 		require.Equal(t, naive.spots[lo-first:hi-first], got[lo-from:])
 
-		e, end := x.at(lo)
+		e := x.at(lo)
 		require.Equal(t, found[0].off, e.off)
-		requireNear(t, frames[e.name], naive.spots[lo-first], e, end)
+		requireNear(t, frames[e.name], naive.spots[lo-first], e, e.end)
 
 		// In pieces it is the same.
 		var pieces []extent

@@ -218,7 +218,7 @@ func TestEntryReadsAndDecodesLittle(t *testing.T) {
 				reads := fsys.record(opRead)
 				require.Len(t, reads, 1)
 				w.mu.RLock()
-				_, end := w.index.at(i)
+				end := w.index.at(i).end
 				w.mu.RUnlock()
 				if end != 0 || i == last {
 					require.Less(t, int64(reads[0].n), pointSpacing+frame)

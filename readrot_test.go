@@ -22,7 +22,7 @@ func spansRead(t *testing.T, w *WAL, dir string) (spans []span) {
 	for _, path := range segmentsOf(t, dir) {
 		for _, f := range framesOf(t, path) {
 			if f.typ == log.EntryType {
-				x, _ := w.index.at(uint64(len(spans)) + 1)
+				x := w.index.at(uint64(len(spans)) + 1)
 				spans = append(spans, span{filepath.Base(path), x.off, f.off + f.size})
 			}
 		}

@@ -17,6 +17,16 @@ const warmUpReads = 1000
 // runRandom measures how many single entries a contender reads in a second, in
 // an order that is the same for all of them.
 func (b *bench) runRandom(w workload, c contender) (s sample, err error) {
+	r, err := b.openWarm(w, c)
+	if err != nil {
+		return nil, err
+	}
+	rate, err := b.randomRate(r, w)
+	return sample{metricReads: rate}, errors.Join(err, r.close())
+}
+
+// openWarm returns a reader of a written log whose files the page cache has.
+func (b *bench) openWarm(w workload, c contender) (*reader, error) {
 	dir, err := b.written(w, c)
 	if err != nil {
 		return nil, err
@@ -24,12 +34,7 @@ func (b *bench) runRandom(w workload, c contender) (s sample, err error) {
 	if err := warm(dir); err != nil {
 		return nil, err
 	}
-	r, err := c.openReader(dir)
-	if err != nil {
-		return nil, err
-	}
-	rate, err := b.randomRate(r, w)
-	return sample{metricReads: rate}, errors.Join(err, r.close())
+	return c.openReader(dir)
 }
 
 func (b *bench) randomRate(r *reader, w workload) (float64, error) {
@@ -57,14 +62,7 @@ const nearEntries, limitBytes = 8, 8 << 10
 // runLimited measures how many reads of some entries up to a limit are made in a second, once of all
 // there are and once of a few.
 func (b *bench) runLimited(w workload, c contender) (s sample, err error) {
-	dir, err := b.written(w, c)
-	if err != nil {
-		return nil, err
-	}
-	if err := warm(dir); err != nil {
-		return nil, err
-	}
-	r, err := c.openReader(dir)
+	r, err := b.openWarm(w, c)
 	if err != nil {
 		return nil, err
 	}

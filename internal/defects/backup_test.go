@@ -28,7 +28,7 @@ func init() {
 			tests: []string{faults},
 		}, {
 			name: "a backup does not keep its segments from being purged", file: "backup.go",
-			old:   "\tw.live[src.hold] = struct{}{}\n",
+			old:   "\tsrc.hold.needs.Store(src.names[0].seq)\n",
 			new:   "",
 			tests: []string{"TestBackup_HoldsWhatItCopies"},
 		}, {

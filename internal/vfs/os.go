@@ -22,7 +22,7 @@ func (OS) Abs(dir string) (string, error) { return filepath.Abs(dir) }
 
 // Remove implements [FS].
 func (OS) Remove(name string) error {
-	if err := syscall.Rmdir(name); err != nil {
+	if err := retried(func() error { return syscall.Rmdir(name) }); err != nil {
 		return &fs.PathError{Op: "rmdir", Path: name, Err: err}
 	}
 	return nil
