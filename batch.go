@@ -22,10 +22,14 @@ type save struct {
 // records is how many records the save has.
 func (s *save) records() int {
 	n := len(s.ents)
-	for _, there := range []bool{s.st != nil, s.snap != nil, s.control.kind != 0} {
-		if there {
-			n++
-		}
+	if s.st != nil {
+		n++
+	}
+	if s.snap != nil {
+		n++
+	}
+	if s.control.kind != 0 {
+		n++
 	}
 	return n
 }

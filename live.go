@@ -93,6 +93,9 @@ func (v *view) dropBefore(seq uint64) {
 // retire hands what the index has let go of to the readings under way, which may yet need it. mu is
 // held.
 func (v *view) retire() {
+	if len(v.index.gone) == 0 {
+		return // as behind nearly every save
+	}
 	for c := range v.live {
 		c.keep(v.index.gone)
 	}
