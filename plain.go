@@ -6,24 +6,34 @@ import (
 	"math"
 )
 
-// skipZeros returns the offset of the first word from off on, a multiple of 8, that is not zero, or
-// the offset of some word before it; -1 if there are only zeros. Long stretches of them, which may
-// be holes, are passed at once, and no word is looked at twice for that.
-func (w *window) skipZeros(off int64) (int64, error) {
-	const often = 4 << 10
-	for ; off+2*wordSize <= w.size; off += wordSize { // no frame is smaller
-		b, err := w.at(off, wordSize)
-		if err != nil || binary.LittleEndian.Uint64(b) != 0 {
-			return off, err
+// lookAhead is how much is looked at a time in search of the beginning of a record, in bytes.
+const lookAhead = 4 << 10
+
+// nextBeginning returns the offset of the first word from off on, a multiple of 8, with which a
+// record may begin by what it and the byte behind it say; -1 if there is none. Zeros, which may be a
+// hole, are passed at once.
+func (w *window) nextBeginning(off int64) (int64, error) {
+	for off+2*wordSize <= w.size { // no frame is smaller
+		b, err := w.at(off, int(min(lookAhead+wordSize, w.size-off)))
+		if err != nil {
+			return 0, err
 		}
-		if off%often != 0 {
+		at, last := 0, len(b)-2*wordSize
+		for at <= last && !mayBegin(b[at:]) {
+			at += wordSize
+		}
+		off += int64(at)
+		if at <= last {
+			return off, nil
+		}
+		if len(trimZeros(b)) > 0 {
 			continue
 		}
 		next, err := w.firstNonZero(off)
 		if err != nil || next < 0 {
 			return -1, err
 		}
-		off = max(off, next/wordSize*wordSize-wordSize)
+		off = max(off, next/wordSize*wordSize)
 	}
 	return -1, nil
 }

@@ -66,7 +66,7 @@ func (r *recordReader) findPlain(off int64) (int64, error) {
 	win := &r.dec.win
 	for ; ; off += wordSize {
 		var err error
-		if off, err = win.skipZeros(off); err != nil || off < 0 {
+		if off, err = win.nextBeginning(off); err != nil || off < 0 {
 			return -1, err
 		}
 		o, ok, err := win.plainAt(off)

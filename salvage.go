@@ -104,10 +104,12 @@ func (s *salvage) sealed(win *window, p place, lastBefore uint64) (size int64, e
 func (s *salvage) plain(win *window, off int64) error {
 	chained, crc := false, uint32(0)
 	for {
-		var err error
-		if off, err = win.skipZeros(off); err != nil || off < 0 {
+		at, err := win.nextBeginning(off)
+		if err != nil || at < 0 {
 			return err
 		}
+		chained = chained && at == off
+		off = at
 		o, ok, err := win.plainAt(off)
 		if err != nil {
 			return err
