@@ -23,7 +23,7 @@ func (w *WAL) Abandon() {
 		return
 	}
 	w.closed = true
-	w.untilIdle()
+	w.leader.awaitVacant()
 	w.abandon(ErrClosed)
 	w.pipeline.abandon()
 	closeAll(w.segments)

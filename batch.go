@@ -19,6 +19,22 @@ type save struct {
 	first   uint64 // the first one's; known once it is encoded
 }
 
+// newSave is a save of entries and a state, unless the state is nil or empty.
+func newSave(st log.HardState, ents []log.LogEntry) (save, error) {
+	s := save{ents: ents}
+	if st == nil {
+		return s, nil
+	}
+	if isNil(st) {
+		return s, fmt.Errorf("%w: a nil pointer as a state; pass nil to save none", ErrInvalidArgument)
+	}
+	empty, err := isEmpty(st)
+	if !empty {
+		s.st = st
+	}
+	return s, err
+}
+
 // records is how many records the save has.
 func (s *save) records() int {
 	n := len(s.ents)
@@ -119,17 +135,16 @@ func (b *batch) encode(s *save, h head, types *savedTypes) (last uint64, err err
 		}
 	}()
 	last, err = b.encodeRecords(s, h, types)
+	if _, panics := err.(*panicError); panics {
+		err = fmt.Errorf("%w: a method of a record: %w", ErrEncode, err)
+	}
 	whole = err == nil
 	return last, err
 }
 
 // encodeRecords is encode, but leaves what it has encoded before an error.
 func (b *batch) encodeRecords(s *save, h head, types *savedTypes) (last uint64, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: a method of the record panics: %v", ErrEncode, r)
-		}
-	}()
+	defer guard(&err)
 	begin, left := b.enc.end(), s.records()
 	flags := func() byte {
 		if left--; left == 0 {
@@ -144,15 +159,15 @@ func (b *batch) encodeRecords(s *save, h head, types *savedTypes) (last uint64, 
 		last = c.lastAfter(last)
 	}
 	if s.snap != nil {
-		m := markOf(s.snap)
-		if m.index == math.MaxUint64 {
-			return 0, checkIndex(m.index, last)
+		id := idOf(s.snap)
+		if id.index == math.MaxUint64 {
+			return 0, checkIndex(id.index, last)
 		}
-		if err := b.encodeRecord(log.SnapshotType, s.snap, m.index, flags(), types); err != nil {
+		if err := b.encodeRecord(log.SnapshotType, s.snap, id.index, flags(), types); err != nil {
 			return 0, err
 		}
-		b.notes = append(b.notes, note{typ: log.SnapshotType, index: m.index, data: b.enc.data, term: m.term, termed: m.termed})
-		last = max(last, m.index)
+		b.notes = append(b.notes, note{typ: log.SnapshotType, index: id.index, data: b.enc.data, term: id.term, termed: id.termed})
+		last = max(last, id.index)
 	}
 	for _, ent := range s.ents {
 		if s.next {
@@ -202,14 +217,4 @@ func (b *batch) encodeRecord(typ log.RecordType, rec log.RecordData, index uint6
 		return err
 	}
 	return types.check(t, rec, b.enc.data, index)
-}
-
-// publish makes a written batch visible to readers.
-func (v *view) publish(b *batch, n segmentName) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for i := range b.notes {
-		v.apply(&b.notes[i], n)
-	}
-	v.published(place{n.seq, b.enc.end()})
 }

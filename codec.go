@@ -22,16 +22,32 @@ import (
 //     files, half a save. A goroutine of the log's own runs in inWorker, so that the
 //     caller that waits for it gets an error.
 
-// guard is deferred around calls of methods of a user's type. It makes a panic an error.
+// guard is deferred around calls of methods of a user's type. It makes a panic an error, a
+// *panicError.
 func guard(err *error) {
-	switch r := recover().(type) {
-	case nil:
-	case error:
-		*err = fmt.Errorf("it panics: %w", r)
-	default:
-		*err = fmt.Errorf("it panics: %v", r)
+	if r := recover(); r != nil {
+		*err = &panicError{r}
 	}
 }
+
+// panicError is a panic of a user's method.
+type panicError struct{ value any }
+
+func (e *panicError) Error() string { return fmt.Sprintf("it panics: %v", e.value) }
+
+// Unwrap returns the value of the panic, if that is an error.
+func (e *panicError) Unwrap() error {
+	err, _ := e.value.(error)
+	return err
+}
+
+// The causes of the errors of this file, which the caller knows by the log's names.
+var (
+	errEncode   = errors.New("wal: record cannot be encoded")
+	errDecode   = errors.New("wal: record cannot be decoded")
+	errInvalid  = errors.New("wal: invalid argument")
+	errMismatch = errors.New("wal: snapshot has another term in the log")
+)
 
 // errGoexit is the cause of an error when a user's method ended a goroutine of the log's.
 var errGoexit = errors.New("a method of a record ended its goroutine, " +
@@ -43,7 +59,7 @@ func inWorker(err *error, f func()) {
 	returned := false
 	defer func() {
 		if !returned {
-			*err = fmt.Errorf("%w: %w", ErrDecode, errGoexit)
+			*err = fmt.Errorf("%w: %w", errDecode, errGoexit)
 		}
 	}()
 	f()
@@ -54,6 +70,28 @@ func inWorker(err *error, f func()) {
 func isNil(rec any) bool {
 	v := reflect.ValueOf(rec)
 	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
+}
+
+// snapshotID is what a snapshot is known again by: its index and, where its type has one, its term.
+type snapshotID struct {
+	index  uint64
+	term   uint64
+	termed bool // the type has a term
+}
+
+// is reports whether a snapshot is the wanted one. The terms do not count where one of them is not
+// known.
+func (m snapshotID) is(want snapshotID) bool {
+	return m.index == want.index && (!m.termed || !want.termed || m.term == want.term)
+}
+
+// idOf returns what a snapshot is known by. A panic of its getters is the caller's to catch.
+func idOf(snap log.Snapshot) snapshotID {
+	id := snapshotID{index: snap.GetIndex()}
+	if t, ok := snap.(log.TermedSnapshot); ok {
+		id.term, id.termed = t.GetTerm(), true
+	}
+	return id
 }
 
 // unmarshalEntry has an entry take over data, and returns its index.
@@ -75,12 +113,12 @@ func unmarshalShared(ent log.LogEntry, data []byte) (i uint64, err error) {
 }
 
 // unmarshalSnapshot has a snapshot take over data, and returns its mark.
-func unmarshalSnapshot(snap log.Snapshot, data []byte) (m snapshotMark, err error) {
+func unmarshalSnapshot(snap log.Snapshot, data []byte) (m snapshotID, err error) {
 	defer guard(&err)
 	if err := snap.Unmarshal(data); err != nil {
 		return m, err
 	}
-	return markOf(snap), nil
+	return idOf(snap), nil
 }
 
 // unmarshalState makes a state the one encoded in data, empty for nil, and returns its commit index.
@@ -115,7 +153,7 @@ func decodeShared(ent log.LogEntry, data []byte) (i uint64, err error) {
 
 // decodeSnapshot returns the snapshot encoded in data, which is intact, and its mark. The log keeps
 // data, so the type gets a copy: it could change it.
-func decodeSnapshot(reg *log.Registry, data []byte) (snap log.Snapshot, m snapshotMark, err error) {
+func decodeSnapshot(reg *log.Registry, data []byte) (snap log.Snapshot, m snapshotID, err error) {
 	snap = reg.NewSnapshot()
 	if m, err = unmarshalSnapshot(snap, bytes.Clone(data)); err != nil {
 		return nil, m, decodeError(snap, log.SnapshotType, data, err)
@@ -148,37 +186,37 @@ func peekIndex(rec log.IndexReader, data []byte) (i uint64, err error) {
 
 func decodeError(rec any, typ log.RecordType, data []byte, cause error) error {
 	return fmt.Errorf("%w: %s record of %d bytes as %T: %w; "+
-		"is the type registered that the log was written with?", ErrDecode, typ, len(data), rec, cause)
+		"is the type registered that the log was written with?", errDecode, typ, len(data), rec, cause)
 }
 
 // indexOf asks a record of the caller's for its index.
 func indexOf(rec interface{ GetIndex() uint64 }) (i uint64, err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("%w: GetIndex of %T: %w", ErrInvalidArgument, rec, err)
+			err = fmt.Errorf("%w: GetIndex of %T: %w", errInvalid, rec, err)
 		}
 	}()
 	defer guard(&err)
 	return rec.GetIndex(), nil
 }
 
-// askedMark is markOf for a snapshot of the caller's.
-func askedMark(snap log.Snapshot) (m snapshotMark, err error) {
+// askedID is idOf for a snapshot of the caller's.
+func askedID(snap log.Snapshot) (m snapshotID, err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("%w: a getter of %T: %w", ErrInvalidArgument, snap, err)
+			err = fmt.Errorf("%w: a getter of %T: %w", errInvalid, snap, err)
 		}
 	}()
 	defer guard(&err)
-	return markOf(snap), nil
+	return idOf(snap), nil
 }
 
 // isSnapshot tells whether a recorded snapshot is the wanted one. With the same
 // index but another term, which only types that have a term can tell, it is an error.
 func isSnapshot(recorded, wanted log.Snapshot) (is bool, err error) {
 	defer func() {
-		if err != nil && !errors.Is(err, ErrSnapshotMismatch) {
-			err = fmt.Errorf("%w: a getter of %T or %T: %w", ErrInvalidArgument, recorded, wanted, err)
+		if err != nil && !errors.Is(err, errMismatch) {
+			err = fmt.Errorf("%w: a getter of %T or %T: %w", errInvalid, recorded, wanted, err)
 		}
 	}()
 	defer guard(&err)
@@ -192,7 +230,7 @@ func isSnapshot(recorded, wanted log.Snapshot) (is bool, err error) {
 	}
 	if have, want := r.GetTerm(), w.GetTerm(); have != want {
 		return false, fmt.Errorf("%w: index %d has term %d in the log and %d was asked for; see ValidSnapshots",
-			ErrSnapshotMismatch, wanted.GetIndex(), have, want)
+			errMismatch, wanted.GetIndex(), have, want)
 	}
 	return true, nil
 }
@@ -205,7 +243,7 @@ func isEmpty(st log.HardState) (empty bool, err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("%w: IsEmpty of %T: %w", ErrEncode, st, err)
+			err = fmt.Errorf("%w: IsEmpty of %T: %w", errEncode, st, err)
 		}
 	}()
 	defer guard(&err)

@@ -45,13 +45,13 @@ func (w *WAL) addOrUnlock(s *save) (done bool, err error) {
 // waits for exclusive use of the log, the caller joins the batch instead of leading: the waiter
 // flushes it, or, as the last one to wait, leaves it to a leader.
 func (w *WAL) await(began time.Time) error {
-	if w.leading || w.wanted > 0 {
+	if !w.leader.take() {
 		r := w.open.join()
 		w.writer.Unlock()
 		<-r.done
 		return r.err
 	}
-	w.leading, w.owes = true, false
+	w.owes = false
 	err := w.flush(began)
 	w.handOver()
 	w.writer.Unlock()
@@ -61,7 +61,7 @@ func (w *WAL) await(began time.Time) error {
 
 // settled tells whether all that is encoded is written, and durable if it has to be. The lock is
 // held, and the log has not failed.
-func (w *WAL) settled() bool { return !w.leading && !w.open.pending() }
+func (w *WAL) settled() bool { return !w.leader.taken && !w.open.pending() }
 
 // awaitAll returns when all that is encoded is durable, as far as its saves have to be. It gives
 // up the lock, which is held. A call that finds nothing to do ends with it: what it found is
@@ -79,8 +79,7 @@ func (w *WAL) awaitAll(began time.Time) error {
 // or somebody who waits for the log. Then it tells what there is to tell of what was done under the lock;
 // what is told of batches is for their leader to tell.
 func (w *WAL) unlock() {
-	if !w.leading && w.wanted == 0 && w.open.pending() {
-		w.leading = true
+	if w.open.pending() && w.leader.take() {
 		go w.lead()
 	}
 	owes := w.owes || w.life.err() != nil
@@ -96,8 +95,8 @@ func (w *WAL) unlock() {
 // while waiting.
 func (w *WAL) add(s *save) (done bool, err error) {
 	for {
-		for w.leading && len(w.open.enc.buf) > maxBatch {
-			w.idle.Wait()
+		for w.leader.taken && len(w.open.enc.buf) > maxBatch {
+			w.room.Wait()
 		}
 		if err := w.life.err(); err != nil {
 			return false, err
@@ -110,8 +109,8 @@ func (w *WAL) add(s *save) (done bool, err error) {
 			continue
 		}
 		if w.bare {
-			if w.leading {
-				w.untilIdle()
+			if w.leader.taken {
+				w.leader.awaitVacant()
 				continue
 			}
 			if err := w.makeRoom(); err != nil {
@@ -131,17 +130,17 @@ func (w *WAL) add(s *save) (done bool, err error) {
 			return false, nil
 		}
 		w.open.back(m)
-		if !w.leading {
+		if !w.leader.taken {
 			return true, w.cut(s)
 		}
-		w.untilIdle()
+		w.leader.awaitVacant()
 	}
 }
 
 // cutWhenIdle goes on to a new segment, or only waits until it can be done. The lock is held.
 func (w *WAL) cutWhenIdle() error {
-	if w.leading {
-		w.untilIdle()
+	if w.leader.taken {
+		w.leader.awaitVacant()
 		return nil
 	}
 	return w.cut(nil)
@@ -158,21 +157,10 @@ func (w *WAL) accept(b *batch, s *save, last uint64) {
 	b.entries += len(s.ents)
 }
 
-// untilIdle waits until nobody leads. The leader stops after its batch, and no other one begins: a
-// caller that saves again and again would otherwise be faster, each time, than the waiter is
-// woken. It is followed by await or unlock, or by the end of the log's life.
-func (w *WAL) untilIdle() {
-	w.wanted++
-	for w.leading {
-		w.idle.Wait()
-	}
-	w.wanted--
-}
-
 // quiesce waits until nobody leads, and flushes the open batch. The lock is
 // held, and not given up any more once nobody leads: what follows has the log to itself.
 func (w *WAL) quiesce() error {
-	w.untilIdle()
+	w.leader.awaitVacant()
 	if err := w.life.err(); err != nil {
 		w.abandon(err)
 		return err

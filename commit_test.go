@@ -291,7 +291,7 @@ func TestAFailureLeavesNoSaveToWhoCloses(t *testing.T) {
 	wants := func(n int) {
 		w.writer.Lock()
 		defer w.writer.Unlock()
-		w.wanted += n
+		w.leader.exclusiveWaiters += n
 	}
 	wants(1) // a close that was woken, but has not come to run yet
 	p, err := w.Append(nil, entries(1, 1))
@@ -515,7 +515,7 @@ func TestNobodyOvertakesWhoWaitsForTheLog(t *testing.T) {
 			}()
 			for waits := false; !waits; runtime.Gosched() {
 				w.writer.Lock()
-				waits = w.wanted == 1
+				waits = w.leader.exclusiveWaiters == 1
 				w.writer.Unlock()
 			}
 			close(disk)

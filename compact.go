@@ -1,6 +1,9 @@
 package wal
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Compact drops the entries up to index, exactly and durably: FirstIndex is index+1, also after
 // opening again, and segments that hold nothing else are deleted. It needs no snapshot: a queue
@@ -82,4 +85,12 @@ func (w *WAL) letGoCompacted() error {
 		i = min(i, w.snapshotPosition(lowest))
 	}
 	return w.letGo(i, 0)
+}
+
+// needsControl is an error where the format has no control records.
+func (w *WAL) needsControl(what, instead string) error {
+	if !w.opts.etcdFormat {
+		return nil
+	}
+	return fmt.Errorf("wal: %s a log in etcd format: %w; %s", what, errors.ErrUnsupported, instead)
 }

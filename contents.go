@@ -54,7 +54,7 @@ func (c *contents) apply(x *note, n segmentName) {
 // receives it, lets the log go on behind it: what was before is cut off from what comes.
 func (c *contents) addSnapshot(x *note, seq uint64) {
 	c.snapshot, c.snapAt = overwrite(c.snapshot, x.data), x.index
-	c.addMark(snapshotMark{index: x.index, seq: seq, term: x.term, termed: x.termed})
+	c.addMark(snapshotMark{snapshotID{x.index, x.term, x.termed}, seq})
 	c.leap(x.index)
 	if x.index > 0 {
 		c.anchored = true

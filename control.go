@@ -1,7 +1,6 @@
 package wal
 
 import (
-	"errors"
 	"fmt"
 )
 
@@ -81,11 +80,3 @@ func (c *contents) dropUpTo(i uint64) {
 
 // uncompact has entry i not count as dropped by a compaction: it is saved over what was.
 func (c *contents) uncompact(i uint64) { c.compacted = min(c.compacted, i-1) }
-
-// needsControl is an error where the format has no control records.
-func (w *WAL) needsControl(what, instead string) error {
-	if !w.opts.etcdFormat {
-		return nil
-	}
-	return fmt.Errorf("wal: %s a log in etcd format: %w; %s", what, errors.ErrUnsupported, instead)
-}

@@ -60,11 +60,11 @@ func TestPiecesAddUpInPortions(t *testing.T) {
 		p := &pieces{off: off}
 		for rest := b; len(rest) > 0; {
 			n := 1 + rnd.IntN(len(rest))
-			part := portion{size: int64(n), data: rest[:n]}
-			if isZero(part.data) {
-				part.data = nil
+			if isZero(rest[:n]) {
+				p.zeros(int64(n))
+			} else {
+				p.add(rest[:n])
 			}
-			p.add(part)
 			rest = rest[n:]
 		}
 		p.end()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"syscall"
 
 	"go.uber.org/zap"
@@ -122,50 +121,6 @@ func checkNoLog(d vfs.Dir) error {
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
-	}
-	return err
-}
-
-// makeDir makes dir and its missing parents, and makes them durable.
-func makeDir(fsys vfs.FS, dir string) error {
-	is, err := fsys.IsDir(dir)
-	if err != nil || is {
-		return err
-	}
-	parent := filepath.Dir(dir)
-	if parent != dir {
-		if err := makeDir(fsys, parent); err != nil {
-			return err
-		}
-	}
-	if err := fsys.Mkdir(dir); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	// The parent may have been made by a Create that was interrupted, and its name
-	// not been synced yet; what is above was synced before it was made.
-	if err := syncParent(fsys, parent); err != nil {
-		return err
-	}
-	if err := fsys.SyncDir(parent); err != nil {
-		fsys.Remove(dir) // or the next Create would take it for one that is durable
-		return err
-	}
-	return nil
-}
-
-// syncParent makes the name of a directory durable. Where a directory may be entered but not be read, and
-// so not be synced, neither may it be written by Create: what is in it was made by somebody else.
-func syncParent(fsys vfs.FS, dir string) error {
-	if err := fsys.SyncDir(filepath.Dir(dir)); err != nil && !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	return nil
-}
-
-// asReadOnly adds ErrReadOnly to an error that says so in the system's words.
-func asReadOnly(err error) error {
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-		return fmt.Errorf("%w: %w", ErrReadOnly, err)
 	}
 	return err
 }

@@ -1,9 +1,11 @@
 package wal
 
 import (
+	"errors"
 	"time"
 
 	"github.com/seed449c39bc/wal/internal/vfs"
+	"go.uber.org/zap"
 )
 
 // cut goes on to a new segment, and writes s in it, if s is not nil. The lock is
@@ -133,4 +135,17 @@ func (w *WAL) goOn(s segment, took time.Duration) {
 	f := w.take()
 	f.took = took
 	w.settle(f, w.finished(f))
+}
+
+// checkDir compares the path with the directory. That the path names another one is a warning,
+// given once. If the directory was deleted, that is returned: all of the log went with it.
+func (w *WAL) checkDir() error {
+	switch err := w.dir.Check(); {
+	case errors.Is(err, vfs.ErrDeleted):
+		return err
+	case errors.Is(err, vfs.ErrMoved) && w.moved.CompareAndSwap(false, true):
+		w.warn("the path of the log names another directory since the log was opened, or none; "+
+			"the log goes on in its own directory, wherever that is", zap.String("dir", w.dir.Path()))
+	}
+	return nil
 }

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-
-	"go.uber.org/zap"
+	"path/filepath"
+	"syscall"
 
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
@@ -53,15 +53,49 @@ func openAt(dir string, opts []Option) (o options, d vfs.Dir, err error) {
 	return o, d, nil
 }
 
-// checkDir compares the path with the directory. That the path names another one is a warning,
-// given once. If the directory was deleted, that is returned: all of the log went with it.
-func (w *WAL) checkDir() error {
-	switch err := w.dir.Check(); {
-	case errors.Is(err, vfs.ErrDeleted):
+// makeDir makes dir and its missing parents, and makes them durable.
+func makeDir(fsys vfs.FS, dir string) error {
+	is, err := fsys.IsDir(dir)
+	if err != nil || is {
 		return err
-	case errors.Is(err, vfs.ErrMoved) && w.moved.CompareAndSwap(false, true):
-		w.warn("the path of the log names another directory since the log was opened, or none; "+
-			"the log goes on in its own directory, wherever that is", zap.String("dir", w.dir.Path()))
+	}
+	parent := filepath.Dir(dir)
+	if parent != dir {
+		if err := makeDir(fsys, parent); err != nil {
+			return err
+		}
+	}
+	if err := fsys.Mkdir(dir); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	// The parent may have been made by a Create that was interrupted, and its name
+	// not been synced yet; what is above was synced before it was made.
+	if err := syncParent(fsys, parent); err != nil {
+		return err
+	}
+	if err := fsys.SyncDir(parent); err != nil {
+		fsys.Remove(dir) // or the next Create would take it for one that is durable
+		return err
 	}
 	return nil
 }
+
+// syncParent makes the name of a directory durable. Where a directory may be entered but not be read, and
+// so not be synced, neither may it be written by Create: what is in it was made by somebody else.
+func syncParent(fsys vfs.FS, dir string) error {
+	if err := fsys.SyncDir(filepath.Dir(dir)); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
+}
+
+// manyFiles adds what to do to an error that says that too many files are open.
+func manyFiles(err error) error {
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		return fmt.Errorf("%w; raise the limit of open files (ulimit -n), or lower WithMaxOpenFiles", err)
+	}
+	return err
+}
+
+// noLog is the error for a directory without a log, or a log without a directory.
+func noLog(dir string) error { return fmt.Errorf("wal: no log in %s: %w", dir, fs.ErrNotExist) }

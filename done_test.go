@@ -40,7 +40,7 @@ func waitsOrReturns(w *WAL, returned chan error) (early bool) {
 		default:
 		}
 		w.writer.Lock()
-		waits := w.open.round != nil || w.wanted > 0
+		waits := w.open.round != nil || w.leader.exclusiveWaiters > 0
 		w.writer.Unlock()
 		if waits {
 			return false

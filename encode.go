@@ -65,6 +65,37 @@ func (s *savedTypes) of(kind log.RecordType, rec log.RecordData) *savedType {
 	return t
 }
 
+// maxSizeHint is how far a record's Size is believed, in bytes. What is larger still fits, at the
+// cost of another copy.
+const maxSizeHint = 64 << 20
+
+// sizeHint returns about how long the encoding of a record is, 0 if its type does not say.
+func sizeHint(rec log.RecordData) int {
+	s, ok := rec.(interface{ Size() int })
+	if !ok {
+		return 0
+	}
+	return min(max(s.Size(), 0), maxSizeHint)
+}
+
+// marshal returns the encoding of a record, nil if there is none.
+func (t *savedType) marshal(rec log.RecordData) ([]byte, error) {
+	data, err := rec.Marshal()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s record: %w", errEncode, t.kind, err)
+	}
+	return data, nil
+}
+
+// appendTo appends the encoding of a record whose type appends.
+func (t *savedType) appendTo(b []byte, rec log.RecordData) ([]byte, error) {
+	b, err := rec.(encoding.BinaryAppender).AppendBinary(b)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s record: %w", errEncode, t.kind, err)
+	}
+	return b, nil
+}
+
 // check refuses a record with an index, of a state the committed one, that is encoded as data, if
 // it cannot be read back.
 func (s *savedTypes) check(t *savedType, rec log.RecordData, data []byte, index uint64) error {
@@ -94,7 +125,7 @@ func (s *savedTypes) try(t *savedType, rec log.RecordData, data []byte, index ui
 	case log.SnapshotType:
 		snap := s.registry.NewSnapshot()
 		m, err := unmarshalSnapshot(snap, own)
-		if err == nil && m.index == index && !m.is(markOf(rec.(log.Snapshot))) {
+		if err == nil && m.index == index && !m.is(idOf(rec.(log.Snapshot))) {
 			err = fmt.Errorf("its term comes back as %d", m.term)
 		}
 		return t.verdict(snap, m.index, index, err)
@@ -127,10 +158,10 @@ func (t *savedType) verdict(as any, got, want uint64, err error) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: a %v with %s %d, saved as the %s, "+
-			"cannot be read back as the registered %T: %w", ErrEncode, t.typ, what, want, t.kind, as, err)
+			"cannot be read back as the registered %T: %w", errEncode, t.typ, what, want, t.kind, as, err)
 	case got != want:
 		return fmt.Errorf("%w: a %v with %s %d, saved as the %s, is read back as a %T with %s %d; "+
-			"Marshal must write it and Unmarshal read it", ErrEncode, t.typ, what, want, t.kind, as, what, got)
+			"Marshal must write it and Unmarshal read it", errEncode, t.typ, what, want, t.kind, as, what, got)
 	}
 	return nil
 }
@@ -160,7 +191,7 @@ func emptySnapshot(reg *log.Registry) (data []byte, err error) {
 	snap := reg.NewSnapshot()
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("%w: a new, empty %T, which every log begins with: %w", ErrEncode, snap, err)
+			err = fmt.Errorf("%w: a new, empty %T, which every log begins with: %w", errEncode, snap, err)
 		}
 	}()
 	defer guard(&err)
@@ -180,15 +211,15 @@ func emptySnapshot(reg *log.Registry) (data []byte, err error) {
 // setIndex gives an entry its index.
 func setIndex(ent log.LogEntry, i uint64) error {
 	if isNil(ent) {
-		return fmt.Errorf("%w: a nil entry", ErrInvalidArgument)
+		return fmt.Errorf("%w: a nil entry", errInvalid)
 	}
 	s, ok := ent.(log.IndexSetter)
 	if !ok {
-		return fmt.Errorf("%w: %T has no SetIndex(uint64), by which it would get its index; give it one, or use Save", ErrInvalidArgument, ent)
+		return fmt.Errorf("%w: %T has no SetIndex(uint64), by which it would get its index; give it one, or use Save", errInvalid, ent)
 	}
 	s.SetIndex(i)
 	if got := ent.GetIndex(); got != i {
-		return fmt.Errorf("%w: %T has index %d after SetIndex(%d)", ErrInvalidArgument, ent, got, i)
+		return fmt.Errorf("%w: %T has index %d after SetIndex(%d)", errInvalid, ent, got, i)
 	}
 	return nil
 }

@@ -1,9 +1,7 @@
 package wal
 
 import (
-	"encoding"
 	"encoding/binary"
-	"fmt"
 	"hash/crc32"
 	"math"
 	"slices"
@@ -14,10 +12,6 @@ import (
 
 // maxKeptBuffer is how large a batch buffer may be, in bytes, to be kept for the next batch.
 const maxKeptBuffer = 4 << 20
-
-// maxSizeHint is how far a record's Size is believed, in bytes. What is larger
-// still fits, at the cost of another copy.
-const maxSizeHint = 64 << 20
 
 // encoder builds the frames of one batch, in place, for one spot in one
 // segment: a sealed frame's check covers its offset and the segment's number,
@@ -68,25 +62,21 @@ func (e *encoder) appendBytes(typ log.RecordType, data []byte, flags byte) {
 func (e *encoder) appendRecord(t *savedType, rec log.RecordData, flags byte) error {
 	typ := t.kind
 	if !t.appends {
-		data, err := rec.Marshal()
+		data, err := t.marshal(rec)
 		if err != nil {
-			return fmt.Errorf("%w: %s record: %w", ErrEncode, typ, err)
+			return err
 		}
 		e.appendBytes(typ, data, flags)
 		return nil
 	}
-	hint := 0
-	if s, ok := rec.(interface{ Size() int }); ok {
-		hint = min(max(s.Size(), 0), maxSizeHint)
-	}
-	start, head := e.reserve(typ, hint)
+	start, head := e.reserve(typ, sizeHint(rec))
 	payload := start + head
 	// The appender gets an empty slice over the free space, so that it cannot
 	// reach what is already in the batch.
-	out, err := rec.(encoding.BinaryAppender).AppendBinary(e.buf[payload:payload])
+	out, err := t.appendTo(e.buf[payload:payload], rec)
 	if err != nil {
 		e.buf = e.buf[:start]
-		return fmt.Errorf("%w: %s record: %w", ErrEncode, typ, err)
+		return err
 	}
 	if free := e.buf[payload:cap(e.buf)]; len(out) > 0 && len(out) <= len(free) && &out[0] == &free[0] {
 		e.buf = e.buf[:payload+len(out)]

@@ -3,6 +3,8 @@ package wal
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"syscall"
 
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
@@ -44,14 +46,14 @@ var (
 	ErrIndexGap = errors.New("wal: gap in the entry indexes")
 	// ErrInvalidArgument is returned for a call that can never succeed, such as
 	// an entry with index 0, a nil snapshot, or an option out of its range.
-	ErrInvalidArgument = errors.New("wal: invalid argument")
+	ErrInvalidArgument = errInvalid
 
 	// ErrSnapshotNotFound is returned by an open at a snapshot that the log does not hold, and by
 	// Release of one that was not saved.
 	ErrSnapshotNotFound = errors.New("wal: snapshot is not in the log")
 	// ErrSnapshotMismatch is returned by an open at a snapshot that the log
 	// holds with another term.
-	ErrSnapshotMismatch = errors.New("wal: snapshot has another term in the log")
+	ErrSnapshotMismatch = errMismatch
 
 	// ErrOtherMetadata is returned by OpenOrCreate for a log with other metadata than was asked for.
 	ErrOtherMetadata = errors.New("wal: log has other metadata")
@@ -62,16 +64,21 @@ var (
 	// ErrMetadataConflict is an ErrCorrupt: two segments hold different metadata.
 	ErrMetadataConflict = errors.New("wal: segments disagree on the metadata")
 
+	// ErrNewerFormat is returned when a log holds an intact record of a kind that this version does
+	// not know, so that a newer version wrote it. The error is a *NewerFormatError. It is no
+	// ErrCorrupt, nothing on disk was changed, and Repair refuses such a log.
+	ErrNewerFormat = errors.New("wal: log was written by a newer version")
+
 	// ErrEncode is returned by a save when a record's Marshal fails, panics, or
 	// breaks its contract, or when the registered type cannot read back what it returned, or
 	// reads another index. Nothing was written and the log goes on.
-	ErrEncode = errors.New("wal: record cannot be encoded")
+	ErrEncode = errEncode
 	// ErrDecode is returned when a record that is intact on disk is refused by
 	// its type's Unmarshal, or is an entry that is read with index 0, or with another one than
 	// ReadIndex says: most likely another type was registered when the log was written. Such a log
 	// is not damaged, and Repair leaves it alone. A type that reads consistent, but other, indexes
 	// shows as a gap in them, which is an [ErrCorrupt]: look at the registry before a Repair.
-	ErrDecode = errors.New("wal: record cannot be decoded")
+	ErrDecode = errDecode
 )
 
 // CorruptionError says what is damaged and what is at stake. It satisfies
@@ -125,3 +132,37 @@ func (e *OverwrittenError) Error() string {
 
 // Is makes every OverwrittenError an [ErrOverwritten].
 func (e *OverwrittenError) Is(target error) bool { return target == ErrOverwritten }
+
+// NewerFormatError says which record is of a newer version. It satisfies errors.Is with
+// [ErrNewerFormat]. docs/FORMAT.md, Versions, has the rule that tells it from damage.
+type NewerFormatError struct {
+	Segment string // file name of the segment, without its directory
+	Offset  int64  // offset of the record in it, in bytes
+	Kind    string // what is not known, such as "a record of type 7"
+}
+
+func (e *NewerFormatError) Error() string {
+	return fmt.Sprintf("wal: log was written by a newer version: "+
+		"segment %s holds at offset %d %s, which this version does not know; "+
+		"open it with the version that wrote it, or a later one", e.Segment, e.Offset, e.Kind)
+}
+
+// Is makes every NewerFormatError an [ErrNewerFormat].
+func (e *NewerFormatError) Is(target error) bool { return target == ErrNewerFormat }
+
+// TornTail describes bytes behind the last whole save. They belong to a save
+// that was never acknowledged: a crash interrupted it.
+type TornTail struct {
+	Segment string // file name of the segment, without its directory
+	Offset  int64  // where the log ends in it, in bytes
+	Bytes   int64  // from there to the last byte that is not zero
+	Reason  string
+}
+
+// asReadOnly adds ErrReadOnly to an error that says so in the system's words.
+func asReadOnly(err error) error {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("%w: %w", ErrReadOnly, err)
+	}
+	return err
+}

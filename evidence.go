@@ -13,7 +13,7 @@ func (t *tail) syncedFollows() bool {
 	}
 	f := finder{win: t.win, seq: t.p.seq}
 	for off := t.p.off; off < t.p.off+t.used; {
-		o, _, err := t.check.outlineAt(t.win, place{t.p.seq, off})
+		o, _, err := t.win.outlineAt(&t.check, place{t.p.seq, off})
 		switch {
 		case t.failed(err):
 			return false

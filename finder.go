@@ -3,7 +3,6 @@ package wal
 import (
 	"cmp"
 	"encoding/binary"
-	"hash/crc32"
 	"slices"
 
 	"github.com/seed449c39bc/wal/walpb"
@@ -105,14 +104,6 @@ func (f *finder) portion(p portion, from int64, flags byte) (int64, error) {
 	return -1, nil
 }
 
-// mayBegin tells whether a frame with a record may begin so. It sees most that is none.
-func mayBegin(b []byte) bool {
-	return b[wordSize] == recordTag && wordOK(binary.LittleEndian.Uint64(b))
-}
-
-// recordTag is the first byte of every record.
-const recordTag = 1 << 3
-
 // record tells whether a record with flags stands at an offset, of which the first bytes are given.
 // If its foot may not be looked at now, and must not be, the record waits.
 func (f *finder) record(off int64, head []byte, flags byte, now bool) (bool, error) {
@@ -185,22 +176,4 @@ func (c *claim) right(foot []byte, flags byte) bool {
 		return false
 	}
 	return endCheck(c.sum, has, thin, nil) == uint32(trailer)
-}
-
-// begin returns the check over the place of a frame and what is before its payload; endCheck goes
-// on with it.
-func (c *checker) begin(p place, head []byte) uint32 {
-	b := binary.LittleEndian.AppendUint64(c.buf[:0], p.seq)
-	b = binary.LittleEndian.AppendUint64(b, uint64(p.off))
-	c.buf = append(b, head...)
-	return crc32.Checksum(c.buf, castagnoli)
-}
-
-// endCheck returns the whole check.
-func endCheck(sum uint32, flags byte, thin uint16, control []byte) uint32 {
-	sum = checksum(sum, []byte{flags})
-	if thin > 0 {
-		sum = checksum(sum, binary.LittleEndian.AppendUint16(nil, thin))
-	}
-	return checksum(sum, control)
 }

@@ -3,7 +3,6 @@ package wal
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"time"
 
 	"go.uber.org/zap"
@@ -59,7 +58,7 @@ func (w *WAL) takeFor(next *batch) *flight {
 	f.sync = f.batch.sync && (w.unsynced || len(f.enc.buf) > 0)
 	w.unsynced = !f.sync && (w.unsynced || len(f.enc.buf) > 0)
 	w.open, w.spare = next, nil
-	w.idle.Broadcast() // there is room in the open batch
+	w.room.Broadcast()
 	return f
 }
 
@@ -86,7 +85,7 @@ func (w *WAL) perform(f *flight) error {
 
 // finished shows a batch that is as durable as it has to be to readers, counts it, and lets its callers go.
 func (w *WAL) finished(f *flight) error {
-	w.publish(f.batch, f.name)
+	w.publish(f.notes, f.name, f.enc.end())
 	w.count(f)
 	return f.answer(nil)
 }
@@ -100,99 +99,6 @@ func (w *WAL) settle(f *flight, err error) error {
 		w.abandon(err)
 	}
 	return err
-}
-
-// handOver ends the caller's leading. If there is more to write, a goroutine
-// leads on: a caller whose own save is durable has better to do.
-func (w *WAL) handOver() {
-	if w.wanted == 0 && w.life.err() == nil && (w.open.pending() || w.flying.saves > 1) {
-		go w.lead()
-		return
-	}
-	w.stopLeading()
-}
-
-// stopLeading ends the leading. If the log's life is over, be it by somebody who
-// does not lead, nobody will write what is pending, and its callers are told.
-func (w *WAL) stopLeading() {
-	if err := w.life.err(); err != nil {
-		w.abandon(err)
-	}
-	w.leading = false
-	w.idle.Broadcast()
-}
-
-// lead flushes batch after batch, as long as there is one.
-func (w *WAL) lead() {
-	w.writer.Lock()
-	for w.wanted == 0 {
-		w.gather()
-		if !w.open.pending() || w.life.err() != nil {
-			break
-		}
-		w.flush(w.now())
-		if w.waiting.Load() {
-			w.writer.Unlock()
-			w.tellAside()
-			w.writer.Lock()
-		}
-	}
-	w.stopLeading()
-	w.writer.Unlock()
-}
-
-// maxGather bounds how long a leader waits for saves to gather.
-const maxGather = 100 * time.Microsecond
-
-// gather waits a moment for the callers of the batch just written to be back
-// with their next saves. Without it they would find the next batch on its way
-// already, and two groups of callers would take turns, each batch holding half
-// of them. It ends when as many saves are there as were on their way when
-// the last batch was done; a caller that does not come back is not expected the next time.
-func (w *WAL) gather() {
-	last := &w.flying
-	expected := last.saves + w.open.saves
-	patience := min(last.took/2, maxGather)
-	lone := expected == 2 // one caller and then one: maybe the same
-	if expected < 2 || patience == 0 || lone && w.vain.skip() {
-		return
-	}
-	began := time.Now()
-	for w.open.saves < expected && w.wanted == 0 && time.Since(began) < patience {
-		w.writer.Unlock()
-		runtime.Gosched()
-		w.writer.Lock()
-	}
-	if lone {
-		w.vain.waited(w.open.saves < expected)
-	}
-}
-
-// maxVain is how many batches at most go by without waiting after a wait in vain.
-const maxVain = 64
-
-// vain keeps a leader from waiting again and again for company that never comes, as behind a
-// caller who appends and waits alone. After each wait in vain, twice as many batches go by
-// without one, up to maxVain. It belongs to the leader.
-type vain struct{ left, next int }
-
-// skip tells whether this batch goes by without waiting.
-func (v *vain) skip() bool {
-	if v.left == 0 {
-		return false
-	}
-	v.left--
-	return true
-}
-
-// waited says whether a wait was in vain.
-func (v *vain) waited(inVain bool) {
-	if !inVain {
-		*v = vain{}
-		return
-	}
-	v.next = min(max(2*v.next, 1), maxVain)
-	v.left = v.next
 }
 
 // fail ends the log's life: after a failed write or sync nobody knows what is
@@ -217,5 +123,5 @@ func (w *WAL) fail(what string, cause error) error {
 func (w *WAL) abandon(err error) {
 	w.open.answer(err)
 	w.open.reset()
-	w.idle.Broadcast()
+	w.room.Broadcast()
 }

@@ -105,17 +105,3 @@ func committedIn(reg *log.Registry, state []byte) (uint64, error) {
 	_, i, err := decodeState(reg, state)
 	return i, err
 }
-
-// dropJump makes it durable that a jump was taken back: from here on the log goes on before it.
-// Otherwise the next segment would have a name that does not follow what is before it. etcd's
-// format has no record for it, and no names that are checked: there the next entry takes the jump
-// back.
-func (w *WAL) dropJump(ld *loaded) error {
-	if !ld.tookBack || w.opts.etcdFormat {
-		return nil
-	}
-	w.writer.Lock()
-	w.head.last = ld.jumped
-	w.writer.Unlock()
-	return w.commit(&save{control: control{controlTruncate, ld.last}})
-}

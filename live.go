@@ -129,3 +129,13 @@ func (v *view) needed(seq uint64) uint64 {
 	}
 	return seq
 }
+
+// publish shows readers what a written batch changes, which ends at an offset of a segment.
+func (v *view) publish(changes notes, n segmentName, end int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for i := range changes {
+		v.apply(&changes[i], n)
+	}
+	v.published(place{n.seq, end})
+}

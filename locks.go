@@ -3,7 +3,8 @@ package wal
 import (
 	"errors"
 	"fmt"
-	"syscall"
+	"io/fs"
+	"slices"
 
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
@@ -100,10 +101,49 @@ func (h *locked) drop(d vfs.Dir, i int) (names []segmentName, err error) {
 	return names, nil
 }
 
-// manyFiles adds what to do to an error that says that too many files are open.
-func manyFiles(err error) error {
-	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-		return fmt.Errorf("%w; raise the limit of open files (ulimit -n), or lower WithMaxOpenFiles", err)
+// load locks the segments from the one that pick chooses, in place of those that are
+// held, and loads them. On an error too, the caller closes what is held.
+func (h *locked) load(l *loader, pick func([]segmentName) (int, error)) (*loaded, error) {
+	missing := ""
+	for {
+		h.close()
+		names, err := listSegments(l.dir)
+		if err != nil {
+			return nil, err
+		}
+		from, err := pick(names)
+		if err != nil {
+			return nil, err
+		}
+		*h, err = lockAll(l.dir, names[from:])
+		if errors.Is(err, fs.ErrNotExist) {
+			// Purged since it was listed; then it is not listed again.
+			if missing == err.Error() {
+				return nil, fmt.Errorf("%v, although it is in the directory; is it a link to nothing?", err)
+			}
+			missing = err.Error()
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		// A writer may have gone on to another segment and released the ones
+		// locked here, between the listing and the locking. The locks count if the
+		// segments are still the same.
+		again, err := listSegments(l.dir)
+		if err != nil {
+			return nil, err
+		}
+		if n := len(names) - from; len(again) < n || !slices.Equal(again[len(again)-n:], names[from:]) {
+			continue
+		}
+		l.held = make(map[uint64]vfs.File, len(*h))
+		for _, s := range *h {
+			if s.file != nil {
+				l.held[s.seq] = s.file
+			}
+		}
+		l.before = names[:from]
+		return l.load(names[from:])
 	}
-	return err
 }

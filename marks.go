@@ -2,38 +2,18 @@ package wal
 
 import (
 	"slices"
-
-	"github.com/seed449c39bc/wal/log"
 )
 
-// snapshotMark notes that a segment records a snapshot. With the term, where its type has
-// one, it is what Release needs to know a snapshot again.
+// snapshotMark notes that a segment records a snapshot.
 type snapshotMark struct {
-	index, seq uint64
-	term       uint64
-	termed     bool // the type has a term
-}
-
-// is reports whether m is the mark of a snapshot with the index and term of want. The segment does
-// not count, and neither do the terms where one of them is not known.
-func (m snapshotMark) is(want snapshotMark) bool {
-	return m.index == want.index && (!m.termed || !want.termed || m.term == want.term)
-}
-
-// markOf returns the mark of a snapshot, without a segment. A panic of its getters is the caller's
-// to catch.
-func markOf(snap log.Snapshot) snapshotMark {
-	m := snapshotMark{index: snap.GetIndex()}
-	if t, ok := snap.(log.TermedSnapshot); ok {
-		m.term, m.termed = t.GetTerm(), true
-	}
-	return m
+	snapshotID
+	seq uint64
 }
 
 // addMark notes a snapshot. Of the same one, recorded several times in a row, the last record
 // counts.
 func (c *contents) addMark(m snapshotMark) {
-	if n := len(c.marks); n > 0 && c.marks[n-1].is(m) && c.marks[n-1].termed == m.termed {
+	if n := len(c.marks); n > 0 && c.marks[n-1].is(m.snapshotID) && c.marks[n-1].termed == m.termed {
 		c.marks[n-1] = m
 		return
 	}
@@ -47,7 +27,7 @@ func (c *contents) dropMarks(gone func(snapshotMark) bool) {
 
 // findMark returns the mark of the last record of a snapshot. known is false when none has its
 // index; then, or when the terms differ, ok is false.
-func (c *contents) findMark(want snapshotMark) (m snapshotMark, known, ok bool) {
+func (c *contents) findMark(want snapshotID) (m snapshotMark, known, ok bool) {
 	for _, m := range slices.Backward(c.marks) {
 		if m.is(want) {
 			return m, true, true

@@ -2,10 +2,6 @@ package wal
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
-	"io/fs"
-	"slices"
 
 	"go.uber.org/zap"
 
@@ -98,98 +94,22 @@ type tailEnd struct {
 func (w *WAL) begin(dir vfs.Dir, ld *loaded, s *start, tail tailEnd) {
 	w.init(w.opts, dir, ld, s)
 	w.types = newSavedTypes(w.registry)
-	w.idle.L = &w.writer
+	w.leader.vacant.L, w.room.L = &w.writer, &w.writer
 	w.head = head{last: w.last, state: bytes.Clone(w.state)}
 	w.open.enc.start(place{w.tailSegment().seq, tail.off}, tail.crc, tail.sealed, true)
 	w.pipeline = filePipeline{dir: dir, size: w.opts.segmentSize, reserve: w.opts.preallocation != PreallocateNone}
 }
 
-// load locks the segments from the one that pick chooses, in place of those that are
-// held, and loads them. On an error too, the caller closes what is held.
-func (h *locked) load(l *loader, pick func([]segmentName) (int, error)) (*loaded, error) {
-	missing := ""
-	for {
-		h.close()
-		names, err := listSegments(l.dir)
-		if err != nil {
-			return nil, err
-		}
-		from, err := pick(names)
-		if err != nil {
-			return nil, err
-		}
-		*h, err = lockAll(l.dir, names[from:])
-		if errors.Is(err, fs.ErrNotExist) {
-			// Purged since it was listed; then it is not listed again.
-			if missing == err.Error() {
-				return nil, fmt.Errorf("%v, although it is in the directory; is it a link to nothing?", err)
-			}
-			missing = err.Error()
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		// A writer may have gone on to another segment and released the ones
-		// locked here, between the listing and the locking. The locks count if the
-		// segments are still the same.
-		again, err := listSegments(l.dir)
-		if err != nil {
-			return nil, err
-		}
-		if n := len(names) - from; len(again) < n || !slices.Equal(again[len(again)-n:], names[from:]) {
-			continue
-		}
-		l.held = make(map[uint64]vfs.File, len(*h))
-		for _, s := range *h {
-			if s.file != nil {
-				l.held[s.seq] = s.file
-			}
-		}
-		l.before = names[:from]
-		return l.load(names[from:])
+// dropJump makes it durable that a jump was taken back: from here on the log goes on before it.
+// Otherwise the next segment would have a name that does not follow what is before it. etcd's
+// format has no record for it, and no names that are checked: there the next entry takes the jump
+// back.
+func (w *WAL) dropJump(ld *loaded) error {
+	if !ld.tookBack || w.opts.etcdFormat {
+		return nil
 	}
-}
-
-// recover makes what was loaded durable and the log ready for appending. Nothing
-// on disk was changed before, and nothing is if the log is corrupt.
-func (w *WAL) recover(ld *loaded) error {
-	if err := removeTemporary(w.dir); err != nil {
-		return err
-	}
-	tail, end := w.tailSegment(), ld.end
-	if err := heal(tail.file, tail.segmentName, end); err != nil {
-		return err
-	}
-	// A segment that was named, or a directory that was made, right before a
-	// crash may not be durable yet.
-	err := w.dir.Sync()
-	if err == nil {
-		err = syncParent(w.opts.fs, w.dir.Path())
-	}
-	if err != nil {
-		return fmt.Errorf("wal: open: %w", err)
-	}
-	if t := end.torn; t != nil {
-		w.warn("healed a torn tail of the log: a save that was never acknowledged is gone", tornFields(*t)...)
-		if healed := w.listener.Healed; healed != nil {
-			w.later(event{other: func() { healed(*t) }})
-		}
-	}
-	if err := w.extendTail(tail); err != nil {
-		return fmt.Errorf("wal: open segment %s: %w", tail.segmentName, err)
-	}
-	if w.runway, err = newRunway(&w.opts, tail.file, end.off); err != nil {
-		return fmt.Errorf("wal: open segment %s: %w", tail.segmentName, err)
-	}
-	w.closedMark = end.closed
-	w.warnOfLacks()
-	return nil
-}
-
-func tornFields(t TornTail) []zap.Field {
-	return []zap.Field{
-		zap.String("segment", t.Segment), zap.Int64("offset", t.Offset),
-		zap.Int64("bytes-dropped", t.Bytes), zap.String("reason", t.Reason),
-	}
+	w.writer.Lock()
+	w.head.last = ld.jumped
+	w.writer.Unlock()
+	return w.commit(&save{control: control{controlTruncate, ld.last}})
 }

@@ -71,29 +71,6 @@ func outlineOf(b []byte) (o outline, err error) {
 	return o, nil
 }
 
-// outlineAt returns the outline of the frame with a trailer at p, and its first bytes, valid until
-// the next call; none if there is no such frame. It reads ahead from there on, but no large
-// payload.
-func (c *checker) outlineAt(win *window, p place) (o outline, head []byte, err error) {
-	head = c.head[:]
-	if err := win.begin(head, p.off); err != nil {
-		return outline{}, nil, err
-	}
-	o, malformed := outlineOf(head[:headSize])
-	if malformed != nil || !o.sealed {
-		return outline{}, nil, nil
-	}
-	if o.size > win.size-p.off {
-		return o, head, nil
-	}
-	foot := c.foot[:o.size-o.foot]
-	if err := win.peek(foot, p.off+o.foot); err != nil {
-		return outline{}, nil, err
-	}
-	o.right = c.vouch(&o, head, foot, p) == nil
-	return o, head, nil
-}
-
 // payload returns the frame's payload as far as it is in b, the first bytes of the frame.
 func (o *outline) payload(b []byte) []byte { return b[o.header : int64(o.header)+max(o.data, 0)] }
 
@@ -130,3 +107,11 @@ func (c *checker) vouch(o *outline, head, foot []byte, p place) error {
 	}
 	return nil
 }
+
+// mayBegin tells whether a frame with a record may begin so. It sees most that is none.
+func mayBegin(b []byte) bool {
+	return b[wordSize] == recordTag && wordOK(binary.LittleEndian.Uint64(b))
+}
+
+// recordTag is the first byte of every record.
+const recordTag = 1 << 3

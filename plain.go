@@ -38,6 +38,29 @@ func (w *window) nextBeginning(off int64) (int64, error) {
 	return -1, nil
 }
 
+// outlineAt returns the outline of the frame with a trailer at p, and its first bytes, valid until
+// the next call; none if there is no such frame. It reads ahead from there on, but no large
+// payload.
+func (w *window) outlineAt(c *checker, p place) (o outline, head []byte, err error) {
+	head = w.head[:]
+	if err := w.begin(head, p.off); err != nil {
+		return outline{}, nil, err
+	}
+	o, malformed := outlineOf(head[:headSize])
+	if malformed != nil || !o.sealed {
+		return outline{}, nil, nil
+	}
+	if o.size > w.size-p.off {
+		return o, head, nil
+	}
+	foot := w.foot[:o.size-o.foot]
+	if err := w.peek(foot, p.off+o.foot); err != nil {
+		return outline{}, nil, err
+	}
+	o.right = c.vouch(&o, head, foot, p) == nil
+	return o, head, nil
+}
+
 // plainAt returns the outline of the frame at an offset, if it is that of a plain record.
 func (w *window) plainAt(off int64) (o outline, ok bool, err error) {
 	left := w.size - off

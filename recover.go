@@ -2,92 +2,9 @@ package wal
 
 import (
 	"fmt"
-	"io"
 
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
-
-// TornTail describes bytes behind the last whole save. They belong to a save
-// that was never acknowledged: a crash interrupted it.
-type TornTail struct {
-	Segment string // file name of the segment, without its directory
-	Offset  int64  // where the log ends in it, in bytes
-	Bytes   int64  // from there to the last byte that is not zero
-	Reason  string
-}
-
-// logEnd is where the log ends in its last segment, and what is needed to go on from there.
-type logEnd struct {
-	off    int64 // behind the last save
-	crc    uint32
-	sealed bool
-	closed bool      // the last record is CLOSED
-	synced int64     // offset of the last record that vouches for all before it
-	dirty  int64     // end of the bytes that are not zero
-	torn   *TornTail // nil if nothing was cut off
-	flips  []int64   // bits put back
-}
-
-// stopAtEnd decides whether the log ends in its last segment where there is no
-// further record: behind the last save that is whole, unless what follows is damage
-// to something acknowledged, which is a *CorruptionError. More is to be read if a bit was put back.
-func (s *scan) stopAtEnd(cause error) (more bool, err error) {
-	if cause == io.EOF && s.end.inHeader(s.seen) {
-		cause = s.dec.bad(errPastEnd)
-	}
-	if bad, ok := asBadFrame(cause); ok {
-		if more, err = s.end.judge(&s.dec, s.name, bad, s.seen); more || err != nil {
-			if c, ok := err.(*CorruptionError); ok {
-				c.cut = s.whole()
-			}
-			return more, err
-		}
-	} else if cause == io.EOF {
-		s.end.dirty = s.dec.win.size
-	} else {
-		return false, fmt.Errorf("wal: %w", cause)
-	}
-	if end := &s.end; end.torn == nil && end.dirty > end.off {
-		end.torn = &TornTail{Segment: s.name.String(), Offset: end.off, Bytes: end.dirty - end.off, Reason: "the last save is not complete"}
-	}
-	return false, nil
-}
-
-// inHeader tells whether the segment's header is not complete after some records.
-func (end *logEnd) inHeader(records int) bool { return end.off == 0 || records < headerRecords }
-
-// judge decides what a place without a valid record, behind some records, means, and notes it. It
-// returns true if the place should be read again: a bit was put back, or the file has changed.
-func (end *logEnd) judge(d *decoder, n segmentName, bad *badFrame, records int) (again bool, err error) {
-	// The header was on stable storage before the segment got its name, so damage to it is never a torn write.
-	if end.inHeader(records) {
-		return false, &CorruptionError{Segment: n.String(), Offset: bad.off, Reason: "in the segment's header: " + bad.cause.Error()}
-	}
-	t := newTail(&d.win, place{n.seq, bad.off}, d.crc, d.sealed)
-	found, err := t.judge()
-	if err != nil {
-		return false, fmt.Errorf("wal: %w", err)
-	}
-	switch found.verdict {
-	case mended:
-		d.win.flip(found.bit)
-		return true, nil
-	case changed:
-		if d.changed == bad.off {
-			return false, &CorruptionError{Segment: n.String(), Offset: bad.off, Reason: bad.cause.Error(), cut: place{n.seq, end.off}}
-		}
-		d.changed = bad.off
-		d.win.forget()
-		return true, nil
-	case corrupt:
-		return false, &CorruptionError{Segment: n.String(), Offset: bad.off, Reason: found.reason, cut: place{n.seq, end.off}}
-	}
-	end.dirty = bad.off + t.used
-	if found.verdict == torn {
-		end.torn = &TornTail{Segment: n.String(), Offset: end.off, Bytes: end.dirty - end.off, Reason: found.reason}
-	}
-	return false, nil
-}
 
 // healChunk is how much heal writes at a time, in bytes.
 const healChunk = 1 << 20
@@ -143,5 +60,41 @@ func clearRange(f vfs.File, n segmentName, off, end int64) error {
 		}
 		off = stop
 	}
+	return nil
+}
+
+// recover makes what was loaded durable and the log ready for appending. Nothing
+// on disk was changed before, and nothing is if the log is corrupt.
+func (w *WAL) recover(ld *loaded) error {
+	if err := removeTemporary(w.dir); err != nil {
+		return err
+	}
+	tail, end := w.tailSegment(), ld.end
+	if err := heal(tail.file, tail.segmentName, end); err != nil {
+		return err
+	}
+	// A segment that was named, or a directory that was made, right before a
+	// crash may not be durable yet.
+	err := w.dir.Sync()
+	if err == nil {
+		err = syncParent(w.opts.fs, w.dir.Path())
+	}
+	if err != nil {
+		return fmt.Errorf("wal: open: %w", err)
+	}
+	if t := end.torn; t != nil {
+		w.warn("healed a torn tail of the log: a save that was never acknowledged is gone", tornFields(*t)...)
+		if healed := w.listener.Healed; healed != nil {
+			w.later(event{other: func() { healed(*t) }})
+		}
+	}
+	if err := w.extendTail(tail); err != nil {
+		return fmt.Errorf("wal: open segment %s: %w", tail.segmentName, err)
+	}
+	if w.runway, err = newRunway(&w.opts, tail.file, end.off); err != nil {
+		return fmt.Errorf("wal: open segment %s: %w", tail.segmentName, err)
+	}
+	w.closedMark = end.closed
+	w.warnOfLacks()
 	return nil
 }

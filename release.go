@@ -99,7 +99,7 @@ func (w *WAL) Release(snap log.Snapshot) error {
 	if isNil(snap) {
 		return fmt.Errorf("%w: a nil snapshot", ErrInvalidArgument)
 	}
-	mark, err := askedMark(snap)
+	mark, err := askedID(snap)
 	if err != nil {
 		return err
 	}

@@ -107,19 +107,18 @@ func (r *replay) note(s *scan, x *note) error {
 			r.restoring = place{s.name.seq, x.save}
 		}
 	case log.SnapshotType:
-		snap, mark, err := decodeSnapshot(r.registry, x.data)
+		snap, id, err := decodeSnapshot(r.registry, x.data)
 		if err != nil {
 			return fmt.Errorf("wal: segment %s at offset %d: %w", s.name, x.off, err)
 		}
-		x.index, x.term, x.termed = mark.index, mark.term, mark.termed
-		if mark.index == math.MaxUint64 {
-			err := checkIndex(mark.index, r.last)
+		x.index, x.term, x.termed = id.index, id.term, id.termed
+		if id.index == math.MaxUint64 {
+			err := checkIndex(id.index, r.last)
 			return r.corrupt(s.name, x.off, err.Error(), err)
 		}
-		if r.wanted != nil && r.wanted(mark.index) {
-			mark.seq = s.name.seq
+		if r.wanted != nil && r.wanted(id.index) {
 			restored := r.restoring == place{s.name.seq, x.save}
-			r.recorded = append(r.recorded, recordedSnapshot{mark, snap, x.data, restored})
+			r.recorded = append(r.recorded, recordedSnapshot{snapshotMark{id, s.name.seq}, snap, x.data, restored})
 		}
 	}
 	r.apply(x, s.name)

@@ -1,46 +1,8 @@
 package wal
 
 import (
-	"errors"
-
 	"github.com/seed449c39bc/wal/log"
 )
-
-// stake completes a corruption's error with the entries that stand behind it,
-// as far as they can be made out; lastBefore is the last index before it.
-func (l *loader) stake(names []segmentName, c *CorruptionError, lastBefore uint64) error {
-	s := salvage{entries: newEntryReader(l.registry, false)}
-	behind := false
-	for _, n := range names {
-		from := int64(0)
-		if !behind {
-			if n.String() != c.Segment {
-				continue
-			}
-			behind = true
-			s.damage = place{n.seq, c.Offset}
-			if from = c.Offset; c.cut.seq == n.seq {
-				from = c.cut.off // what stands intact in the same save is lost with it
-			}
-		}
-		f, done, err := l.open(n)
-		if err != nil {
-			return c // what is at stake stays unknown
-		}
-		win := window{f: f, name: n.String()}
-		if win.size, err = f.Size(); err == nil {
-			s.segment(&win, place{n.seq, from}, lastBefore) // what cannot be read stays unknown
-		}
-		done()
-	}
-	if s.high > 0 {
-		c.FirstIndex, c.LastIndex = min(s.low, lastBefore+1), s.high
-	}
-	if s.newer != nil {
-		c.Err = errors.Join(c.Err, s.newer)
-	}
-	return c
-}
 
 // salvage looks for entries behind damage, at every place where one could stand.
 type salvage struct {
@@ -74,7 +36,7 @@ func (s *salvage) segment(win *window, p place, lastBefore uint64) error {
 // sealed takes in the record with a trailer at p. If the damage is in the data of an entry, that is
 // most likely the one behind the last intact one.
 func (s *salvage) sealed(win *window, p place, lastBefore uint64) (size int64, err error) {
-	o, head, err := s.check.outlineAt(win, p)
+	o, head, err := win.outlineAt(&s.check, p)
 	if err != nil || !o.right {
 		return wordSize, err // the file has changed
 	}

@@ -2,16 +2,12 @@ package wal
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
 )
-
-// headerRecords is how many records every segment begins with: the chain and the metadata.
-const headerRecords = 2
 
 // A scan reads one segment once: it verifies every record, and notes what the
 // whole saves among them change. It needs nothing of the segments before, since
@@ -193,36 +189,27 @@ func (s *scan) corrupt(off int64, reason string) error {
 	return &CorruptionError{Segment: s.name.String(), Offset: off, Reason: reason, cut: s.whole()}
 }
 
-// entryReader reads the indexes of encoded entries. It is safe for concurrent use.
-type entryReader struct {
-	registry *log.Registry
-	peek     log.IndexReader // nil: entries are decoded to know their index
-}
-
-// newEntryReader makes one that decodes entries only if it has to, or always.
-func newEntryReader(reg *log.Registry, decode bool) entryReader {
-	r := entryReader{registry: reg}
-	if !decode {
-		r.peek = indexReader(reg)
+// stopAtEnd decides whether the log ends in its last segment where there is no
+// further record: behind the last save that is whole, unless what follows is damage
+// to something acknowledged, which is a *CorruptionError. More is to be read if a bit was put back.
+func (s *scan) stopAtEnd(cause error) (more bool, err error) {
+	if cause == io.EOF && s.end.inHeader(s.seen) {
+		cause = s.dec.bad(errPastEnd)
 	}
-	return r
-}
-
-// index returns the index of an encoded entry, which is intact. It is never 0: no save takes such an
-// entry, so it is the type that reads it wrongly, and the log is not damaged.
-func (r entryReader) index(data []byte) (uint64, error) {
-	if r.peek != nil {
-		i, err := readIndex(r.peek, data)
-		if err == nil && i == 0 {
-			err = decodeError(r.peek, log.EntryType, data, errIndexZero)
+	if bad, ok := asBadFrame(cause); ok {
+		if more, err = s.end.judge(&s.dec, s.name, bad, s.seen); more || err != nil {
+			if c, ok := err.(*CorruptionError); ok {
+				c.cut = s.whole()
+			}
+			return more, err
 		}
-		return i, err
+	} else if cause == io.EOF {
+		s.end.dirty = s.dec.win.size
+	} else {
+		return false, fmt.Errorf("wal: %w", cause)
 	}
-	ent, i, err := decodeEntry(r.registry, data)
-	if err == nil && i == 0 {
-		err = decodeError(ent, log.EntryType, data, errIndexZero)
+	if end := &s.end; end.torn == nil && end.dirty > end.off {
+		end.torn = &TornTail{Segment: s.name.String(), Offset: end.off, Bytes: end.dirty - end.off, Reason: "the last save is not complete"}
 	}
-	return i, err
+	return false, nil
 }
-
-var errIndexZero = errors.New("it is read with index 0, which no entry has")

@@ -3,7 +3,6 @@ package wal
 import (
 	"cmp"
 	"fmt"
-	"io/fs"
 	"strconv"
 
 	"github.com/seed449c39bc/wal/internal/vfs"
@@ -78,9 +77,6 @@ func listSegments(d vfs.Dir) ([]segmentName, error) {
 // fromOldest picks the oldest segment to begin with.
 func fromOldest([]segmentName) (int, error) { return 0, nil }
 
-// noLog is the error for a directory without a log, or a log without a directory.
-func noLog(dir string) error { return fmt.Errorf("wal: no log in %s: %w", dir, fs.ErrNotExist) }
-
 // holding returns the position of the segment at which a reader of the entries
 // above index has to begin, and -1 if that one is gone. All entries above index
 // that are still in the log stand there or later: when a segment is begun, every
@@ -149,3 +145,6 @@ func nameSegment(d vfs.Dir, f vfs.File, tmp string, n segmentName) error {
 	}
 	return nil
 }
+
+// headerRecords is how many records every segment begins with: the chain and the metadata.
+const headerRecords = 2

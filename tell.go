@@ -98,28 +98,10 @@ func (t *teller) next() (e event, ok bool) {
 	return e, true
 }
 
-// tellAside tells in the goroutine that leads. If that is ended, another one leads on.
-func (w *WAL) tellAside() {
-	ended := true
-	defer func() {
-		if ended {
-			go w.lead()
-		}
-	}()
-	defer func() {
-		if r := recover(); r != nil {
-			w.logPanic(r)
-			ended = false
-		}
-	}()
-	w.tell()
-	ended = false
-}
-
 // logPanic logs a panic of the caller's code that no call of its leads to. If it is the logger
 // that panics, nobody is left to be told.
-func (w *WAL) logPanic(r any) {
+func (t *teller) logPanic(dir string, r any) {
 	defer func() { _ = recover() }()
-	w.lg.Error("a listener or a logger of the log panics", zap.String("dir", w.dir.Path()),
+	t.lg.Error("a listener or a logger of the log panics", zap.String("dir", dir),
 		zap.String("panic", fmt.Sprint(r)), zap.String("stack", string(debug.Stack())))
 }

@@ -33,8 +33,9 @@ type WAL struct {
 	opts options
 	teller
 
-	writer     sync.Mutex    // guards what follows
-	idle       sync.Cond     // on writer: nobody leads any more, or there is room in the open batch
+	writer     sync.Mutex // guards what follows
+	leader     leadership
+	room       sync.Cond     // on writer: there is room in the open batch, or nobody leads any more
 	segments   locked        // by number; the last one is appended to
 	dropped    []segmentName // released and not deleted yet, by number
 	headerEnd  int64         // end of the header of the last segment; 0 if it was there at Open
@@ -44,8 +45,6 @@ type WAL struct {
 	flying     flight // the batch that the leader writes
 	runway     runway
 	spare      *batch // the next open one; nil while the leader writes
-	leading    bool   // somebody writes a batch, and has the last segment's file to himself
-	wanted     int    // how many wait for nobody to lead; nobody begins to meanwhile
 	unsynced   bool   // there are bytes before the open batch that no sync covers
 	bare       bool   // the last segment has no prepared space
 	closedMark bool   // the log ends with a CLOSED record
@@ -96,22 +95,6 @@ func (w *WAL) Save(st log.HardState, ents []log.LogEntry) error {
 		return w.awaitAll(w.now())
 	}
 	return w.commit(&s)
-}
-
-// newSave is a save of entries and a state, unless the state is nil or empty.
-func newSave(st log.HardState, ents []log.LogEntry) (save, error) {
-	s := save{ents: ents}
-	if st == nil {
-		return s, nil
-	}
-	if isNil(st) {
-		return s, fmt.Errorf("%w: a nil pointer as a state; pass nil to save none", ErrInvalidArgument)
-	}
-	empty, err := isEmpty(st)
-	if !empty {
-		s.st = st
-	}
-	return s, err
 }
 
 // SaveState is Save of a state alone.

@@ -26,6 +26,9 @@ type window struct {
 	buf   []byte
 	off   int64 // where buf stands in the file
 	flips []int64
+
+	head [headSize + maxControl]byte // of the frame that outlineAt looked at last
+	foot [footSize]byte
 }
 
 // at returns n bytes from off on, valid until the next call. They must lie

@@ -3,18 +3,8 @@ package wal
 import (
 	"encoding/binary"
 
+	"github.com/seed449c39bc/wal/internal/verdict"
 	"github.com/seed449c39bc/wal/log"
-)
-
-// verdict is what the bytes behind the last valid record mean.
-type verdict int
-
-const (
-	cleanEnd verdict = iota // nothing was written there
-	torn                    // what was written there was never acknowledged
-	corrupt                 // it may have been acknowledged
-	mended                  // one bit put back makes it a valid record, and no other reading differs
-	changed                 // there is a valid record: the file is being written
 )
 
 // tail is what is seen from p, the first offset of the last segment without a valid record, to the
@@ -34,6 +24,10 @@ type tail struct {
 	flip   int64                       // the bit that is put back for now, counted from p; -1: none
 	sums   map[byteRange]uint32        // the chain behind payloads, without the flip
 	err    error                       // what went wrong in reading; nothing else counts then
+
+	outline outline // of what is at p, as far as it has one
+	bad     error   // what is wrong with it
+	bit     int64   // the one that findFlip found, counted from the start of the file; 0: none
 }
 
 // byteRange is a range of bytes, counted from p.
@@ -58,52 +52,55 @@ func (t *tail) failed(err error) bool {
 	return t.err != nil
 }
 
-// finding is a verdict with its reason. For mended and for a corruption that
-// one flipped bit explains, bit is that bit, counted from the start of the file.
-type finding struct {
-	verdict verdict
-	reason  string
-	bit     int64
+// judge returns the verdict. Where one flipped bit explains it, bit is that bit, counted from the
+// start of the file; else 0.
+func (t *tail) judge() (f verdict.Finding, bit int64, err error) {
+	f = verdict.Judge(t)
+	if f.Row == "8" {
+		f.Reason = t.bad.Error()
+	}
+	return f, t.bit, t.err
 }
 
-// judge is the table of docs/FORMAT.md, row by row.
-func (t *tail) judge() (finding, error) {
-	found := t.rows()
-	return found, t.err
+// Used is evidence: see verdict.Evidence, which also orders the questions that follow.
+func (t *tail) Used() bool { return t.used > 0 && t.err == nil }
+
+// Valid is evidence. It keeps what is wrong with the record for the questions behind it.
+func (t *tail) Valid() bool {
+	t.outline, t.bad = t.valid()
+	return t.bad == nil
 }
 
-func (t *tail) rows() finding {
-	if t.used == 0 || t.err != nil {
-		return finding{verdict: cleanEnd} // row 2: where all is zeros, row 1 does not apply
+// SyncedFollows is evidence.
+func (t *tail) SyncedFollows() bool { return t.syncedFollows() }
+
+// Flip is evidence.
+func (t *tail) Flip() verdict.Flip {
+	bit, ok := t.findFlip()
+	if !ok {
+		return verdict.NoFlip
 	}
-	o, err := t.valid()
-	if err == nil {
-		return finding{verdict: changed} // the decoder saw older bytes (beside.go)
+	t.bit = t.p.off*8 + bit
+	if t.lostWith(bit) {
+		return verdict.FlipInLostSector
 	}
-	if t.syncedFollows() {
-		return finding{verdict: corrupt, reason: "a later record shows that this one was on stable storage"} // row 1
-	}
-	if bit, ok := t.explain(); ok { // rows 3 and 3'
-		at := t.p.off*8 + bit
-		if t.lostWith(bit) {
-			return finding{mended, "one bit is missing in a sector that reads as zeros", at}
-		}
-		return finding{corrupt, "one bit of the record is flipped", at}
-	}
-	w := t.word()
-	switch {
-	case w == 0:
-		return finding{verdict: torn, reason: "the length word was not written"} // row 4
-	case frameSize(w) > t.size:
-		return finding{verdict: torn, reason: errPastEnd.Error()} // row 5
-	case t.pieceLost(frameSize(w)):
-		return finding{verdict: torn, reason: "a sector of the record was not written"} // row 6
-	}
-	plain := !t.sealed || err == errChain && !o.sealed // its form alone tells: it ends with its data
-	if !plain && t.used < wordSize+int64(w&wordLenMask) {
-		return finding{verdict: torn, reason: "the end of the record was not written"} // row 7
-	}
-	return finding{verdict: corrupt, reason: err.Error()} // row 8
+	return verdict.FlipElsewhere
+}
+
+// NoWord is evidence.
+func (t *tail) NoWord() bool { return t.word() == 0 }
+
+// PastEnd is evidence.
+func (t *tail) PastEnd() bool { return frameSize(t.word()) > t.size }
+
+// SectorLost is evidence.
+func (t *tail) SectorLost() bool { return t.pieces(frameSize(t.word())).lost }
+
+// EndLost is evidence. The form of a frame alone tells whether it is plain: then it ends with its
+// data.
+func (t *tail) EndLost() bool {
+	plain := !t.sealed || t.bad == errChain && !t.outline.sealed
+	return !plain && t.used < wordSize+int64(t.word()&wordLenMask)
 }
 
 // begins returns the first bytes from p on, with the bit that is put back.
@@ -186,14 +183,14 @@ const (
 	tailReach = 24
 )
 
-// explain finds the single bit of the frame at p that makes it a valid
+// findFlip finds the single bit of the frame at p that makes it a valid
 // record when it is put back. The bit counts from p.
-func (t *tail) explain() (bit int64, ok bool) {
+func (t *tail) findFlip() (bit int64, ok bool) {
 	o, err := t.valid()
 	if err == errChain {
 		if bit, ok := flippedBit(t.chain(&o)^o.crc, max(o.data, 0)); ok {
 			bit += int64(o.header) * 8
-			return bit, t.with(bit, func() bool { return t.agrees(&o) })
+			return bit, t.withFlip(bit, func() bool { return t.agrees(&o) })
 		}
 		if o.sealed {
 			return 0, false // the check has vouched for everything but the data
@@ -202,27 +199,27 @@ func (t *tail) explain() (bit int64, ok bool) {
 	size := min(frameSize(t.word()), t.size)
 	head := min(headReach, t.size)
 	for bit = 0; bit < head*8; bit++ {
-		if t.with(bit, t.explained) {
+		if t.withFlip(bit, t.corrected) {
 			return bit, true
 		}
 	}
 	for bit = max(size-tailReach, head) * 8; bit < size*8; bit++ {
-		if t.with(bit, t.explained) {
+		if t.withFlip(bit, t.corrected) {
 			return bit, true
 		}
 	}
 	return 0, false
 }
 
-// with returns what a question has for an answer while a bit is put back.
-func (t *tail) with(bit int64, question func() bool) bool {
+// withFlip flips one bit, evaluates check, and flips the bit back.
+func (t *tail) withFlip(bit int64, check func() bool) bool {
 	t.flip = bit
 	defer func() { t.flip = -1 }()
-	return question()
+	return check()
 }
 
-// explained tells whether there is now a valid record at p, of which no sector is lost.
-func (t *tail) explained() bool {
+// corrected reports whether there is a valid record at p now, of which no sector is lost.
+func (t *tail) corrected() bool {
 	o, err := t.valid()
 	return err == nil && t.agrees(&o) && !t.sealedWithoutWord(&o)
 }
@@ -245,10 +242,6 @@ func (t *tail) agrees(o *outline) bool {
 	return !o.sealed || t.pieces(o.size).thinness() == o.thin
 }
 
-// pieceLost tells whether some piece of the frame, cut at the borders of
-// sectors, is all zeros.
-func (t *tail) pieceLost(size int64) bool { return t.pieces(size).lost }
-
 // pieces looks at the pieces of a frame of some size at p, with the bit that is put back.
 func (t *tail) pieces(size int64) *pieces {
 	all := &pieces{off: t.p.off}
@@ -257,20 +250,22 @@ func (t *tail) pieces(size int64) *pieces {
 			break
 		}
 		at := t.p.off + t.flip/8 - p.off
-		if t.flip < 0 || at < 0 || at >= p.size {
-			all.add(p)
-			continue
-		}
-		bit := byte(1) << (t.flip % 8)
-		if p.data == nil {
+		flipped := t.flip >= 0 && at >= 0 && at < p.size
+		bit := byte(1) << (max(t.flip, 0) % 8)
+		switch {
+		case p.data == nil && flipped:
 			all.zeros(at)
-			all.add(portion{size: 1, data: []byte{bit}})
+			all.add([]byte{bit})
 			all.zeros(p.size - at - 1)
-			continue
+		case p.data == nil:
+			all.zeros(p.size)
+		case flipped:
+			p.data[at] ^= bit
+			all.add(p.data)
+			p.data[at] ^= bit
+		default:
+			all.add(p.data)
 		}
-		p.data[at] ^= bit
-		all.add(p)
-		p.data[at] ^= bit
 	}
 	all.end()
 	return all
@@ -280,7 +275,7 @@ func (t *tail) pieces(size int64) *pieces {
 // zeros, so that a lost sector would have left these very bytes.
 func (t *tail) lostWith(bit int64) bool {
 	var size int64
-	t.with(bit, func() bool { size = frameSize(t.word()); return true })
+	t.withFlip(bit, func() bool { size = frameSize(t.word()); return true })
 	return t.pieceZero(t.p.off, size, t.p.off+bit/8)
 }
 

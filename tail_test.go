@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/verdict"
 	"github.com/seed449c39bc/wal/log"
 )
 
@@ -226,16 +227,16 @@ func damages(s *scene, size int, sh shape, last bool) []damage {
 }
 
 // verdictOf is what the row says.
-func verdictOf(row string) verdict {
+func verdictOf(row string) verdict.Verdict {
 	switch row {
 	case "2":
-		return cleanEnd
+		return verdict.CleanEnd
 	case "3":
-		return mended
+		return verdict.Corrected
 	case "4", "5", "6", "7":
-		return torn
+		return verdict.Torn
 	}
-	return corrupt
+	return verdict.Corrupt
 }
 
 // reasons are those of the rows that the verdict alone does not tell apart.
@@ -313,20 +314,20 @@ func judgeAll(t *testing.T, rows map[string]int, s *scene, all []damage, synced 
 			require.Contains(t, d.rows, row, what)
 		}
 		was := bytes.Clone(s.seg)
-		got, err := newBytesTail(place{sceneSeq, int64(s.p)}, s.seg[s.p:], int64(len(s.seg)-s.p), s.crc, s.sealed).judge()
+		got, gotBit, err := newBytesTail(place{sceneSeq, int64(s.p)}, s.seg[s.p:], int64(len(s.seg)-s.p), s.crc, s.sealed).judge()
 		require.NoError(t, err, what)
-		require.Equal(t, verdictOf(row), got.verdict, "%s: row %s, got %+v", what, row, got)
-		require.EqualValues(t, bit, got.bit, "%s: row %s", what, row)
+		require.Equal(t, verdictOf(row), got.Verdict, "%s: row %s, got %+v", what, row, got)
+		require.EqualValues(t, bit, gotBit, "%s: row %s", what, row)
 		if want, ok := reasons[row]; ok {
-			require.Equal(t, want, got.reason, what)
+			require.Equal(t, want, got.Reason, what)
 		}
-		require.NotEmpty(t, got.verdict == cleanEnd || got.reason != "", what)
+		require.NotEmpty(t, got.Verdict == verdict.CleanEnd || got.Reason != "", what)
 		require.Equal(t, was, s.seg, "%s: judging changed the bytes", what)
 	}
 }
 
 // Every bit of every shape, header, data, trailer and padding, is found again.
-func TestExplainFindsEverySingleBit(t *testing.T) {
+func TestFindFlipFindsEverySingleBit(t *testing.T) {
 	for _, sealed := range []bool{true, false} {
 		for _, sh := range shapes() {
 			if sh.control && !sealed {
@@ -341,7 +342,7 @@ func TestExplainFindsEverySingleBit(t *testing.T) {
 					if _, err := tail.valid(); err == nil && !sealed && bit/8 == 9 {
 						continue // nothing vouches for a plain record's type
 					}
-					got, ok := tail.explain()
+					got, ok := tail.findFlip()
 					require.True(t, ok, "%s at %d, sealed %v: bit %d is not found", sh.name, p, sealed, bit)
 					require.Equal(t, bit, got, "%s at %d, sealed %v", sh.name, p, sealed)
 				}
@@ -389,9 +390,9 @@ func TestVerdictDoesNotNeedTheZerosAtTheEnd(t *testing.T) {
 			s, size := stage(sh.frame, 520, sealed, behind[0].make)
 			for _, bit := range []int{0, 5, 64, size*4 + 1, size*8 - 70} {
 				s.seg[s.p+bit/8] ^= 1 << (bit % 8)
-				whole, err := newBytesTail(place{sceneSeq, 520}, s.seg[520:], int64(len(s.seg)-520), s.crc, sealed).judge()
+				whole, _, err := newBytesTail(place{sceneSeq, 520}, s.seg[520:], int64(len(s.seg)-520), s.crc, sealed).judge()
 				require.NoError(t, err)
-				short, err := newBytesTail(place{sceneSeq, 520}, trimZeros(s.seg[520:]), int64(len(s.seg)-520), s.crc, sealed).judge()
+				short, _, err := newBytesTail(place{sceneSeq, 520}, trimZeros(s.seg[520:]), int64(len(s.seg)-520), s.crc, sealed).judge()
 				require.NoError(t, err)
 				s.seg[s.p+bit/8] ^= 1 << (bit % 8)
 				require.Equal(t, whole, short, "%s, sealed %v, bit %d", sh.name, sealed, bit)
@@ -409,9 +410,9 @@ func TestVerdictOnHugeLengths(t *testing.T) {
 		for _, sealed := range []bool{true, false} {
 			s := scene{seg: data, seq: sceneSeq, crc: sceneCRC, sealed: sealed}
 			row, _ := s.row()
-			got, err := newBytesTail(place{seq: sceneSeq}, data, int64(len(data)), sceneCRC, sealed).judge()
+			got, _, err := newBytesTail(place{seq: sceneSeq}, data, int64(len(data)), sceneCRC, sealed).judge()
 			require.NoError(t, err)
-			require.Equal(t, verdictOf(row), got.verdict, "length word 1<<%d: row %s, got %+v", shift, row, got)
+			require.Equal(t, verdictOf(row), got.Verdict, "length word 1<<%d: row %s, got %+v", shift, row, got)
 		}
 	}
 }
@@ -458,9 +459,9 @@ func TestALostSectorIsNotTakenForAFlippedBit(t *testing.T) {
 			require.True(t, ok && bit == int64(c.bit)*8+3, "the chance was not made")
 			row, _ := s.row()
 			require.Equal(t, "6", row)
-			got, err := newBytesTail(place{sceneSeq, p}, s.seg[p:], int64(len(s.seg)-p), sceneCRC, true).judge()
+			got, _, err := newBytesTail(place{sceneSeq, p}, s.seg[p:], int64(len(s.seg)-p), sceneCRC, true).judge()
 			require.NoError(t, err)
-			require.Equal(t, torn, got.verdict)
+			require.Equal(t, verdict.Torn, got.Verdict)
 		})
 	}
 }
