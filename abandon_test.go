@@ -70,7 +70,7 @@ func TestAbandon_WithSavesOnTheirWay(t *testing.T) {
 		defer close(abandoned)
 		w.Abandon()
 	}()
-	<-w.life.done
+	<-w.sticky.done
 	_, err = w.Append(nil, entries(4, 4))
 	require.ErrorIs(t, err, ErrClosed)
 	select {

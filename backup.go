@@ -62,18 +62,18 @@ func (w *WAL) Backup(dir string) error {
 func (w *WAL) beginBackup() (*backupSource, error) {
 	w.writer.Lock()
 	defer w.unlock()
-	if err := w.life.err(); err != nil {
+	if err := w.sticky.err(); err != nil {
 		return nil, err
 	}
 	src := &backupSource{
-		handles: &w.handles, life: &w.life, copied: map[segmentName]bool{},
+		handles: &w.files, life: &w.sticky, copied: map[segmentName]bool{},
 	}
 	for _, s := range w.segments {
 		src.names = append(src.names, s.segmentName)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if src.end = w.tail.off; src.end == 0 { // nothing was saved yet
+	if src.end = w.publishedEnd.Off; src.end == 0 { // nothing was saved yet
 		src.end = w.headerEnd
 	}
 	src.hold = w.register(nil, 0)
@@ -91,7 +91,7 @@ func Backup(lg *zap.Logger, from, to string, opts ...Option) error {
 		return err
 	}
 	defer d.Close()
-	src := &backupSource{handles: new(handles), life: new(life), copied: map[segmentName]bool{}}
+	src := &backupSource{handles: new(fileCache), life: new(sticky), copied: map[segmentName]bool{}}
 	src.handles.init(o, d)
 	defer src.handles.shut()
 	b := backup{fs: o.fs, registry: o.registry}
@@ -264,8 +264,8 @@ func (b *backup) check(into vfs.Dir, names []segmentName, end int64) error {
 
 // backupSource is a log that is copied: segments whole, and the last one up to its end.
 type backupSource struct {
-	handles *handles
-	life    *life
+	handles *fileCache
+	life    *sticky
 	hold    *cursor // keeps a WAL from purging what is copied; nil: nothing does
 	names   []segmentName
 	end     int64   // of the last one, in bytes

@@ -239,7 +239,7 @@ func TestBackup_OfALogThatWasHurt(t *testing.T) {
 		bit += 1 + int64(strings.IndexByte(string(whole[bit+1:]), 0x10))
 	}
 	hurt("whole", func([]byte) {}, nil, 4)
-	hurt("a torn tail", func(b []byte) { clear(b[last.off+last.size-100 : last.off+last.size]) }, nil, 3)
+	hurt("a torn tail", func(b []byte) { clear(b[last.off+last.Size-100 : last.off+last.Size]) }, nil, 3)
 	hurt("a missing bit", func(b []byte) { b[bit] = 0 }, nil, 4)
 	hurt("damage", func(b []byte) { b[frames[4].off+20] ^= 0xff }, ErrCorrupt, 0)
 }
@@ -267,7 +267,7 @@ func TestBackup_EndsWithTheLog(t *testing.T) {
 	fsys.setFail(func(o op) (int, error) {
 		if o.kind == opCreate && o.name == second {
 			go w.Abandon()
-			<-w.life.done
+			<-w.sticky.done
 		}
 		return 0, nil
 	})
@@ -310,7 +310,7 @@ func TestBackup_AnyOneFailingCallLeavesNothing(t *testing.T) {
 			require.Len(t, readAll(t, to, nil, opts...), 22, what)
 		}
 		require.NoError(t, w.SaveEntry(entries(23, 23)), "the log goes on: %s", what)
-		w.handles.shut() // what is kept open for the next read
+		w.files.shut() // what is kept open for the next read
 		require.LessOrEqual(t, disk.Opened(), opened, what)
 		require.NoError(t, w.Close())
 		return calls, err == nil
@@ -453,7 +453,7 @@ func TestBackup_BesideAWriter(t *testing.T) {
 	}
 	close(stop)
 	require.NoError(t, <-done)
-	require.Empty(t, w.live)
+	require.Empty(t, w.readers)
 	require.Positive(t, w.Stats().Cuts)
 }
 

@@ -323,7 +323,7 @@ func TestTwoProcesses(t *testing.T) {
 	require.ErrorIs(t, err, ErrLocked)
 	_, err = Open(nil, dir, at(0))
 	require.ErrorIs(t, err, ErrLocked)
-	_, err = Repair(nil, dir, WithCutCorruption())
+	_, err = Repair(nil, dir, WithTruncateCorruption())
 	require.ErrorIs(t, err, ErrLocked)
 	_, err = Create(nil, dir, nil)
 	require.ErrorIs(t, err, fs.ErrExist)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/seed449c39bc/wal/internal/codec"
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
 )
 
@@ -25,10 +27,10 @@ func newSave(st log.HardState, ents []log.LogEntry) (save, error) {
 	if st == nil {
 		return s, nil
 	}
-	if isNil(st) {
+	if codec.IsNil(st) {
 		return s, fmt.Errorf("%w: a nil pointer as a state; pass nil to save none", ErrInvalidArgument)
 	}
-	empty, err := isEmpty(st)
+	empty, err := codec.IsEmpty(st)
 	if !empty {
 		s.st = st
 	}
@@ -53,73 +55,73 @@ func (s *save) records() int {
 // batch is one or more saves that are written with one write and one sync.
 type batch struct {
 	enc     encoder
-	notes   notes // what it changes in the contents, in order
+	edits   edits // what it changes in the contents, in order
 	sync    bool  // something in it has to be durable
 	saves   int
 	entries int
-	round   *round // where they wait; nil as long as nobody does
+	waiters *waiters // where they wait; nil as long as nobody does
 }
 
-// round is where the callers of one batch wait. err is set before done is closed.
-type round struct {
+// waiters is where the callers of one batch wait. err is set before done is closed.
+type waiters struct {
 	done chan struct{}
 	err  error
 }
 
 // join returns the batch's round.
-func (b *batch) join() *round {
-	if b.round == nil {
-		b.round = &round{done: make(chan struct{})}
+func (b *batch) join() *waiters {
+	if b.waiters == nil {
+		b.waiters = &waiters{done: make(chan struct{})}
 	}
-	return b.round
+	return b.waiters
 }
 
-// answer gives the callers that wait for the batch its result.
-func (b *batch) answer(err error) error {
-	if b.round != nil {
-		b.round.err = err
-		close(b.round.done)
+// complete gives the callers that wait for the batch its result.
+func (b *batch) complete(err error) error {
+	if b.waiters != nil {
+		b.waiters.err = err
+		close(b.waiters.done)
 	}
 	return err
 }
 
 // pending tells whether there is anything to write or to sync, or anybody who waits for what
 // was written before.
-func (b *batch) pending() bool { return len(b.enc.buf) > 0 || b.sync || b.round != nil }
+func (b *batch) pending() bool { return len(b.enc.buf) > 0 || b.sync || b.waiters != nil }
 
 // reset makes the batch empty; it keeps its memory, but not that of a large save.
 func (b *batch) reset() {
-	clear(b.notes) // lets go of states and snapshots
-	*b = batch{enc: b.enc, notes: b.notes[:0]}
+	clear(b.edits) // lets go of states and snapshots
+	*b = batch{enc: b.enc, edits: b.edits[:0]}
 	b.enc.buf, b.enc.data = b.enc.buf[:0], nil
 	b.enc.shrink()
-	if cap(b.notes) > maxKeptNotes {
-		b.notes = nil
+	if cap(b.edits) > maxKeptEdits {
+		b.edits = nil
 	}
 }
 
-// maxKeptNotes is how many notes of a batch may have memory that is kept for the next one.
-const maxKeptNotes = 1 << 12
+// maxKeptEdits is how many notes of a batch may have memory that is kept for the next one.
+const maxKeptEdits = 1 << 12
 
 // mark is a point in a batch to go back to.
 type mark struct {
-	bytes, notes int
+	bytes, edits int
 	crc          uint32
 	flags        byte
 }
 
-func (b *batch) mark() mark { return mark{len(b.enc.buf), len(b.notes), b.enc.crc, b.enc.flags} }
+func (b *batch) mark() mark { return mark{len(b.enc.buf), len(b.edits), b.enc.crc, b.enc.flags} }
 
 // back takes out what was encoded since the mark.
 func (b *batch) back(m mark) {
 	b.enc.buf, b.enc.crc, b.enc.flags = b.enc.buf[:m.bytes], m.crc, m.flags
 	b.enc.shrink()
-	b.notes = b.notes[:m.notes]
+	b.edits = b.edits[:m.edits]
 }
 
-// head is where the records go on from: the last index and the encoded state,
+// appended is where the records go on from: the last index and the encoded state,
 // with all that was encoded, be it written yet or not.
-type head struct {
+type appended struct {
 	last  uint64
 	state []byte // nil: none was ever saved
 }
@@ -127,7 +129,7 @@ type head struct {
 // encode appends a save to the batch, behind the given head, and returns the new last
 // index. On an error the batch is as it was, and so it is when a method of a record
 // ends the goroutine: a mistake of the caller's types does not touch the log.
-func (b *batch) encode(s *save, h head, types *savedTypes) (last uint64, err error) {
+func (b *batch) encode(s *save, h appended, types *codec.SavedTypes) (last uint64, err error) {
 	m, whole := b.mark(), false
 	defer func() {
 		if !whole {
@@ -135,7 +137,7 @@ func (b *batch) encode(s *save, h head, types *savedTypes) (last uint64, err err
 		}
 	}()
 	last, err = b.encodeRecords(s, h, types)
-	if _, panics := err.(*panicError); panics {
+	if _, panics := err.(*codec.PanicError); panics {
 		err = fmt.Errorf("%w: a method of a record: %w", ErrEncode, err)
 	}
 	whole = err == nil
@@ -143,35 +145,35 @@ func (b *batch) encode(s *save, h head, types *savedTypes) (last uint64, err err
 }
 
 // encodeRecords is encode, but leaves what it has encoded before an error.
-func (b *batch) encodeRecords(s *save, h head, types *savedTypes) (last uint64, err error) {
-	defer guard(&err)
+func (b *batch) encodeRecords(s *save, h appended, types *codec.SavedTypes) (last uint64, err error) {
+	defer codec.Guard(&err)
 	begin, left := b.enc.end(), s.records()
 	flags := func() byte {
 		if left--; left == 0 {
-			return flagCommit
+			return frame.FlagCommit
 		}
 		return 0
 	}
 	last, s.first = h.last, h.last+1
 	if c := s.control; c.kind != 0 {
-		b.enc.appendBytes(log.CrcType, controlData(c.kind, c.index), flags())
-		b.notes = append(b.notes, note{typ: log.CrcType, control: c.kind, index: c.index})
+		b.enc.appendBytes(log.CrcType, frame.ControlData(c.kind, c.index), flags())
+		b.edits = append(b.edits, edit{typ: log.CrcType, control: c.kind, index: c.index})
 		last = c.lastAfter(last)
 	}
 	if s.snap != nil {
-		id := idOf(s.snap)
-		if id.index == math.MaxUint64 {
-			return 0, checkIndex(id.index, last)
+		id := codec.IDOf(s.snap)
+		if id.Index == math.MaxUint64 {
+			return 0, checkIndex(id.Index, last)
 		}
-		if err := b.encodeRecord(log.SnapshotType, s.snap, id.index, flags(), types); err != nil {
+		if err := b.encodeRecord(log.SnapshotType, s.snap, id.Index, flags(), types); err != nil {
 			return 0, err
 		}
-		b.notes = append(b.notes, note{typ: log.SnapshotType, index: id.index, data: b.enc.data, term: id.term, termed: id.termed})
-		last = max(last, id.index)
+		b.edits = append(b.edits, edit{typ: log.SnapshotType, index: id.Index, data: b.enc.data, term: id.Term, termed: id.Termed})
+		last = max(last, id.Index)
 	}
 	for _, ent := range s.ents {
 		if s.next {
-			if err := setIndex(ent, last+1); err != nil {
+			if err := codec.SetIndex(ent, last+1); err != nil {
 				return 0, err
 			}
 		}
@@ -183,26 +185,26 @@ func (b *batch) encodeRecords(s *save, h head, types *savedTypes) (last uint64, 
 		}
 	}
 	if s.st != nil {
-		s.lazy = s.records() == 1 && types.mayWait(s.st, h.state)
+		s.lazy = s.records() == 1 && types.MayWait(s.st, h.state)
 		if err := b.encodeRecord(log.StateType, s.st, s.st.GetCommitted(), flags(), types); err != nil {
 			return 0, err
 		}
-		b.notes = append(b.notes, note{typ: log.StateType, data: b.enc.data})
+		b.edits = append(b.edits, edit{typ: log.StateType, data: b.enc.data})
 	}
 	return last, nil
 }
 
 // encodeEntry appends an entry that follows index last in the save that begins at
 // begin, and returns its own index.
-func (b *batch) encodeEntry(ent log.LogEntry, last uint64, begin int64, flags byte, types *savedTypes) (uint64, error) {
-	if isNil(ent) {
+func (b *batch) encodeEntry(ent log.LogEntry, last uint64, begin int64, flags byte, types *codec.SavedTypes) (uint64, error) {
+	if codec.IsNil(ent) {
 		return 0, fmt.Errorf("%w: a nil entry", ErrInvalidArgument)
 	}
 	i := ent.GetIndex()
 	if err := checkIndex(i, last); err != nil {
 		return 0, err
 	}
-	b.notes.entry(i, b.enc.end(), begin, b.enc.crc)
+	b.edits.entry(i, b.enc.end(), begin, b.enc.crc)
 	if err := b.encodeRecord(log.EntryType, ent, i, flags, types); err != nil {
 		return 0, fmt.Errorf("entry %d: %w", i, err)
 	}
@@ -211,10 +213,10 @@ func (b *batch) encodeEntry(ent log.LogEntry, last uint64, begin int64, flags by
 
 // encodeRecord appends a record of the user's with an index, of a state the committed one, unless it
 // cannot be read back.
-func (b *batch) encodeRecord(typ log.RecordType, rec log.RecordData, index uint64, flags byte, types *savedTypes) error {
-	t := types.of(typ, rec)
+func (b *batch) encodeRecord(typ log.RecordType, rec log.RecordData, index uint64, flags byte, types *codec.SavedTypes) error {
+	t := types.Of(typ, rec)
 	if err := b.enc.appendRecord(t, rec, flags); err != nil {
 		return err
 	}
-	return types.check(t, rec, b.enc.data, index)
+	return types.Check(t, rec, b.enc.data, index)
 }

@@ -3,13 +3,13 @@ package wal
 import (
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"io/fs"
 	"runtime"
 	"slices"
 	"time"
 
+	"github.com/seed449c39bc/wal/internal/crc32c"
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
@@ -99,8 +99,8 @@ func mayBeRace(err error) bool {
 	return errors.Is(err, ErrCorrupt) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// settle reads the end of the last segment, which was scanned, again as long as that is in doubt.
-func (s *scan) settle(f vfs.File) {
+// confirmEnd reads the end of the last segment, which was scanned, again as long as that is in doubt.
+func (s *scan) confirmEnd(f vfs.File) {
 	for w := (witness{}); ; {
 		size, err := f.Size()
 		if err != nil {
@@ -130,8 +130,8 @@ func (w *window) sum(off int64) (sum uint32, err error) {
 			return 0, err
 		}
 		if used := trimZeros(p.data); len(used) > 0 {
-			sum = crc32.Update(sum, castagnoli, fmt.Append(nil, p.off))
-			sum = crc32.Update(sum, castagnoli, used)
+			sum = crc32c.Update(sum, fmt.Append(nil, p.off))
+			sum = crc32c.Update(sum, used)
 		}
 	}
 	return sum, nil
@@ -205,7 +205,7 @@ func (l *loader) readOn(ld *loaded, s *scan) (more []segmentName, err error) {
 	s.dec.exact, s.dec.win.f = s.last, f
 	s.rewind(size)
 	if s.read(); s.last {
-		s.settle(f)
+		s.confirmEnd(f)
 	}
 	ld.names = slices.Concat(ld.names, more)
 	return more, nil

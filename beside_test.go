@@ -192,7 +192,7 @@ func TestReadsBesideEverythingThatAWriterDoes(t *testing.T) {
 		close(done)
 		wg.Wait()
 		t.Logf("%d saves, %d cuts, %d reads", l.save, w.Stats().Cuts, reads.Load())
-		require.Empty(t, w.live)
+		require.Empty(t, w.readers)
 		require.NotZero(t, reads.Load())
 	}
 }

@@ -388,7 +388,7 @@ func TestALoopThatPanicsOrEndsItsGoroutineLeavesNothingBehind(t *testing.T) {
 					runtime.Goexit()
 				})
 			}), name)
-			require.Empty(t, l.w.live, "%s: nothing keeps Purge from deleting", name)
+			require.Empty(t, l.w.readers, "%s: nothing keeps Purge from deleting", name)
 			inGoroutine(t, l.check)
 			require.False(t, t.Failed(), "%s, %s", name, how)
 		}

@@ -59,16 +59,16 @@ func (w *WAL) await(began time.Time) error {
 	return err
 }
 
-// settled tells whether all that is encoded is written, and durable if it has to be. The lock is
+// allDone tells whether all that is encoded is written, and durable if it has to be. The lock is
 // held, and the log has not failed.
-func (w *WAL) settled() bool { return !w.leader.taken && !w.open.pending() }
+func (w *WAL) allDone() bool { return !w.leader.taken && !w.open.pending() }
 
 // awaitAll returns when all that is encoded is durable, as far as its saves have to be. It gives
 // up the lock, which is held. A call that finds nothing to do ends with it: what it found is
 // what is encoded, be it by a call still on its way, which a crash or a failing disk can take
 // back. Such a caller waits in the open batch, also if that stays empty.
 func (w *WAL) awaitAll(began time.Time) error {
-	if err := w.life.err(); err != nil || w.settled() {
+	if err := w.sticky.err(); err != nil || w.allDone() {
 		w.unlock()
 		return err
 	}
@@ -82,7 +82,7 @@ func (w *WAL) unlock() {
 	if w.open.pending() && w.leader.take() {
 		go w.lead()
 	}
-	owes := w.owes || w.life.err() != nil
+	owes := w.owes || w.sticky.err() != nil
 	w.owes = false
 	w.writer.Unlock()
 	if owes {
@@ -98,10 +98,10 @@ func (w *WAL) add(s *save) (done bool, err error) {
 		for w.leader.taken && len(w.open.enc.buf) > maxBatch {
 			w.room.Wait()
 		}
-		if err := w.life.err(); err != nil {
+		if err := w.sticky.err(); err != nil {
 			return false, err
 		}
-		if s.control.kind != 0 && !w.open.enc.sealed {
+		if s.control.kind != 0 && !w.open.enc.trailered {
 			// etcd wrote the end of the log, and has no such record; the next segment is ours.
 			if err := w.cutWhenIdle(); err != nil {
 				return false, err
@@ -119,7 +119,7 @@ func (w *WAL) add(s *save) (done bool, err error) {
 		}
 		m := w.open.mark()
 		begin := w.open.enc.end()
-		last, err := w.open.encode(s, w.head, w.types)
+		last, err := w.open.encode(s, w.appended, w.types)
 		if err != nil {
 			return false, err
 		}
@@ -148,9 +148,9 @@ func (w *WAL) cutWhenIdle() error {
 
 // accept counts a save that was encoded last into a batch, and moves the head behind it.
 func (w *WAL) accept(b *batch, s *save, last uint64) {
-	w.head.last = last
+	w.appended.last = last
 	if s.st != nil {
-		w.head.state = overwrite(w.head.state, b.enc.data)
+		w.appended.state = overwrite(w.appended.state, b.enc.data)
 	}
 	b.sync = b.sync || !s.lazy && !w.opts.noSync
 	b.saves++
@@ -161,22 +161,22 @@ func (w *WAL) accept(b *batch, s *save, last uint64) {
 // held, and not given up any more once nobody leads: what follows has the log to itself.
 func (w *WAL) quiesce() error {
 	w.leader.awaitVacant()
-	if err := w.life.err(); err != nil {
-		w.abandon(err)
+	if err := w.sticky.err(); err != nil {
+		w.failPending(err)
 		return err
 	}
 	if !w.open.pending() {
 		return nil
 	}
 	f := w.take()
-	return w.settle(f, w.perform(f))
+	return w.recycle(f, w.perform(f))
 }
 
 // flushNow writes the open batch and syncs, without giving up the lock. Nobody leads.
 func (w *WAL) flushNow() error {
 	w.open.sync = true
 	f := w.take()
-	return w.settle(f, w.perform(f))
+	return w.recycle(f, w.perform(f))
 }
 
 // Sync puts everything that was saved on stable storage. It is only needed
@@ -184,7 +184,7 @@ func (w *WAL) flushNow() error {
 func (w *WAL) Sync() error {
 	began := w.now()
 	w.writer.Lock()
-	if w.life.err() == nil && (w.unsynced || len(w.open.enc.buf) > 0) {
+	if w.sticky.err() == nil && (w.unsynced || len(w.open.enc.buf) > 0) {
 		w.open.sync = true
 	}
 	return w.awaitAll(began)

@@ -3,6 +3,8 @@ package wal
 import (
 	"errors"
 	"fmt"
+
+	"github.com/seed449c39bc/wal/internal/frame"
 )
 
 // Compact drops the entries up to index, exactly and durably: FirstIndex is index+1, also after
@@ -43,18 +45,18 @@ func (w *WAL) Compact(index uint64) error {
 func (w *WAL) compact(index uint64) error {
 	began := w.now()
 	w.writer.Lock()
-	if last := w.head.last; w.life.err() == nil && index > last {
+	if last := w.appended.last; w.sticky.err() == nil && index > last {
 		w.unlock()
 		return fmt.Errorf("%w: cannot compact up to entry %d, the last one is %d", ErrNotFound, index, last)
 	}
 	// What is on its way may bring lower entries back, and so may an open at a segment that was
 	// released and is still there.
-	if w.settled() && w.FirstIndex() > index && (len(w.dropped) == 0 || index <= w.compacted) {
-		err := w.life.err()
+	if w.allDone() && w.FirstIndex() > index && (len(w.dropped) == 0 || index <= w.compacted) {
+		err := w.sticky.err()
 		w.unlock()
 		return err
 	}
-	done, err := w.add(&save{control: control{controlCompact, index}})
+	done, err := w.add(&save{control: control{frame.ControlCompact, index}})
 	if done || err != nil {
 		w.unlock()
 		return err
@@ -67,7 +69,7 @@ func (w *WAL) compact(index uint64) error {
 func (w *WAL) letGoCompacted() error {
 	w.writer.Lock()
 	defer w.unlock()
-	if err := w.life.err(); err != nil {
+	if err := w.sticky.err(); err != nil {
 		return err
 	}
 	w.mu.RLock()

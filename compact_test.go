@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -177,7 +178,7 @@ func TestCompact_WhileAJumpIsPending(t *testing.T) {
 		forceCut(t, w)
 		if beside { // as one that came while other saves were on their way
 			w.writer.Lock()
-			_, err := w.add(&save{control: control{controlCompact, 50}})
+			_, err := w.add(&save{control: control{frame.ControlCompact, 50}})
 			w.unlock()
 			require.NoError(t, err)
 			require.NoError(t, w.Sync())

@@ -194,11 +194,11 @@ func (c *killChild) look(*rand.Rand) error {
 // beLockedOut tries to open the log a second time; it may when it is closed.
 func (c *killChild) beLockedOut(*rand.Rand) error {
 	time.Sleep(5 * time.Millisecond)
-	if c.w.life.err() != nil {
+	if c.w.sticky.err() != nil {
 		return nil
 	}
 	_, err := Repair(nil, c.dir)
-	if errors.Is(err, ErrLocked) || c.w.life.err() != nil {
+	if errors.Is(err, ErrLocked) || c.w.sticky.err() != nil {
 		return nil
 	}
 	return fmt.Errorf("a second writer got in: %v", err)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/seed449c39bc/wal/internal/codec"
 	"github.com/seed449c39bc/wal/log"
 )
 
@@ -33,7 +34,7 @@ func overwrite(to, data []byte) []byte {
 }
 
 // apply takes over what a record in segment n changes. Its index was checked.
-func (c *contents) apply(x *note, n segmentName) {
+func (c *contents) apply(x *edit, n segmentName) {
 	switch x.typ {
 	case log.EntryType:
 		c.replace(x.index)
@@ -52,17 +53,17 @@ func (c *contents) apply(x *note, n segmentName) {
 
 // addSnapshot notes a snapshot that segment seq records. One above the last index, as a follower
 // receives it, lets the log go on behind it: what was before is cut off from what comes.
-func (c *contents) addSnapshot(x *note, seq uint64) {
+func (c *contents) addSnapshot(x *edit, seq uint64) {
 	c.snapshot, c.snapAt = overwrite(c.snapshot, x.data), x.index
-	c.addMark(snapshotMark{snapshotID{x.index, x.term, x.termed}, seq})
+	c.addMark(snapshotMark{codec.SnapshotID{Index: x.index, Term: x.term, Termed: x.termed}, seq})
 	c.leap(x.index)
 	if x.index > 0 {
 		c.anchored = true
 	}
 }
 
-// truncate drops the entries above i.
-func (c *contents) truncate(i uint64) {
+// truncateBack drops the entries above i.
+func (c *contents) truncateBack(i uint64) {
 	if i < c.last {
 		c.replace(i + 1)
 		c.uncompact(i + 1)
@@ -120,7 +121,7 @@ func checkIndex(i, last uint64) error {
 
 // checkState makes sure that the state can be decoded.
 func (c *contents) checkState(reg *log.Registry) error {
-	if _, _, err := decodeState(reg, c.state); err != nil {
+	if _, _, err := codec.DecodeState(reg, c.state); err != nil {
 		return fmt.Errorf("wal: state saved last: %w", err)
 	}
 	return nil

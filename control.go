@@ -2,6 +2,8 @@ package wal
 
 import (
 	"fmt"
+
+	"github.com/seed449c39bc/wal/internal/frame"
 )
 
 // Restoring and compacting
@@ -26,9 +28,9 @@ type control struct {
 // lastAfter returns the last index behind the record, given the one before it.
 func (c control) lastAfter(last uint64) uint64 {
 	switch c.kind {
-	case controlTruncate:
+	case frame.ControlTruncate:
 		return min(last, c.index)
-	case controlRestore:
+	case frame.ControlRestore:
 		return c.index
 	}
 	return last
@@ -36,7 +38,7 @@ func (c control) lastAfter(last uint64) uint64 {
 
 // checkEntry reports whether entry i may stand in the save of the record.
 func (c control) checkEntry(i uint64) error {
-	if c.kind == controlRestore && i <= c.index {
+	if c.kind == frame.ControlRestore && i <= c.index {
 		return fmt.Errorf("%w: entry %d with the snapshot at %d; leave out the entries that it covers",
 			ErrInvalidArgument, i, c.index)
 	}
@@ -44,13 +46,13 @@ func (c control) checkEntry(i uint64) error {
 }
 
 // control takes over what a control record in segment n changes.
-func (c *contents) control(x *note, n segmentName) {
+func (c *contents) control(x *edit, n segmentName) {
 	switch x.control {
-	case controlTruncate:
-		c.truncate(x.index)
-	case controlRestore:
+	case frame.ControlTruncate:
+		c.truncateBack(x.index)
+	case frame.ControlRestore:
 		c.restore(x.index, n)
-	case controlCompact:
+	case frame.ControlCompact:
 		c.dropUpTo(x.index)
 	}
 }
@@ -72,7 +74,7 @@ func (c *contents) dropUpTo(i uint64) {
 		return
 	}
 	c.compacted = i
-	c.dropMarks(func(m snapshotMark) bool { return m.index < i })
+	c.dropMarks(func(m snapshotMark) bool { return m.Index < i })
 	if c.snapAt < i {
 		c.snapshot, c.snapAt = nil, 0
 	}

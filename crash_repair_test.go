@@ -21,7 +21,7 @@ func TestCrashDuringRepairOfACorruption(t *testing.T) {
 		want := c.want(rl)
 		m := newMemFS(damaged.clone())
 		rec := m.Record()
-		_, err := Repair(nil, memDir, withFS(m), WithCutCorruption())
+		_, err := Repair(nil, memDir, withFS(m), WithTruncateCorruption())
 		require.NoError(t, err)
 		rnd := plan.random(c.name)
 		media := rec.Media()
@@ -29,7 +29,7 @@ func TestCrashDuringRepairOfACorruption(t *testing.T) {
 			try := func(im crashfs.Image) bool {
 				images++
 				what := fmt.Sprintf("%s, a power cut after %d changes\n%s", c.name, media.At(), rec)
-				_, after, err := repaired(im.Dir(memDir), WithCutCorruption())
+				_, after, err := repaired(im.Dir(memDir), WithTruncateCorruption())
 				require.NoError(t, err, what)
 				got, err := readContent(after)
 				require.NoError(t, err, what)

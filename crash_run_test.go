@@ -250,7 +250,7 @@ func (r *crashRun) sealed() bool {
 	}
 	r.w.writer.Lock()
 	defer r.w.writer.Unlock()
-	return r.w.open.enc.sealed
+	return r.w.open.enc.trailered
 }
 
 // restore replaces the log by a snapshot and n entries behind it.

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/seed449c39bc/wal/internal/codec"
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
 )
@@ -42,8 +43,8 @@ func Create(lg *zap.Logger, dir string, metadata []byte, opts ...Option) (*WAL, 
 	if err != nil {
 		return nil, err
 	}
-	h := header{sealed: !o.etcdFormat, metadata: metadata}
-	if h.snapshot, err = emptySnapshot(o.registry); err != nil {
+	h := header{trailered: !o.etcdFormat, metadata: metadata}
+	if h.snapshot, err = codec.EmptySnapshot(o.registry); err != nil {
 		return nil, err
 	}
 	if err := makeDir(o.fs, dir); err != nil {
@@ -60,10 +61,10 @@ func Create(lg *zap.Logger, dir string, metadata []byte, opts ...Option) (*WAL, 
 	}
 	ld := &loaded{replay: &replay{}}
 	ld.metadata, ld.anchored = bytes.Clone(metadata), true
-	ld.addSnapshot(&note{typ: log.SnapshotType, data: h.snapshot}, 0)
+	ld.addSnapshot(&edit{typ: log.SnapshotType, data: h.snapshot}, 0)
 	e := &w.open.enc
 	w.headerEnd = e.end()
-	w.begin(d, ld, startAt(nil), tailEnd{e.end(), e.crc, h.sealed})
+	w.begin(d, ld, startAt(nil), nextRecord{e.end(), e.crc, h.trailered})
 	w.warnOfLacks()
 	if err := w.goLive(ld); err != nil {
 		return nil, err
@@ -94,10 +95,10 @@ func (w *WAL) createFirst(d vfs.Dir, h header) error {
 		err = f.Reserve(w.opts.segmentSize)
 	}
 	if err == nil {
-		w.runway, err = newRunway(&w.opts, f, 0)
+		w.zeroed, err = newZeroed(&w.opts, f, 0)
 	}
 	if err == nil {
-		err = fillSegment(f, w.open.enc.buf, &w.runway)
+		err = fillSegment(f, w.open.enc.buf, &w.zeroed)
 	}
 	if err == nil {
 		err = nameSegment(d, f, tmp, h.name)
@@ -123,4 +124,30 @@ func checkNoLog(d vfs.Dir) error {
 		return nil
 	}
 	return err
+}
+
+// OpenOrCreate opens the log in dir at its oldest segment, as [Open] does with a nil snapshot, or
+// makes a new one if there is none, as [Create] does. If metadata is not nil, a log that is there
+// must have the same, or it is somebody else's: the error is then [ErrOtherMetadata], and the
+// log is left as it is, but for a torn tail that was healed.
+//
+// It cannot tell a log that was never made from one that was lost, or whose disk is not mounted.
+// A program that knows from elsewhere that it has a log uses Open.
+func OpenOrCreate(lg *zap.Logger, dir string, metadata []byte, opts ...Option) (*WAL, error) {
+	w, err := Open(lg, dir, nil, opts...)
+	if errors.Is(err, fs.ErrNotExist) {
+		w, err = Create(lg, dir, metadata, opts...)
+		if errors.Is(err, fs.ErrExist) { // somebody else has made it in between
+			w, err = Open(lg, dir, nil, opts...)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if got := w.Metadata(); metadata != nil && !bytes.Equal(got, metadata) {
+		err := fmt.Errorf("%w: the log in %s has %.100q, not %.100q; give another directory, or nil for any",
+			ErrOtherMetadata, dir, got, metadata)
+		return nil, errors.Join(err, w.Close())
+	}
+	return w, nil
 }

@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"sync/atomic"
 
+	"github.com/seed449c39bc/wal/internal/codec"
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
 )
 
@@ -39,21 +41,21 @@ const noEnd = math.MaxUint64
 // not safe for concurrent use, but for needs and replaced, and for retired, which is under view.mu.
 type cursor struct {
 	view    *view
-	extents []extent // looked up, and not begun yet
-	found   []extent // the memory of extents
-	hi      uint64   // entries from until on, up to it, are looked up when extents are at their end
-	groups  int      // how many of them the next time
-	end     place    // where the log ended when extents were looked up; off 0: not known
-	lo      uint64   // the first entry that is wanted
-	i       uint64   // the entry that the decoder comes to next
-	until   uint64   // behind the last one of the extent that was begun
-	live    liveBits // of the extent that was begun
-	frames  int      // of entries, that were passed in it
+	extents []extent       // looked up, and not begun yet
+	found   []extent       // the memory of extents
+	hi      uint64         // entries from until on, up to it, are looked up when extents are at their end
+	groups  int            // how many of them the next time
+	end     frame.Position // where the log ended when extents were looked up; off 0: not known
+	lo      uint64         // the first entry that is wanted
+	i       uint64         // the entry that the decoder comes to next
+	until   uint64         // behind the last one of the extent that was begun
+	live    liveBits       // of the extent that was begun
+	frames  int            // of entries, that were passed in it
 	file    segmentFile
 	whole   bool // the window ends where the file does
 	dec     decoder
 	off     int64 // of the frame read last
-	slab    slab
+	slab    codec.Slab
 
 	// Of a cursor that is registered with its view:
 	needs    atomic.Uint64 // the first segment that it still has to read
@@ -68,14 +70,14 @@ func (v *view) cursor() *cursor {
 		c = new(cursor)
 	}
 	c.view = v
-	c.set(nil, place{}, 0)
+	c.set(nil, frame.Position{}, 0)
 	return c
 }
 
 // set sets the cursor on extents, which end at a place at the latest, from entry lo on.
-func (c *cursor) set(extents []extent, end place, lo uint64) {
+func (c *cursor) set(extents []extent, end frame.Position, lo uint64) {
 	c.extents, c.end, c.lo, c.i, c.until, c.hi = extents, end, lo, 0, 0, 0
-	c.file = segmentFile{handles: &c.view.handles}
+	c.file = segmentFile{handles: &c.view.files}
 	c.dec.win.f = nil // opens anew: nothing read ahead before may be used
 	c.replaced.Store(0)
 	c.needs.Store(math.MaxUint64)
@@ -87,13 +89,13 @@ func (c *cursor) set(extents []extent, end place, lo uint64) {
 // start sets the cursor on the entries [lo, hi), looking up some groups of them. io.EOF says that
 // there are none yet; the cursor then needs what comes. The view's mu is held.
 func (c *cursor) start(lo, hi uint64, groups int) error {
-	c.set(nil, place{}, lo)
+	c.set(nil, frame.Position{}, lo)
 	c.i, c.until, c.hi, c.groups = lo, lo, hi, groups
 	err := c.lookUp()
 	if err == nil {
 		c.needs.Store(c.extents[0].name.seq)
 	} else {
-		c.needs.Store(c.view.tail.seq)
+		c.needs.Store(c.view.publishedEnd.Seq)
 	}
 	return err
 }
@@ -123,7 +125,7 @@ func (c *cursor) lookUp() error {
 	}
 	c.found = in.lookUp(from, hi, min(c.groups, maxGroups), c.found[:0])
 	c.groups = min(c.groups, maxGroups) * groupsFactor
-	c.extents, c.lo, c.end = c.found, from, v.tail
+	c.extents, c.lo, c.end = c.found, from, v.publishedEnd
 	for k := len(c.extents) - 2; k >= 0; k-- { // what is read at once may go to the end in the segment
 		if next := c.extents[k+1]; next.name == c.extents[k].name {
 			c.extents[k].end, c.extents[k].limit = next.end, next.limit
@@ -227,8 +229,8 @@ func (c *cursor) measure(x *extent) (err error) {
 	switch {
 	case x.limit > 0:
 		win.size = x.limit
-	case c.end.seq == x.name.seq && c.end.off > 0:
-		win.size = c.end.off
+	case c.end.Seq == x.name.seq && c.end.Off > 0:
+		win.size = c.end.Off
 	default:
 		win.size, err = c.file.Size()
 		c.whole = err == nil
@@ -247,21 +249,21 @@ func (c *cursor) frame() ([]byte, error) {
 		if err != nil {
 			return nil, c.failed(err)
 		}
-		if f.typ != log.EntryType {
+		if f.Type != log.EntryType {
 			continue
 		}
 		if c.frames++; c.live == nil || c.live.at(c.frames-1) {
-			return f.data, nil
+			return f.Data, nil
 		}
 	}
 }
 
 // decode returns the entry i, which next has just returned the encoding of.
 func (c *cursor) decode(i uint64, data []byte) (log.LogEntry, error) {
-	ent, got, err := c.slab.decode(c.view.registry, data)
+	ent, got, err := c.slab.Decode(c.view.registry, data)
 	if err == nil && got != i { // the chain vouches for the data, so the type is at fault
 		cause := fmt.Errorf("entry %d is read with index %d", i, got)
-		err = decodeError(ent, log.EntryType, data, cause)
+		err = codec.DecodeError(ent, log.EntryType, data, cause)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("wal: segment %s at offset %d: %w", c.file.name, c.off, err)

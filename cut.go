@@ -34,7 +34,7 @@ func (w *WAL) cut(s *save) error {
 		w.spare.reset()
 		return err
 	}
-	before := w.position()
+	before := w.resumePoint()
 	w.owes = true
 	old := w.takeFor(w.spare)
 	w.headerEnd = h.end
@@ -42,14 +42,14 @@ func (w *WAL) cut(s *save) error {
 		w.accept(w.open, s, last)
 	}
 	finished := make(chan error, 1)
-	go func() { finished <- w.finish(old) }()
+	go func() { finished <- w.sealOld(old) }()
 	filling := time.Now()
-	rest, err := newRunway(&w.opts, f, 0)
+	rest, err := newZeroed(&w.opts, f, 0)
 	if err == nil {
 		err = fillSegment(f, w.open.enc.buf, &rest)
 	}
 	filled := time.Since(filling)
-	if ferr := w.settle(old, <-finished); ferr != nil {
+	if ferr := w.recycle(old, <-finished); ferr != nil {
 		discard(w.dir, f, tmp)
 		return ferr
 	}
@@ -64,10 +64,10 @@ func (w *WAL) cut(s *save) error {
 	if err != nil {
 		discard(w.dir, f, tmp) // if it has its name already, there is nothing to remove
 		err = w.fail("new segment", err)
-		w.abandon(err)
+		w.failPending(err)
 		return err
 	}
-	w.runway = rest
+	w.zeroed = rest
 	w.goOn(segment{h.name, f}, filled)
 	w.countCut(h.name, time.Since(began))
 	w.warnOfLacks()
@@ -78,7 +78,7 @@ func (w *WAL) cut(s *save) error {
 func (w *WAL) nextFile(seq uint64) (f vfs.File, tmp string, err error) {
 	if err := w.checkDir(); err != nil {
 		err = w.fail("new segment", err)
-		w.abandon(err)
+		w.failPending(err)
 		return nil, "", err
 	}
 	f, tmp, err = w.pipeline.take(seq)
@@ -93,8 +93,8 @@ func (w *WAL) nextFile(seq uint64) (f vfs.File, tmp string, err error) {
 // batch is empty again, and so it is when a method of a record ends the goroutine.
 func (w *WAL) encodeSegment(s *save) (h header, last uint64, err error) {
 	h = header{
-		name: segmentName{w.tailSegment().seq + 1, w.head.last + 1}, crc: w.open.enc.crc, sealed: !w.opts.etcdFormat,
-		metadata: w.metadata, state: w.head.state,
+		name: segmentName{w.tailSegment().seq + 1, w.appended.last + 1}, crc: w.open.enc.crc, trailered: !w.opts.etcdFormat,
+		metadata: w.metadata, state: w.appended.state,
 	}
 	b, whole := w.spare, false
 	defer func() {
@@ -105,26 +105,26 @@ func (w *WAL) encodeSegment(s *save) (h header, last uint64, err error) {
 	h.encode(&b.enc)
 	h.end = b.enc.end()
 	if s != nil {
-		last, err = b.encode(s, w.head, w.types)
+		last, err = b.encode(s, w.appended, w.types)
 	}
 	whole = err == nil
 	return h, last, err
 }
 
-// finish ends a segment with the batch that was pending for it: it is cut to its end and synced.
-func (w *WAL) finish(f *flight) error {
+// sealOld ends a segment with the batch that was pending for it: it is cut to its end and synced.
+func (w *WAL) sealOld(f *inflight) error {
 	if err := f.write(); err != nil {
-		return f.answer(w.fail("write", err))
+		return f.complete(w.fail("write", err))
 	}
 	if err := f.file.Truncate(f.enc.end()); err != nil {
-		return f.answer(w.fail("truncate", err))
+		return f.complete(w.fail("truncate", err))
 	}
 	began := time.Now()
 	if err := f.file.Sync(); err != nil {
-		return f.answer(w.fail("sync", err))
+		return f.complete(w.fail("sync", err))
 	}
 	f.sync, f.took = true, time.Since(began)
-	return w.finished(f)
+	return w.acknowledge(f)
 }
 
 // goOn makes s the segment that is appended to. The open batch, with which it
@@ -134,7 +134,7 @@ func (w *WAL) goOn(s segment, took time.Duration) {
 	w.open.sync = true
 	f := w.take()
 	f.took = took
-	w.settle(f, w.finished(f))
+	w.recycle(f, w.acknowledge(f))
 }
 
 // checkDir compares the path with the directory. That the path names another one is a warning,

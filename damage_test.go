@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
@@ -50,7 +51,7 @@ func early(frames []placedFrame) placedFrame { return frames[len(frames)/8+3] }
 func largest(frames []placedFrame) placedFrame {
 	big := frames[0]
 	for _, f := range frames {
-		if f.size > big.size {
+		if f.Size > big.Size {
 			big = f
 		}
 	}
@@ -59,7 +60,7 @@ func largest(frames []placedFrame) placedFrame {
 
 // payloadOf is where the payload of a frame begins in the file.
 func payloadOf(f placedFrame) int64 {
-	return f.off + wordSize + int64(walpb.RecordHeaderSize(int64(f.typ), f.crc, len(f.data)))
+	return f.off + frame.WordSize + int64(walpb.RecordHeaderSize(int64(f.Type), f.Crc, len(f.Data)))
 }
 
 func flipAt(t *testing.T, f *os.File, offs ...int64) {
@@ -86,7 +87,7 @@ func oneByte(t *testing.T, f *os.File, frames []placedFrame) {
 // threeBytes damages three bytes in the data of the largest entry.
 func threeBytes(t *testing.T, f *os.File, frames []placedFrame) {
 	big := largest(frames)
-	flipAt(t, f, payloadOf(big)+50, payloadOf(big)+big.size/2, payloadOf(big)+big.size-1000)
+	flipAt(t, f, payloadOf(big)+50, payloadOf(big)+big.Size/2, payloadOf(big)+big.Size-1000)
 }
 
 // beginnings overwrites the data of the largest entry by beginnings of records, one in each 16
@@ -94,8 +95,8 @@ func threeBytes(t *testing.T, f *os.File, frames []placedFrame) {
 func beginnings(typ byte, trailer bool) func(t *testing.T, f *os.File, frames []placedFrame) {
 	return func(t *testing.T, f *os.File, frames []placedFrame) {
 		big := largest(frames)
-		off := (payloadOf(big) + wordSize) &^ (wordSize - 1)
-		b := make([]byte, (big.off+big.size-off)/16*16)
+		off := (payloadOf(big) + frame.WordSize) &^ (frame.WordSize - 1)
+		b := make([]byte, (big.off+big.Size-off)/16*16)
 		for i := 0; i < len(b); i += 16 {
 			left := min(len(b)-i-64, 1<<21-64)
 			if left < 1<<15 {
@@ -107,7 +108,7 @@ func beginnings(typ byte, trailer bool) func(t *testing.T, f *os.File, frames []
 			if trailer {
 				n += walpb.TrailerSize
 			}
-			binary.LittleEndian.PutUint64(b[i:], makeWord(int64(n)))
+			binary.LittleEndian.PutUint64(b[i:], frame.MakeWord(int64(n)))
 			data := n - 8
 			if trailer {
 				data -= walpb.TrailerSize
@@ -162,9 +163,9 @@ var damageShapes = []damageShape{
 	{name: "beginnings of entries, plain", entry: -1, beginnings: true, opts: []Option{WithEtcdFormat()}, do: beginnings(2, false)},
 	{name: "the last record torn", entry: -1, do: func(t *testing.T, f *os.File, frames []placedFrame) {
 		big := largest(frames)
-		writeAt(t, f, big.off+big.size/2, make([]byte, big.size-big.size/2))
+		writeAt(t, f, big.off+big.Size/2, make([]byte, big.Size-big.Size/2))
 		last := frames[len(frames)-1]
-		writeAt(t, f, last.off, make([]byte, last.size))
+		writeAt(t, f, last.off, make([]byte, last.Size))
 	}},
 }
 
@@ -212,7 +213,7 @@ var damageVerbs = []struct {
 		return w.Close()
 	}},
 	{"Repair", true, 3 << 20, func(dir string, opts ...Option) error {
-		_, err := Repair(nil, dir, append(opts, WithCutCorruption())...)
+		_, err := Repair(nil, dir, append(opts, WithTruncateCorruption())...)
 		return err
 	}},
 }

@@ -4,23 +4,25 @@ import (
 	"encoding/binary"
 	"io"
 	"math"
+
+	"github.com/seed449c39bc/wal/internal/frame"
 )
 
 // decoder reads the frames of one segment in order and verifies each: form, check, chain, and
 // that no sealed one stands behind a plain one. It knows nothing of what the records mean. It is
 // not safe for concurrent use.
 type decoder struct {
-	win     window
-	seq     uint64
-	off     int64 // where the next frame stands
-	crc     uint32
-	chained bool  // crc is known; otherwise the first record, a crc record, tells it
-	started bool  // sealed is known
-	sealed  bool  // the records so far have trailers; once one has none, the segment is plain
-	exact   bool  // the frames end exactly at the window's size
-	changed int64 // the last offset, above 0, at which a judge saw other bytes
-	check   checker
-	frame   frame // the one that next returned
+	win       window
+	seq       uint64
+	off       int64 // where the next frame stands
+	crc       uint32
+	chained   bool  // crc is known; otherwise the first record, a crc record, tells it
+	started   bool  // sealed is known
+	trailered bool  // the records so far have trailers; once one has none, the segment is plain
+	exact     bool  // the frames end exactly at the window's size
+	changed   int64 // the last offset, above 0, at which a judge saw other bytes
+	check     frame.Checker
+	frame     frame.Frame // the one that next returned
 }
 
 // badFrame says why there is no valid record at an offset. It is not yet a
@@ -36,32 +38,32 @@ func (e *badFrame) Unwrap() error { return e.cause }
 // next returns the next frame; it and its data are valid until the next call. At the
 // end of the frames it returns io.EOF, where there is no valid record a *badFrame,
 // and any other error is one of reading.
-func (d *decoder) next() (*frame, error) {
+func (d *decoder) next() (*frame.Frame, error) {
 	b := d.win.ahead(d.off)
-	if len(b) < wordSize || int64(len(b)) < frameSize(binary.LittleEndian.Uint64(b)) || binary.LittleEndian.Uint64(b) == 0 {
+	if len(b) < frame.WordSize || int64(len(b)) < frame.SizeOf(binary.LittleEndian.Uint64(b)) || binary.LittleEndian.Uint64(b) == 0 {
 		var err error
 		if b, err = d.fetch(); err != nil {
 			return nil, err
 		}
 	}
 	f := &d.frame
-	if err := d.check.parse(f, b, place{d.seq, d.off}); err != nil {
+	if err := d.check.Parse(f, b, frame.Position{Seq: d.seq, Off: d.off}); err != nil {
 		return nil, d.bad(err)
 	}
-	if d.started && f.sealed && !d.sealed {
-		return nil, d.bad(errSealed)
+	if d.started && f.HasTrailer && !d.trailered {
+		return nil, d.bad(frame.ErrTrailerBehindPlain)
 	}
 	if !d.chained {
 		// The first record of the first segment read carries the chain up to it.
-		d.crc, d.chained = f.crc, true
+		d.crc, d.chained = f.Crc, true
 	}
-	crc := f.chain(d.crc)
-	if crc != f.crc {
-		return nil, d.bad(errChain)
+	crc := f.Chain(d.crc)
+	if crc != f.Crc {
+		return nil, d.bad(frame.ErrChain)
 	}
-	d.started, d.sealed = true, f.sealed
+	d.started, d.trailered = true, f.HasTrailer
 	d.crc = crc
-	d.off += f.size
+	d.off += f.Size
 	return f, nil
 }
 
@@ -71,10 +73,10 @@ func (d *decoder) fetch() ([]byte, error) {
 	if left == 0 {
 		return nil, io.EOF
 	}
-	if left < wordSize {
-		return nil, d.bad(errPastEnd)
+	if left < frame.WordSize {
+		return nil, d.bad(frame.ErrPastEnd)
 	}
-	b, err := d.win.at(d.off, wordSize)
+	b, err := d.win.at(d.off, frame.WordSize)
 	if err != nil {
 		return nil, err
 	}
@@ -82,9 +84,9 @@ func (d *decoder) fetch() ([]byte, error) {
 	if w == 0 {
 		return nil, d.zeros()
 	}
-	size := frameSize(w)
+	size := frame.SizeOf(w)
 	if size > left {
-		return nil, d.bad(errPastEnd)
+		return nil, d.bad(frame.ErrPastEnd)
 	}
 	if size > readSize {
 		if err := d.claim(size); err != nil {
@@ -97,24 +99,24 @@ func (d *decoder) fetch() ([]byte, error) {
 // claim makes sure that what claims to be a large frame is one, before memory is spent on it: a
 // damaged length word can claim all of the file.
 func (d *decoder) claim(size int64) error {
-	p := place{d.seq, d.off}
-	var head [headSize]byte
-	if err := d.win.peek(head[:], p.off); err != nil {
+	p := frame.Position{Seq: d.seq, Off: d.off}
+	var head [frame.MaxHead]byte
+	if err := d.win.peek(head[:], p.Off); err != nil {
 		return err
 	}
-	o, err := outlineOf(head[:])
+	o, err := frame.OutlineOf(head[:])
 	if err != nil {
 		return d.bad(err)
 	}
-	foot := make([]byte, o.size-o.foot)
-	if err := d.win.peek(foot, p.off+o.foot); err != nil {
+	foot := make([]byte, o.Size-o.FootAt)
+	if err := d.win.peek(foot, p.Off+o.FootAt); err != nil {
 		return err
 	}
-	if err := d.check.vouch(&o, head[:], foot, p); err != nil {
+	if err := d.check.Vouch(&o, head[:], foot, p); err != nil {
 		return d.bad(err)
 	}
 	if size > math.MaxInt {
-		return d.win.tooLarge(size, p.off)
+		return d.win.tooLarge(size, p.Off)
 	}
 	return nil
 }
@@ -124,15 +126,15 @@ func (d *decoder) bad(cause error) error { return &badFrame{off: d.off, cause: c
 // zeros decides on a zero length word: prepared space ends a plain segment;
 // anywhere else it is for recovery to judge.
 func (d *decoder) zeros() error {
-	if d.exact || !d.started || d.sealed {
-		return d.bad(errZeroWord)
+	if d.exact || !d.started || d.trailered {
+		return d.bad(frame.ErrZeroWord)
 	}
 	behind, err := d.win.firstNonZero(d.off)
 	if err != nil {
 		return err
 	}
 	if behind >= 0 {
-		return d.bad(errZeroWord)
+		return d.bad(frame.ErrZeroWord)
 	}
 	return io.EOF
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -135,7 +136,7 @@ func TestDefectUnmarshalFailureTakesTheProcessDown(t *testing.T) {
 					require.ErrorIs(t, err, errTouchy)
 				}
 				// There is nothing to repair. Repair need not decode states to know that.
-				if _, err = Repair(nil, dir, WithRegistry(reg), WithCutCorruption()); kind != "state" {
+				if _, err = Repair(nil, dir, WithRegistry(reg), WithTruncateCorruption()); kind != "state" {
 					require.ErrorIs(t, err, ErrDecode)
 				}
 				require.Equal(t, before, files(t, dir))
@@ -234,7 +235,7 @@ func TestDefectSecondRepairOverwritesTheFirstBroken(t *testing.T) {
 		garbage := "torn save, later " + broken
 		f, err := os.OpenFile(path, os.O_RDWR, 0)
 		require.NoError(t, err)
-		_, err = f.WriteAt([]byte(garbage), last.off+last.size+wordSize) // the length word is missing
+		_, err = f.WriteAt([]byte(garbage), last.off+last.Size+frame.WordSize) // the length word is missing
 		require.NoError(t, err)
 		require.NoError(t, f.Close())
 
@@ -242,7 +243,7 @@ func TestDefectSecondRepairOverwritesTheFirstBroken(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []string{broken}, report.Broken)
 		require.NotNil(t, report.Torn)
-		kept[broken] = string(make([]byte, wordSize)) + garbage
+		kept[broken] = string(make([]byte, frame.WordSize)) + garbage
 		now := files(t, dir)
 		for name, data := range kept {
 			require.Equal(t, data, now[name], name)
@@ -307,8 +308,8 @@ func TestDefectCloseLosesWhatWasNotSynced(t *testing.T) {
 		// CLOSED says that all before it is stable, and it was when it was written.
 		frames := framesOf(t, segmentsOf(t, dir)[0])
 		closed := frames[len(frames)-1]
-		require.Equal(t, closedData(), closed.control())
-		require.Equal(t, flagSynced|flagCommit, closed.flags)
+		require.Equal(t, frame.ClosedData(), closed.Control())
+		require.Equal(t, frame.FlagSynced|frame.FlagCommit, closed.Flags)
 		require.Greater(t, closed.off, saved)
 		unsynced := false
 		for _, o := range ops {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -175,7 +176,7 @@ func requireSticky(t *testing.T, w *WAL, err, cause error) {
 	t.Helper()
 	require.ErrorIs(t, err, ErrFailed)
 	require.ErrorIs(t, err, cause)
-	require.Equal(t, err, w.life.err())
+	require.Equal(t, err, w.sticky.err())
 }
 
 // callsOf is every call of a log that can fail, by name.
@@ -225,10 +226,10 @@ func TestDefectZeroedLengthWordEndsTheLog(t *testing.T) {
 	hit := 0
 	for _, path := range segmentsOf(t, dir) {
 		for _, f := range framesOf(t, path) {
-			if f.typ == log.CrcType && f.off > 0 {
+			if f.Type == log.CrcType && f.off > 0 {
 				continue // the padding before CLOSED, and itself, hold nothing of the user's
 			}
-			patch(t, path, f.off, make([]byte, wordSize), func() {
+			patch(t, path, f.off, make([]byte, frame.WordSize), func() {
 				requireCorrupt(t, dir, fmt.Sprintf("%s at %d", filepath.Base(path), f.off))
 			})
 			hit++
@@ -255,14 +256,14 @@ func TestDefectFlippedTypeBitMakesAnotherRecord(t *testing.T) {
 			data, err := os.ReadFile(path)
 			require.NoError(t, err)
 			for _, f := range framesOf(t, path) {
-				if f.typ == log.CrcType && f.off > 0 {
+				if f.Type == log.CrcType && f.off > 0 {
 					continue
 				}
-				pos := f.off + wordSize + 1 // behind the length word and the field's tag
-				require.Equal(t, byte(f.typ), data[pos])
+				pos := f.off + frame.WordSize + 1 // behind the length word and the field's tag
+				require.Equal(t, byte(f.Type), data[pos])
 				for bit := range 8 {
 					patch(t, path, pos, []byte{data[pos] ^ 1<<bit}, func() {
-						requireCorrupt(t, dir, fmt.Sprintf("%s record at %d, bit %d", f.typ, f.off, bit))
+						requireCorrupt(t, dir, fmt.Sprintf("%s record at %d, bit %d", f.Type, f.off, bit))
 					})
 				}
 			}
@@ -272,7 +273,7 @@ func TestDefectFlippedTypeBitMakesAnotherRecord(t *testing.T) {
 
 // crash gives up a log's files as the end of its process would: nothing more is written.
 func crash(w *WAL) {
-	w.life.end(errors.New("crashed"))
+	w.sticky.set(errors.New("crashed"))
 	w.Close()
 }
 
@@ -407,7 +408,7 @@ func TestDefectHugeLengthMakesAHugeAllocation(t *testing.T) {
 				b := binary.LittleEndian.AppendUint64(nil, word)
 				patch(t, path, f.off, b, func() {
 					what := fmt.Sprintf("etcd format %v, length word %#x at %d", etcdFormat, word, f.off)
-					if !etcdFormat && f.typ == log.EntryType {
+					if !etcdFormat && f.Type == log.EntryType {
 						requireCorrupt(t, dir, what)
 					}
 					used := allocated(func() {

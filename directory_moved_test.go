@@ -134,7 +134,7 @@ func TestADeletedDirectoryIsTheEndOfItsLog(t *testing.T) {
 			require.ErrorIs(t, err, ErrFailed, name)
 			require.ErrorIs(t, err, fs.ErrNotExist, name)
 			require.ErrorContains(t, err, "its directory was deleted, and what was acknowledged is gone with it", name)
-			require.Equal(t, w.life.err(), err)
+			require.Equal(t, w.sticky.err(), err)
 			if name != "Close" {
 				require.ErrorIs(t, w.SaveEntry(entries(1, 1)), ErrFailed, name)
 				require.ErrorIs(t, w.Close(), ErrFailed, name)
@@ -316,7 +316,7 @@ func requireIrregular(t *testing.T, dir, segment string) {
 	check("Verify", err)
 	_, err = ValidSnapshots(nil, dir)
 	check("ValidSnapshots", err)
-	_, err = Repair(nil, dir, WithCutCorruption())
+	_, err = Repair(nil, dir, WithTruncateCorruption())
 	check("Repair", err)
 	for _, err = range Records(dir) {
 		if err != nil {

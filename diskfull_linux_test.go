@@ -111,7 +111,7 @@ func TestARealDiskFullUnderConcurrentSaversAgainAndAgain(t *testing.T) {
 			acked := uint64(0)
 			for i := range ballasts {
 				acked = max(acked, saveUntilFull(t, w))
-				failed := w.life.err() != nil
+				failed := w.sticky.err() != nil
 				if failed {
 					require.ErrorIs(t, w.Close(), ErrFailed)
 				}

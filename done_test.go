@@ -40,7 +40,7 @@ func waitsOrReturns(w *WAL, returned chan error) (early bool) {
 		default:
 		}
 		w.writer.Lock()
-		waits := w.open.round != nil || w.leader.exclusiveWaiters > 0
+		waits := w.open.waiters != nil || w.leader.exclusiveWaiters > 0
 		w.writer.Unlock()
 		if waits {
 			return false
@@ -266,9 +266,9 @@ func TestAppend_ALoneCallerIsNotKeptWaitingForCompany(t *testing.T) {
 	settle(w)
 	w.writer.Lock()
 	defer w.writer.Unlock()
-	require.Equal(t, maxVain, w.vain.next)
+	require.Equal(t, maxBackoff, w.backoff.next)
 
-	var v vain
+	var v lingerBackoff
 	waits := 0
 	for range 1000 {
 		if !v.skip() {
@@ -277,7 +277,7 @@ func TestAppend_ALoneCallerIsNotKeptWaitingForCompany(t *testing.T) {
 		}
 	}
 	require.Less(t, waits, 25)
-	v = vain{}
+	v = lingerBackoff{}
 	v.waited(false)
 	require.False(t, v.skip(), "who met company waits for it again")
 }

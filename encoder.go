@@ -2,10 +2,12 @@ package wal
 
 import (
 	"encoding/binary"
-	"hash/crc32"
 	"math"
 	"slices"
 
+	"github.com/seed449c39bc/wal/internal/codec"
+	"github.com/seed449c39bc/wal/internal/crc32c"
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -17,21 +19,21 @@ const maxKeptBuffer = 4 << 20
 // segment: a sealed frame's check covers its offset and the segment's number,
 // so a batch cannot be moved. It is not safe for concurrent use.
 type encoder struct {
-	at     place  // where the batch begins
-	crc    uint32 // running checksum, the batch included
-	sealed bool
-	flags  byte // for the next record; cleared after it
-	buf    []byte
-	data   []byte // of the record appended last
-	check  checker
+	at        frame.Position // where the batch begins
+	crc       uint32         // running checksum, the batch included
+	trailered bool
+	flags     byte // for the next record; cleared after it
+	buf       []byte
+	data      []byte // of the record appended last
+	check     frame.Checker
 }
 
 // start begins a batch at p. The chain goes on from crc. With synced the first
 // record says that everything before it is on stable storage.
-func (e *encoder) start(p place, crc uint32, sealed, synced bool) {
-	e.at, e.crc, e.sealed, e.flags = p, crc, sealed, 0
+func (e *encoder) start(p frame.Position, crc uint32, sealed, synced bool) {
+	e.at, e.crc, e.trailered, e.flags = p, crc, sealed, 0
 	if synced {
-		e.flags = flagSynced
+		e.flags = frame.FlagSynced
 	}
 	e.buf = e.buf[:0]
 }
@@ -44,7 +46,7 @@ func (e *encoder) shrink() {
 }
 
 // end is where the batch ends in its segment.
-func (e *encoder) end() int64 { return e.at.off + int64(len(e.buf)) }
+func (e *encoder) end() int64 { return e.at.Off + int64(len(e.buf)) }
 
 // appendBytes appends a record with the given data; nil data is left out.
 func (e *encoder) appendBytes(typ log.RecordType, data []byte, flags byte) {
@@ -59,21 +61,21 @@ func (e *encoder) appendBytes(typ log.RecordType, data []byte, flags byte) {
 
 // appendRecord appends a record of the user's, marshalled straight into the
 // batch if its type can do that.
-func (e *encoder) appendRecord(t *savedType, rec log.RecordData, flags byte) error {
-	typ := t.kind
-	if !t.appends {
-		data, err := t.marshal(rec)
+func (e *encoder) appendRecord(t *codec.SavedType, rec log.RecordData, flags byte) error {
+	typ := t.Kind
+	if !t.Appends {
+		data, err := t.Marshal(rec)
 		if err != nil {
 			return err
 		}
 		e.appendBytes(typ, data, flags)
 		return nil
 	}
-	start, head := e.reserve(typ, sizeHint(rec))
+	start, head := e.reserve(typ, codec.SizeHint(rec))
 	payload := start + head
 	// The appender gets an empty slice over the free space, so that it cannot
 	// reach what is already in the batch.
-	out, err := t.appendTo(e.buf[payload:payload], rec)
+	out, err := t.AppendTo(e.buf[payload:payload], rec)
 	if err != nil {
 		e.buf = e.buf[:start]
 		return err
@@ -92,8 +94,8 @@ func (e *encoder) appendRecord(t *savedType, rec log.RecordData, flags byte) err
 func (e *encoder) reserve(typ log.RecordType, dataLen int) (start, head int) {
 	start = len(e.buf)
 	// The checksum is not known yet; fifteen in sixteen take five bytes.
-	head = wordSize + walpb.RecordHeaderSize(int64(typ), math.MaxUint32, dataLen)
-	room := head + walpb.TrailerSize + wordSize + max(dataLen, 0)
+	head = frame.WordSize + walpb.RecordHeaderSize(int64(typ), math.MaxUint32, dataLen)
+	room := head + walpb.TrailerSize + frame.WordSize + max(dataLen, 0)
 	e.buf = slices.Grow(e.buf, room)[:start+head]
 	return start, head
 }
@@ -103,32 +105,32 @@ func (e *encoder) reserve(typ log.RecordType, dataLen int) (start, head int) {
 func (e *encoder) finish(typ log.RecordType, start, head, dataLen int, flags byte) {
 	data := e.buf[start+head:]
 	if typ != log.CrcType {
-		e.crc = crc32.Update(e.crc, castagnoli, data)
+		e.crc = crc32c.Update(e.crc, data)
 	}
 	header := walpb.RecordHeaderSize(int64(typ), e.crc, dataLen)
-	if wordSize+header != head {
-		data = e.move(start+wordSize+header, data)
+	if frame.WordSize+header != head {
+		data = e.move(start+frame.WordSize+header, data)
 	}
 	e.data = data
 	n := header + len(data)
-	if e.sealed {
+	if e.trailered {
 		n += walpb.TrailerSize
 	}
-	frameHead := binary.LittleEndian.AppendUint64(e.buf[:start], makeWord(int64(n)))
+	frameHead := binary.LittleEndian.AppendUint64(e.buf[:start], frame.MakeWord(int64(n)))
 	frameHead = walpb.AppendRecordHeader(frameHead, int64(typ), e.crc, dataLen)
-	if e.sealed {
+	if e.trailered {
 		flags |= e.flags
 		e.flags = 0
 		var control []byte
 		if typ == log.CrcType {
 			control = data
 		}
-		p := place{e.at.seq, e.at.off + int64(start)}
-		thin := thinness(e.buf[start:], p.off)
-		check := e.check.sum(p, frameHead[start:], flags, thin, control)
-		e.buf = walpb.AppendTrailer(e.buf, makeTrailer(check, flags, thin))
+		p := frame.Position{Seq: e.at.Seq, Off: e.at.Off + int64(start)}
+		thin := frame.SparsityOf(e.buf[start:], p.Off)
+		check := e.check.Sum(p, frameHead[start:], flags, thin, control)
+		e.buf = walpb.AppendTrailer(e.buf, frame.MakeTrailer(check, flags, thin))
 	}
-	for range padding(int64(n)) {
+	for range frame.Padding(int64(n)) {
 		e.buf = append(e.buf, 0)
 	}
 }

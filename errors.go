@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"syscall"
 
+	"github.com/seed449c39bc/wal/internal/codec"
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
@@ -46,14 +48,14 @@ var (
 	ErrIndexGap = errors.New("wal: gap in the entry indexes")
 	// ErrInvalidArgument is returned for a call that can never succeed, such as
 	// an entry with index 0, a nil snapshot, or an option out of its range.
-	ErrInvalidArgument = errInvalid
+	ErrInvalidArgument = codec.ErrInvalidArgument
 
 	// ErrSnapshotNotFound is returned by an open at a snapshot that the log does not hold, and by
 	// Release of one that was not saved.
 	ErrSnapshotNotFound = errors.New("wal: snapshot is not in the log")
 	// ErrSnapshotMismatch is returned by an open at a snapshot that the log
 	// holds with another term.
-	ErrSnapshotMismatch = errMismatch
+	ErrSnapshotMismatch = codec.ErrSnapshotMismatch
 
 	// ErrOtherMetadata is returned by OpenOrCreate for a log with other metadata than was asked for.
 	ErrOtherMetadata = errors.New("wal: log has other metadata")
@@ -72,13 +74,13 @@ var (
 	// ErrEncode is returned by a save when a record's Marshal fails, panics, or
 	// breaks its contract, or when the registered type cannot read back what it returned, or
 	// reads another index. Nothing was written and the log goes on.
-	ErrEncode = errEncode
+	ErrEncode = codec.ErrEncode
 	// ErrDecode is returned when a record that is intact on disk is refused by
 	// its type's Unmarshal, or is an entry that is read with index 0, or with another one than
 	// ReadIndex says: most likely another type was registered when the log was written. Such a log
 	// is not damaged, and Repair leaves it alone. A type that reads consistent, but other, indexes
 	// shows as a gap in them, which is an [ErrCorrupt]: look at the registry before a Repair.
-	ErrDecode = errDecode
+	ErrDecode = codec.ErrDecode
 )
 
 // CorruptionError says what is damaged and what is at stake. It satisfies
@@ -99,7 +101,7 @@ type CorruptionError struct {
 	Err error
 
 	// cut is the end of the last intact save before the damage, where Repair would cut.
-	cut place
+	truncateTo frame.Position
 }
 
 func (e *CorruptionError) Error() string {
@@ -107,8 +109,8 @@ func (e *CorruptionError) Error() string {
 	if e.LastIndex > 0 {
 		msg += fmt.Sprintf("; entries %d to %d are at stake", e.FirstIndex, e.LastIndex)
 	}
-	msg += "; restore the log from a replica or a backup, or let Repair cut it"
-	if errors.Is(e.Err, ErrNewerFormat) { // Repair refuses it: see repair.cutAt
+	msg += "; restore the log from a replica or a backup, or let Repair truncate it"
+	if errors.Is(e.Err, ErrNewerFormat) { // Repair refuses it: see repair.truncateAt
 		msg += ", that of the newer version which wrote it"
 	}
 	return msg

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/walpb"
 )
 
@@ -95,7 +96,7 @@ func TestListenerIsToldOfEverything(t *testing.T) {
 	require.Len(t, healed, 1)
 	require.Equal(t, filepath.Base(all[2]), healed[0].Segment)
 	require.Equal(t, tailOf(w).off, healed[0].Offset, "behind the save whose sync failed")
-	require.EqualValues(t, wordSize+len("garbage"), healed[0].Bytes)
+	require.EqualValues(t, frame.WordSize+len("garbage"), healed[0].Bytes)
 }
 
 // tear leaves bytes behind the end of a log as a crash in the middle of a write can.
@@ -105,7 +106,7 @@ func tear(t *testing.T, path string) {
 	last := frames[len(frames)-1]
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	require.NoError(t, err)
-	_, err = f.WriteAt([]byte("garbage"), last.off+last.size+wordSize) // a frame without its length word
+	_, err = f.WriteAt([]byte("garbage"), last.off+last.Size+frame.WordSize) // a frame without its length word
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
 }
@@ -147,7 +148,7 @@ func TestHealingAndFailingAreLogged(t *testing.T) {
 		fields := warning.ContextMap()
 		require.Equal(t, segmentName{}.String(), fields["segment"])
 		require.Equal(t, tailOf(w).off, fields["offset"])
-		require.EqualValues(t, wordSize+len("garbage"), fields["bytes-dropped"])
+		require.EqualValues(t, frame.WordSize+len("garbage"), fields["bytes-dropped"])
 	}
 	r, err = OpenForRead(zap.New(core), dir, nil)
 	require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
 )
 
@@ -43,7 +44,7 @@ func TestEvidence_AMadeUpRecordInAPayloadDoesNotKeepATornSaveFromHealing(t *test
 				rnd := rand.New(rand.NewPCG(1, 2))
 				healed, refused := 0, 0
 				images(tl.media, 32, rnd, func(im image) {
-					if isZero(im[tl.file][tl.off : tl.off+wordSize]) {
+					if isZero(im[tl.file][tl.off : tl.off+frame.WordSize]) {
 						if _, _, err := tl.open(im.clone()); err != nil {
 							require.ErrorIs(t, err, ErrCorrupt)
 							refused++

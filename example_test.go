@@ -221,7 +221,7 @@ func ExampleRepair() {
 	var corruption *wal.CorruptionError
 	fmt.Println("corrupt:", errors.As(err, &corruption), "at stake:", corruption.FirstIndex, "to", corruption.LastIndex)
 
-	report, err := wal.Repair(nil, dir, wal.WithCutCorruption())
+	report, err := wal.Repair(nil, dir, wal.WithTruncateCorruption())
 	must(err)
 	fmt.Println("last index:", report.LastIndex, "kept in:", report.Broken)
 	// Output:

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
+	"github.com/seed449c39bc/wal/internal/frame"
 )
 
 var errInjected = errors.New("injected fault")
@@ -122,7 +123,7 @@ func (f *faultRun) inject(c crashfs.Call) *crashfs.Fault {
 	fault := f.mode.fault(c.N)
 	if f.kind.etcd { // torn within a sector, a record without a trailer may be refused
 		end := c.Off + int64(fault.Partial)
-		fault.Partial = int(max(0, end-end%sectorSize-c.Off))
+		fault.Partial = int(max(0, end-end%frame.SectorSize-c.Off))
 	}
 	return &fault
 }
@@ -142,11 +143,11 @@ func (f *faultRun) failing(what string, err error) (goOn bool) {
 	case f.w == nil || what == "open" || what == "repair" || what == "create":
 		return false
 	case errors.Is(err, ErrFailed):
-		f.final, f.closed = f.w.life.err(), what == "close"
+		f.final, f.closed = f.w.sticky.err(), what == "close"
 		require.Equal(f.t, f.final, err, "%s: %s", what, f.what())
 		return false
 	case errors.Is(err, ErrShortage):
-		require.NoError(f.t, f.w.life.err(), f.what())
+		require.NoError(f.t, f.w.sticky.err(), f.what())
 		return true
 	case what == "read":
 		f.w.Close()

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"slices"
 
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/walpb"
 )
 
@@ -17,12 +18,12 @@ import (
 type finder struct {
 	win     *window
 	seq     uint64
-	check   checker
+	check   frame.Checker
 	passed  int64 // bytes
 	looked  int64 // at feet
 	waiting []claim
-	buf     [headSize + maxControl]byte
-	footBuf [footSize]byte
+	buf     [frame.MaxHead + frame.MaxControl]byte
+	footBuf [frame.MaxFoot]byte
 }
 
 // claim is what may be the beginning of a record.
@@ -54,7 +55,7 @@ func (f *finder) first(off int64, flags byte) (int64, error) {
 	if is, err := f.record(off, head, flags, true); is || err != nil {
 		return off, err
 	}
-	from := off + wordSize
+	from := off + frame.WordSize
 	for p, err := range f.win.stretch(from, f.win.size) {
 		if err != nil {
 			return 0, err
@@ -70,25 +71,25 @@ func (f *finder) first(off int64, flags byte) (int64, error) {
 		if q < 0 && len(f.waiting) < maxClaims {
 			continue
 		}
-		if earlier, err := f.settle(flags); err != nil || earlier >= 0 {
+		if earlier, err := f.checkWaiting(flags); err != nil || earlier >= 0 {
 			return earlier, err
 		}
 		if q >= 0 {
 			return q, nil
 		}
 	}
-	return f.settle(flags)
+	return f.checkWaiting(flags)
 }
 
 // portion returns the offset of the first record in a portion, but for those that have to wait; or
 // -1.
 func (f *finder) portion(p portion, from int64, flags byte) (int64, error) {
-	for q := max(from, p.off&^(wordSize-1)); q < p.off+p.size; q += wordSize {
+	for q := max(from, p.off&^(frame.WordSize-1)); q < p.off+p.size; q += frame.WordSize {
 		var head []byte
 		if q >= p.off {
 			head = p.data[q-p.off:]
 		}
-		if len(head) > wordSize && !mayBegin(head) {
+		if len(head) > frame.WordSize && !frame.MayBegin(head) {
 			continue
 		}
 		if len(head) < len(f.buf) { // the rest is in the next portion
@@ -107,44 +108,44 @@ func (f *finder) portion(p portion, from int64, flags byte) (int64, error) {
 // record tells whether a record with flags stands at an offset, of which the first bytes are given.
 // If its foot may not be looked at now, and must not be, the record waits.
 func (f *finder) record(off int64, head []byte, flags byte, now bool) (bool, error) {
-	o, err := outlineOf(head[:min(len(head), headSize)])
-	if err != nil || !o.sealed || o.size > f.win.size-off {
+	o, err := frame.OutlineOf(head[:min(len(head), frame.MaxHead)])
+	if err != nil || !o.HasTrailer || o.Size > f.win.size-off {
 		return false, nil
 	}
-	if o.size <= int64(len(head)) {
-		right := f.check.vouch(&o, head, head[o.foot:o.size], place{f.seq, off}) == nil
-		return right && o.flags&flags == flags, nil
+	if o.Size <= int64(len(head)) {
+		right := f.check.Vouch(&o, head, head[o.FootAt:o.Size], frame.Position{Seq: f.seq, Off: off}) == nil
+		return right && o.Flags&flags == flags, nil
 	}
 	if !now && f.looked > f.passed/lookEvery+64 {
-		sum := f.check.begin(place{f.seq, off}, head[:o.header])
-		f.waiting = append(f.waiting, claim{off, off + o.foot, sum})
+		sum := f.check.BeginSum(frame.Position{Seq: f.seq, Off: off}, head[:o.HeadSize])
+		f.waiting = append(f.waiting, claim{off, off + o.FootAt, sum})
 		return false, nil
 	}
 	f.looked++
-	foot := f.footBuf[:o.size-o.foot]
-	if err := f.win.peek(foot, off+o.foot); err != nil {
+	foot := f.footBuf[:o.Size-o.FootAt]
+	if err := f.win.peek(foot, off+o.FootAt); err != nil {
 		return false, err
 	}
-	return f.check.vouch(&o, head, foot, place{f.seq, off}) == nil && o.flags&flags == flags, nil
+	return f.check.Vouch(&o, head, foot, frame.Position{Seq: f.seq, Off: off}) == nil && o.Flags&flags == flags, nil
 }
 
-// settle looks at the feet of all claims that wait, and returns the offset of the first one that is
+// checkWaiting looks at the feet of all claims that wait, and returns the offset of the first one that is
 // right; or -1.
-func (f *finder) settle(flags byte) (first int64, err error) {
+func (f *finder) checkWaiting(flags byte) (first int64, err error) {
 	first = -1
 	slices.SortFunc(f.waiting, func(a, b claim) int { return cmp.Compare(a.foot, b.foot) })
 	var block []byte
 	var blockOff int64
 	for i := range f.waiting {
 		c := &f.waiting[i]
-		size := walpb.TrailerSize + padding(c.foot+walpb.TrailerSize)
+		size := walpb.TrailerSize + frame.Padding(c.foot+walpb.TrailerSize)
 		if at := c.foot - blockOff; at < 0 || at+size > int64(len(block)) {
 			if block == nil {
 				block = make([]byte, footBlock)
 			}
 			// A whole block only where many stand.
 			n := size
-			if many := i + 64; many < len(f.waiting) && f.waiting[many].foot < c.foot+footBlock-footSize {
+			if many := i + 64; many < len(f.waiting) && f.waiting[many].foot < c.foot+footBlock-frame.MaxFoot {
 				n = footBlock
 			}
 			block, blockOff = block[:min(n, f.win.size-c.foot)], c.foot
@@ -172,8 +173,8 @@ func (c *claim) right(foot []byte, flags byte) bool {
 	}
 	trailer := binary.LittleEndian.Uint64(foot[1:])
 	has, thin := byte(trailer>>32), uint16(trailer>>40)
-	if has&flags != flags || trailer != makeTrailer(uint32(trailer), has, thin) {
+	if has&flags != flags || trailer != frame.MakeTrailer(uint32(trailer), has, thin) {
 		return false
 	}
-	return endCheck(c.sum, has, thin, nil) == uint32(trailer)
+	return frame.EndSum(c.sum, has, thin, nil) == uint32(trailer)
 }

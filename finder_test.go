@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
 )
 
@@ -16,7 +17,7 @@ func finderScene(rnd *rand.Rand) (seg []byte, at map[int]plainFrame) {
 	seg, at = noise(3<<20), map[int]plainFrame{}
 	for i := 64; i < len(seg)-2<<20; i += 16 {
 		n := 8 + (1<<19+i%(1<<20))/16*16 + 9
-		binary.LittleEndian.PutUint64(seg[i:], makeWord(int64(n)))
+		binary.LittleEndian.PutUint64(seg[i:], frame.MakeWord(int64(n)))
 		copy(seg[i+8:], []byte{8, 2, 16, 0, 26, byte(n-17) | 0x80, byte((n-17)>>7) | 0x80, byte((n - 17) >> 14)})
 	}
 	for range 6 {
@@ -39,7 +40,7 @@ func TestFinder_TheFirstRecordIsFoundAmongBeginningsThatAreNone(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(12, 9)) // both flags are found, and what waits matters
 	seg, at := finderScene(rnd)
 	require.NotEmpty(t, at)
-	for _, flags := range []byte{0, flagMask} {
+	for _, flags := range []byte{0, frame.FlagMask} {
 		for _, from := range []int{0, len(seg)} {
 			want := -1
 			for off, f := range at {
@@ -57,31 +58,31 @@ func TestFinder_TheFirstRecordIsFoundAmongBeginningsThatAreNone(t *testing.T) {
 
 // The outline of a frame says the same as parsing all of it, whatever byte is damaged.
 func TestOutlineAgreesWithTheParsedFrame(t *testing.T) {
-	var c checker
+	var c frame.Checker
 	for _, sh := range shapes() {
 		for _, sealed := range []bool{true, false} {
 			b := sh.frame
 			b.sealed = sealed
-			frame := chained(b, sceneCRC).written(sceneSeq, 512)
-			for i := -1; i < len(frame)*8; i += 1 + len(frame)/200 {
+			whole := chained(b, sceneCRC).written(sceneSeq, 512)
+			for i := -1; i < len(whole)*8; i += 1 + len(whole)/200 {
 				if i >= 0 {
-					frame[i/8] ^= 1 << (i % 8)
+					whole[i/8] ^= 1 << (i % 8)
 				}
-				p := place{sceneSeq, 512}
-				f, want := c.parseAt(frame, p)
-				o, err := outlineOf(frame[:min(len(frame), headSize)])
-				if err == nil && o.size <= int64(len(frame)) {
-					err = c.vouch(&o, frame, frame[o.foot:o.size], p)
+				p := frame.Position{Seq: sceneSeq, Off: 512}
+				f, want := c.ParseAt(whole, p)
+				o, err := frame.OutlineOf(whole[:min(len(whole), frame.MaxHead)])
+				if err == nil && o.Size <= int64(len(whole)) {
+					err = c.Vouch(&o, whole, whole[o.FootAt:o.Size], p)
 				}
 				if want == nil {
 					require.NoError(t, err)
-					require.Equal(t, []any{f.typ, f.crc, f.size, f.sealed, f.flags, f.thin}, []any{o.typ, o.crc, o.size, o.sealed, o.flags, o.thin})
-					require.Equal(t, len(f.data), len(o.payload(frame)))
+					require.Equal(t, []any{f.Type, f.Crc, f.Size, f.HasTrailer, f.Flags, f.Sparsity}, []any{o.Type, o.Crc, o.Size, o.HasTrailer, o.Flags, o.Sparsity})
+					require.Equal(t, len(f.Data), len(o.Payload(whole)))
 				} else {
-					require.True(t, err != nil || o.size > int64(len(frame)), "%s, sealed %v, bit %d: %v", sh.name, sealed, i, want)
+					require.True(t, err != nil || o.Size > int64(len(whole)), "%s, sealed %v, bit %d: %v", sh.name, sealed, i, want)
 				}
 				if i >= 0 {
-					frame[i/8] ^= 1 << (i % 8)
+					whole[i/8] ^= 1 << (i % 8)
 				}
 			}
 		}

@@ -80,7 +80,7 @@ func (v *view) follow(ctx context.Context, c *cursor, next uint64) (log.LogEntry
 // proceed sets a follower's cursor on what there is from entry next on. If there
 // is nothing it waits, and may return before there is.
 func (v *view) proceed(ctx context.Context, c *cursor, next uint64) error {
-	over := v.life.err() // asked first: what comes behind the last entry then is nothing
+	over := v.sticky.err() // asked first: what comes behind the last entry then is nothing
 	changed, err := v.extend(c, next)
 	if err != nil || changed == nil {
 		return err
@@ -90,7 +90,7 @@ func (v *view) proceed(ctx context.Context, c *cursor, next uint64) error {
 	}
 	select {
 	case <-changed:
-	case <-v.life.done:
+	case <-v.sticky.done:
 	case <-ctx.Done():
 	}
 	return nil
@@ -101,14 +101,14 @@ func (v *view) proceed(ctx context.Context, c *cursor, next uint64) error {
 func (v *view) extend(c *cursor, next uint64) (changed <-chan struct{}, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if _, follows := v.live[c]; !follows {
+	if _, follows := v.readers[c]; !follows {
 		switch first, last := v.first(), v.last; {
 		case next < first:
 			return nil, fmt.Errorf("%w: entry %d, the first one is %d", ErrCompacted, next, first)
 		case next-1 > last:
 			return nil, fmt.Errorf("%w: cannot follow from entry %d, the last one is %d", ErrNotFound, next, last)
 		}
-		v.live[c] = struct{}{}
+		v.readers[c] = struct{}{}
 	}
 	if r := c.replaced.Load(); r != 0 && r < next {
 		err, next = &OverwrittenError{Index: r}, r

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/codec"
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
@@ -65,21 +67,21 @@ func FuzzDecoder(f *testing.F) {
 					require.True(t, bad || err == io.EOF, "%v", err)
 					break
 				}
-				require.Equal(t, off+fr.size, d.off)
+				require.Equal(t, off+fr.Size, d.off)
 				require.LessOrEqual(t, d.off, size)
-				require.Zero(t, d.off%wordSize)
-				require.LessOrEqual(t, int64(len(fr.data)), fr.size)
+				require.Zero(t, d.off%frame.WordSize)
+				require.LessOrEqual(t, int64(len(fr.Data)), fr.Size)
 			}
 			require.LessOrEqual(t, int64(cap(d.win.buf)), size)
 		}
-		s := &scan{name: segmentName{seq: seq}, last: true, entries: newEntryReader(log.DefaultRegistry(), false)}
+		s := &scan{name: segmentName{seq: seq}, last: true, entries: codec.NewIndexReader(log.DefaultRegistry(), false)}
 		s.run(&strictFile{t: t, data: body}, nil)
 		if s.err != nil {
 			require.True(t, errors.Is(s.err, ErrCorrupt) || errors.Is(s.err, ErrDecode), "%v", s.err)
 			return
 		}
 		end := s.end
-		require.True(t, 0 < end.off && end.synced < end.off && end.off <= max(end.dirty, end.off) && end.off <= size && end.dirty <= size+wordSize, "%+v", end)
+		require.True(t, 0 < end.off && end.synced < end.off && end.off <= max(end.dirty, end.off) && end.off <= size && end.dirty <= size+frame.WordSize, "%+v", end)
 	})
 }
 

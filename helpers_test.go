@@ -58,9 +58,9 @@ func readAll(t *testing.T, dir string, snap log.Snapshot, opts ...Option) []log.
 }
 
 // tailOf is where the next record of a log goes.
-func tailOf(w *WAL) tailEnd {
+func tailOf(w *WAL) nextRecord {
 	w.writer.Lock()
 	defer w.writer.Unlock()
 	e := &w.open.enc
-	return tailEnd{e.end(), e.crc, e.sealed}
+	return nextRecord{e.end(), e.crc, e.trailered}
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"sort"
+
+	"github.com/seed449c39bc/wal/internal/frame"
 )
 
 // The index
@@ -88,7 +90,7 @@ func (x *index) add(first, next uint64, name segmentName, off int64, crc uint32)
 // add appends count entries to the run. It returns false if they are so far from the
 // first one that a point cannot tell where they stand: they take a run of their own.
 func (r *run) add(count uint64, off int64, crc uint32) bool {
-	index, words := r.next-r.first, (off-r.off)/wordSize
+	index, words := r.next-r.first, (off-r.off)/frame.WordSize
 	if index > math.MaxUint32 || words > maxWords {
 		return false
 	}
@@ -98,7 +100,7 @@ func (r *run) add(count uint64, off int64, crc uint32) bool {
 	n := len(r.chunks)
 	if n > 0 && dead >= 0 {
 		c := &r.chunks[n-1]
-		if p := c.points[len(c.points)-1]; words-p.distance() < pointSpacing/wordSize {
+		if p := c.points[len(c.points)-1]; words-p.distance() < pointSpacing/frame.WordSize {
 			c.extend(int(uint32(index)-p.index), dead, int(count))
 			return true
 		}
@@ -244,7 +246,7 @@ func (r *run) group(k, p int) extent {
 	at := c.points[p]
 	e := extent{
 		first: r.first + uint64(at.index), next: r.next, name: r.name,
-		off: r.off + at.distance()*wordSize, crc: at.crc, live: c.live(p),
+		off: r.off + at.distance()*frame.WordSize, crc: at.crc, live: c.live(p),
 	}
 	var behind point
 	switch {
@@ -258,7 +260,7 @@ func (r *run) group(k, p int) extent {
 		e.end = e.off + 2*pointSpacing
 		return e
 	}
-	e.next, e.limit = r.first+uint64(behind.index), r.off+behind.distance()*wordSize
+	e.next, e.limit = r.first+uint64(behind.index), r.off+behind.distance()*frame.WordSize
 	e.end = e.limit
 	if behind.gap() {
 		e.end = min(e.end, e.off+2*pointSpacing)

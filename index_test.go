@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/codec"
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -84,9 +86,9 @@ func TestIndexAgreesWithANaiveOne(t *testing.T) {
 					naive.first = i
 				}
 				naive.spots = append(naive.spots, s)
-				off += wordSize * (1 + rnd.Int64N(pointSpacing/wordSize/8))
+				off += frame.WordSize * (1 + rnd.Int64N(pointSpacing/frame.WordSize/8))
 				if rnd.IntN(100) == 0 { // one giant save
-					off += math.MaxUint32 * wordSize * rnd.Int64N(2)
+					off += math.MaxUint32 * frame.WordSize * rnd.Int64N(2)
 				}
 			}
 			for range 1000 {
@@ -208,24 +210,24 @@ func heapOf(build func() any) int64 {
 func TestIndexTakesLessThanAHundredthOfTheLog(t *testing.T) {
 	ent := &walpb.Entry{Term: 1, Index: 1 << 20, Data: make([]byte, 128)}
 	var e encoder
-	e.start(place{}, 1, true, false)
-	require.NoError(t, e.appendRecord(newSavedTypes(log.NewRegistry()).of(log.EntryType, ent), ent, flagCommit))
-	frame := e.end()
+	e.start(frame.Position{}, 1, true, false)
+	require.NoError(t, e.appendRecord(codec.NewSavedTypes(log.NewRegistry()).Of(log.EntryType, ent), ent, frame.FlagCommit))
+	size := e.end()
 	const total = 256 << 20
 	for _, segment := range []int64{64 << 10, 100 << 10, 1 << 20, 64 << 20, total} {
 		bytes := heapOf(func() any {
 			x := &index{}
 			i, name, off := uint64(1), segmentName{}, int64(0)
-			for range total / frame {
-				if off+frame > segment {
+			for range total / size {
+				if off+size > segment {
 					name, off = segmentName{name.seq + 1, i}, 0
 				}
 				x.add(i, i+1, name, off, 0)
-				i, off = i+1, off+frame
+				i, off = i+1, off+size
 			}
 			return x
 		})
-		t.Logf("entries of 128 bytes in frames of %d, segments of %d KiB: %.3f %%", frame, segment>>10, 100*float64(bytes)/total)
+		t.Logf("entries of 128 bytes in frames of %d, segments of %d KiB: %.3f %%", size, segment>>10, 100*float64(bytes)/total)
 		require.Less(t, bytes, int64(total/100))
 	}
 }

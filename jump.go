@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/seed449c39bc/wal/internal/codec"
 	"github.com/seed449c39bc/wal/log"
 )
 
@@ -102,6 +103,6 @@ func committedIn(reg *log.Registry, state []byte) (uint64, error) {
 	if state == nil {
 		return math.MaxUint64, nil
 	}
-	_, i, err := decodeState(reg, state)
+	_, i, err := codec.DecodeState(reg, state)
 	return i, err
 }

@@ -94,7 +94,7 @@ func TestJump_Settled(t *testing.T) {
 				require.ErrorIs(t, err, ErrIndexGap)
 			}
 			w = openLog(t, dir, at(100))
-			require.Equal(t, w.LastIndex(), w.head.last)
+			require.Equal(t, w.LastIndex(), w.appended.last)
 			require.GreaterOrEqual(t, w.LastIndex(), uint64(100))
 		})
 	}

@@ -65,7 +65,7 @@ func (l *leadership) awaitVacant() {
 // handOver ends the caller's leading. If there is more to write, a goroutine
 // leads on: a caller whose own save is durable has better to do.
 func (w *WAL) handOver() {
-	if !w.leader.mustResign() && w.life.err() == nil && (w.open.pending() || w.flying.saves > 1) {
+	if !w.leader.mustResign() && w.sticky.err() == nil && (w.open.pending() || w.previous.saves > 1) {
 		go w.lead()
 		return
 	}
@@ -75,8 +75,8 @@ func (w *WAL) handOver() {
 // stopLeading ends the leading. If the log's life is over, be it by somebody who
 // does not lead, nobody will write what is pending, and its callers are told.
 func (w *WAL) stopLeading() {
-	if err := w.life.err(); err != nil {
-		w.abandon(err)
+	if err := w.sticky.err(); err != nil {
+		w.failPending(err)
 	}
 	w.leader.resign()
 	w.room.Broadcast()
@@ -86,8 +86,8 @@ func (w *WAL) stopLeading() {
 func (w *WAL) lead() {
 	w.writer.Lock()
 	for !w.leader.mustResign() {
-		w.gather()
-		if !w.open.pending() || w.life.err() != nil {
+		w.linger()
+		if !w.open.pending() || w.sticky.err() != nil {
 			break
 		}
 		w.flush(w.now())

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"sync/atomic"
 
+	"github.com/seed449c39bc/wal/internal/codec"
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
 )
@@ -59,7 +61,7 @@ func (l *loader) load(names []segmentName) (*loaded, error) {
 		more, err = l.replay(ld, more, true)
 	}
 	if err == nil && broken != nil {
-		broken.cut = ld.committed
+		broken.truncateTo = ld.committed
 		err = broken
 	}
 	var first *CorruptionError
@@ -72,7 +74,7 @@ func (l *loader) load(names []segmentName) (*loaded, error) {
 	if l.placeOnly {
 		return ld, err
 	}
-	return ld, l.stake(ld.names, first, ld.lastThere)
+	return ld, l.addLostEntries(ld.names, first, ld.lastThere)
 }
 
 // replay scans consecutive segments and takes them into ld. With toEnd the last one of them is the
@@ -106,7 +108,7 @@ func (l *loader) begin(names []segmentName) *loaded {
 // hands the scans to take in order, until one or take fails. With toEnd the last one
 // of them is the last one of the log.
 func (l *loader) scanAll(names []segmentName, toEnd bool, take func(*scan) error) error {
-	entries := newEntryReader(l.registry, l.decodeAll)
+	entries := codec.NewIndexReader(l.registry, l.decodeAll)
 	scans := min(runtime.GOMAXPROCS(0), len(names)) + 1
 	if l.maxFiles > 0 {
 		scans = min(scans, l.maxFiles) // each has one file open
@@ -124,12 +126,12 @@ func (l *loader) scanAll(names []segmentName, toEnd bool, take func(*scan) error
 			if failed.Load() {
 				return
 			}
-			s := &scan{name: n, last: toEnd && i == len(names)-1, entries: entries, notes: memory.notes}
+			s := &scan{name: n, last: toEnd && i == len(names)-1, entries: entries, edits: memory.notes}
 			done := make(chan *scan, 1)
 			order <- done
 			go func() {
 				defer func() { done <- s }()
-				inWorker(&s.err, func() { l.scan(s, memory.buf) })
+				codec.InWorker(&s.err, func() { l.scan(s, memory.buf) })
 			}()
 		}
 	}()
@@ -147,8 +149,8 @@ func (l *loader) scanAll(names []segmentName, toEnd bool, take func(*scan) error
 			err = take(s)
 			failed.Store(err != nil)
 		}
-		clear(s.notes) // lets go of their data
-		free <- scratch{s.dec.win.buf, s.notes[:0]}
+		clear(s.edits) // lets go of their data
+		free <- scratch{s.dec.win.buf, s.edits[:0]}
 	}
 	return err
 }
@@ -156,7 +158,7 @@ func (l *loader) scanAll(names []segmentName, toEnd bool, take func(*scan) error
 // scratch is the memory of one scan at a time.
 type scratch struct {
 	buf   []byte
-	notes notes
+	notes edits
 }
 
 // scan scans one segment.
@@ -169,7 +171,7 @@ func (l *loader) scan(s *scan, buf []byte) {
 	defer done()
 	s.run(f, buf)
 	if s.last && l.beside {
-		s.settle(f)
+		s.confirmEnd(f)
 	}
 }
 
@@ -188,10 +190,10 @@ func splitConsecutive(names []segmentName) ([]segmentName, *CorruptionError) {
 	return names, nil
 }
 
-// stake completes a corruption's error with the entries that stand behind it,
+// addLostEntries completes a corruption's error with the entries that stand behind it,
 // as far as they can be made out; lastBefore is the last index before it.
-func (l *loader) stake(names []segmentName, c *CorruptionError, lastBefore uint64) error {
-	s := salvage{entries: newEntryReader(l.registry, false)}
+func (l *loader) addLostEntries(names []segmentName, c *CorruptionError, lastBefore uint64) error {
+	s := salvage{entries: codec.NewIndexReader(l.registry, false)}
 	behind := false
 	for _, n := range names {
 		from := int64(0)
@@ -200,9 +202,9 @@ func (l *loader) stake(names []segmentName, c *CorruptionError, lastBefore uint6
 				continue
 			}
 			behind = true
-			s.damage = place{n.seq, c.Offset}
-			if from = c.Offset; c.cut.seq == n.seq {
-				from = c.cut.off // what stands intact in the same save is lost with it
+			s.damage = frame.Position{Seq: n.seq, Off: c.Offset}
+			if from = c.Offset; c.truncateTo.Seq == n.seq {
+				from = c.truncateTo.Off // what stands intact in the same save is lost with it
 			}
 		}
 		f, done, err := l.open(n)
@@ -211,7 +213,7 @@ func (l *loader) stake(names []segmentName, c *CorruptionError, lastBefore uint6
 		}
 		win := window{f: f, name: n.String()}
 		if win.size, err = f.Size(); err == nil {
-			s.segment(&win, place{n.seq, from}, lastBefore) // what cannot be read stays unknown
+			s.segment(&win, frame.Position{Seq: n.seq, Off: from}, lastBefore) // what cannot be read stays unknown
 		}
 		done()
 	}

@@ -94,7 +94,7 @@ func TestALogHoldsFewLocksHoweverManySegmentsItHas(t *testing.T) {
 		patchForGood(t, path, data)
 	}
 	c.most = 0
-	_, err := Repair(nil, dir, withFS(reads), WithCutCorruption(), WithMaxOpenFiles(1))
+	_, err := Repair(nil, dir, withFS(reads), WithTruncateCorruption(), WithMaxOpenFiles(1))
 	_ = err // most likely there is nothing that could be kept
 	require.LessOrEqual(t, c.most, 5)
 	require.Zero(t, c.open)

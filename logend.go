@@ -3,20 +3,21 @@ package wal
 import (
 	"fmt"
 
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/internal/verdict"
 	"go.uber.org/zap"
 )
 
 // logEnd is where the log ends in its last segment, and what is needed to go on from there.
 type logEnd struct {
-	off    int64 // behind the last save
-	crc    uint32
-	sealed bool
-	closed bool      // the last record is CLOSED
-	synced int64     // offset of the last record that vouches for all before it
-	dirty  int64     // end of the bytes that are not zero
-	torn   *TornTail // nil if nothing was cut off
-	flips  []int64   // bits put back
+	off       int64 // behind the last save
+	crc       uint32
+	trailered bool
+	closed    bool      // the last record is CLOSED
+	synced    int64     // offset of the last record that vouches for all before it
+	dirty     int64     // end of the bytes that are not zero
+	torn      *TornTail // nil if nothing was cut off
+	flips     []int64   // bits put back
 }
 
 // inHeader tells whether the segment's header is not complete after some records.
@@ -29,13 +30,13 @@ func (end *logEnd) judge(d *decoder, n segmentName, bad *badFrame, records int) 
 	if end.inHeader(records) {
 		return false, &CorruptionError{Segment: n.String(), Offset: bad.off, Reason: "in the segment's header: " + bad.cause.Error()}
 	}
-	t := newTail(&d.win, place{n.seq, bad.off}, d.crc, d.sealed)
-	found, bit, err := t.judge()
+	t := newRest(&d.win, frame.Position{Seq: n.seq, Off: bad.off}, d.crc, d.trailered)
+	found, bit, err := t.verdict()
 	if err != nil {
 		return false, fmt.Errorf("wal: %w", err)
 	}
 	damage := &CorruptionError{
-		Segment: n.String(), Offset: bad.off, Reason: found.Reason, cut: place{n.seq, end.off},
+		Segment: n.String(), Offset: bad.off, Reason: found.Reason, truncateTo: frame.Position{Seq: n.seq, Off: end.off},
 	}
 	switch found.Verdict {
 	case verdict.Corrected:

@@ -2,18 +2,20 @@ package wal
 
 import (
 	"slices"
+
+	"github.com/seed449c39bc/wal/internal/codec"
 )
 
 // snapshotMark notes that a segment records a snapshot.
 type snapshotMark struct {
-	snapshotID
+	codec.SnapshotID
 	seq uint64
 }
 
 // addMark notes a snapshot. Of the same one, recorded several times in a row, the last record
 // counts.
 func (c *contents) addMark(m snapshotMark) {
-	if n := len(c.marks); n > 0 && c.marks[n-1].is(m.snapshotID) && c.marks[n-1].termed == m.termed {
+	if n := len(c.marks); n > 0 && c.marks[n-1].Is(m.SnapshotID) && c.marks[n-1].Termed == m.Termed {
 		c.marks[n-1] = m
 		return
 	}
@@ -27,12 +29,12 @@ func (c *contents) dropMarks(gone func(snapshotMark) bool) {
 
 // findMark returns the mark of the last record of a snapshot. known is false when none has its
 // index; then, or when the terms differ, ok is false.
-func (c *contents) findMark(want snapshotID) (m snapshotMark, known, ok bool) {
+func (c *contents) findMark(want codec.SnapshotID) (m snapshotMark, known, ok bool) {
 	for _, m := range slices.Backward(c.marks) {
-		if m.is(want) {
+		if m.Is(want) {
 			return m, true, true
 		}
-		known = known || m.index == want.index
+		known = known || m.Index == want.Index
 	}
 	return snapshotMark{}, known, false
 }
@@ -44,7 +46,7 @@ func (c *contents) lowestMark() (m snapshotMark, ok bool) {
 		if i == 0 {
 			m = n
 		}
-		m.index, m.seq = min(m.index, n.index), min(m.seq, n.seq)
+		m.Index, m.seq = min(m.Index, n.Index), min(m.seq, n.seq)
 	}
 	return m, len(c.marks) > 0
 }

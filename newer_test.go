@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -22,7 +23,7 @@ func rewriteFrame(t *testing.T, path string, f placedFrame, change func(*plainFr
 	require.True(t, ok)
 	change(&p)
 	again := p.written(n.seq, int(f.off))
-	require.Len(t, again, int(f.size))
+	require.Len(t, again, int(f.Size))
 	copy(b[f.off:], again)
 	require.NoError(t, os.WriteFile(path, b, 0o600))
 }
@@ -38,7 +39,7 @@ func requireNewer(t *testing.T, dir, segment string, off int64) {
 		"Verify":                func() error { _, err := Verify(nil, dir); return err },
 		"ValidSnapshots":        func() error { _, err := ValidSnapshots(nil, dir); return err },
 		"Repair":                func() error { _, err := Repair(nil, dir); return err },
-		"Repair that may cut":   func() error { _, err := Repair(nil, dir, WithCutCorruption()); return err },
+		"Repair that may cut":   func() error { _, err := Repair(nil, dir, WithTruncateCorruption()); return err },
 		"Records":               func() error { return endOf(dir) },
 		"Records with tolerant": func() error { return endOf(dir, WithTolerant()) },
 	} {
@@ -65,7 +66,7 @@ func endOf(dir string, opts ...Option) (last error) {
 }
 
 func TestNewer_AnIntactRecordOfAnUnknownKindIsNoDamage(t *testing.T) {
-	state := func(f placedFrame) bool { return f.typ == log.StateType }
+	state := func(f placedFrame) bool { return f.Type == log.StateType }
 	for name, c := range map[string]struct {
 		find   func(placedFrame) bool
 		change func(*plainFrame)
@@ -75,10 +76,10 @@ func TestNewer_AnIntactRecordOfAnUnknownKindIsNoDamage(t *testing.T) {
 		"a large type":          {state, func(f *plainFrame) { f.typ = 127 }},
 		"a flag":                {state, func(f *plainFrame) { f.flags |= 0x04 }},
 		"the last flag":         {state, func(f *plainFrame) { f.flags |= 0x80 }},
-		"a kind of control":     {func(f placedFrame) bool { return len(f.control()) == 1 }, func(f *plainFrame) { f.data = []byte{0x7f} }},
-		"a longer TRUNCATE":     {func(f placedFrame) bool { return len(f.control()) == 9 }, func(f *plainFrame) { f.data[0] = 0x7e }},
-		"a type, in a header":   {func(f placedFrame) bool { return f.typ == log.SnapshotType }, func(f *plainFrame) { f.typ = 6 }},
-		"a flag, in the header": {func(f placedFrame) bool { return f.typ == log.MetadataType }, func(f *plainFrame) { f.flags = 0x40 }},
+		"a kind of control":     {func(f placedFrame) bool { return len(f.Control()) == 1 }, func(f *plainFrame) { f.data = []byte{0x7f} }},
+		"a longer TRUNCATE":     {func(f placedFrame) bool { return len(f.Control()) == 9 }, func(f *plainFrame) { f.data[0] = 0x7e }},
+		"a type, in a header":   {func(f placedFrame) bool { return f.Type == log.SnapshotType }, func(f *plainFrame) { f.typ = 6 }},
+		"a flag, in the header": {func(f placedFrame) bool { return f.Type == log.MetadataType }, func(f *plainFrame) { f.flags = 0x40 }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, dir := newLog(t)
@@ -110,7 +111,7 @@ func TestNewer_RecordsShowsIt(t *testing.T) {
 	path := segmentsOf(t, dir)[0]
 	all := framesOf(t, path)
 	for i, f := range all {
-		if f.typ == log.StateType {
+		if f.Type == log.StateType {
 			rewriteFrame(t, path, all[i], func(f *plainFrame) { f.typ = 9 })
 		}
 	}
@@ -131,7 +132,7 @@ func TestNewer_AnIncompleteSaveHeals(t *testing.T) {
 	w, dir := newLog(t)
 	require.NoError(t, w.SaveEntry(entries(1, 4)))
 	p := leaveTo(t, w, dir, false)
-	f := chained(plainFrame{typ: 9, data: []byte("new"), sealed: true, flags: flagSynced}, p.crc)
+	f := chained(plainFrame{typ: 9, data: []byte("new"), sealed: true, flags: frame.FlagSynced}, p.crc)
 	b, err := os.ReadFile(p.path)
 	require.NoError(t, err)
 	copy(b[p.off:], f.written(0, int(p.off)))
@@ -152,7 +153,7 @@ func TestNewer_RepairDoesNotCutItBehindDamage(t *testing.T) {
 	path := segmentsOf(t, dir)[0]
 	var damaged placedFrame
 	for _, f := range framesOf(t, path) {
-		switch f.typ {
+		switch f.Type {
 		case log.EntryType:
 			damaged = f
 		case log.StateType:
@@ -164,7 +165,7 @@ func TestNewer_RepairDoesNotCutItBehindDamage(t *testing.T) {
 	binary.LittleEndian.PutUint32(b[damaged.off+16:], 0x12345678)
 	require.NoError(t, os.WriteFile(path, b, 0o600))
 	before := files(t, dir)
-	for _, opts := range [][]Option{nil, {WithCutCorruption()}} {
+	for _, opts := range [][]Option{nil, {WithTruncateCorruption()}} {
 		_, err := Repair(nil, dir, opts...)
 		require.ErrorIs(t, err, ErrCorrupt)
 		require.ErrorIs(t, err, ErrNewerFormat)

@@ -5,6 +5,8 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/seed449c39bc/wal/internal/codec"
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
 )
@@ -54,7 +56,7 @@ func Open(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) (*WAL, 
 	}
 	w := newWAL(lg, o)
 	w.segments, w.dropped = held, l.before
-	w.begin(d, ld, start, tailEnd{ld.end.off, ld.end.crc, ld.end.sealed})
+	w.begin(d, ld, start, nextRecord{ld.end.off, ld.end.crc, ld.end.trailered})
 	if err := w.recover(ld); err != nil {
 		w.tell()
 		return nil, asReadOnly(err)
@@ -83,20 +85,20 @@ func (w *WAL) goLive(ld *loaded) error {
 	return nil
 }
 
-// tailEnd is where the next record goes in the last segment.
-type tailEnd struct {
-	off    int64
-	crc    uint32
-	sealed bool
+// nextRecord is where the next record goes in the last segment.
+type nextRecord struct {
+	off       int64
+	crc       uint32
+	trailered bool
 }
 
 // begin fills in what a created and an opened log have in common.
-func (w *WAL) begin(dir vfs.Dir, ld *loaded, s *start, tail tailEnd) {
+func (w *WAL) begin(dir vfs.Dir, ld *loaded, s *start, tail nextRecord) {
 	w.init(w.opts, dir, ld, s)
-	w.types = newSavedTypes(w.registry)
+	w.types = codec.NewSavedTypes(w.registry)
 	w.leader.vacant.L, w.room.L = &w.writer, &w.writer
-	w.head = head{last: w.last, state: bytes.Clone(w.state)}
-	w.open.enc.start(place{w.tailSegment().seq, tail.off}, tail.crc, tail.sealed, true)
+	w.appended = appended{last: w.last, state: bytes.Clone(w.state)}
+	w.open.enc.start(frame.Position{Seq: w.tailSegment().seq, Off: tail.off}, tail.crc, tail.trailered, true)
 	w.pipeline = filePipeline{dir: dir, size: w.opts.segmentSize, reserve: w.opts.preallocation != PreallocateNone}
 }
 
@@ -109,7 +111,7 @@ func (w *WAL) dropJump(ld *loaded) error {
 		return nil
 	}
 	w.writer.Lock()
-	w.head.last = ld.jumped
+	w.appended.last = ld.jumped
 	w.writer.Unlock()
-	return w.commit(&save{control: control{controlTruncate, ld.last}})
+	return w.commit(&save{control: control{frame.ControlTruncate, ld.last}})
 }

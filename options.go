@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/seed449c39bc/wal/internal/memfs"
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
 )
@@ -50,7 +51,7 @@ type options struct {
 	registry      *log.Registry
 	noSync        bool
 	etcdFormat    bool
-	cutCorruption bool
+	truncateCorruption bool
 	dryRun        bool
 	listener      Listener
 	slowSync      time.Duration
@@ -119,11 +120,11 @@ func WithMaxOpenFiles(n int) Option {
 	return func(o *options) { o.maxOpenFiles = n }
 }
 
-// WithCutCorruption lets Repair cut the log before a corruption, which gives up
+// WithTruncateCorruption lets Repair cut the log before a corruption, which gives up
 // acknowledged saves. The Report says which, and nothing is deleted: what is
 // cut is kept in .broken files. Only Repair knows it. Default off.
-func WithCutCorruption() Option {
-	return func(o *options) { o.cutCorruption = true }
+func WithTruncateCorruption() Option {
+	return func(o *options) { o.truncateCorruption = true }
 }
 
 // WithDryRun has Repair report what it would do, and change nothing. Only Repair knows it. Default off.
@@ -174,4 +175,66 @@ func orNop(lg *zap.Logger) *zap.Logger {
 		return zap.NewNop()
 	}
 	return lg
+}
+
+// A Listener is told what the log does, for metrics and tests. Its functions
+// may be nil. They are called one at a time, in the order of what happened, at the end of the call that
+// did it or of a later one, and by the log's own goroutine when that writes for callers who
+// wait: they must be quick, and must not call the log, except for its Stats. When several calls
+// share a write, some of them may return before it was told. After Close has returned nothing is told.
+//
+// What is told has happened, whatever the function does. If it panics, the panic goes to the
+// caller of the call at whose end it is told, such as a Save, which is as durable as if it had
+// returned; in the log's own goroutine the panic is logged. If it ends the goroutine, as FailNow of a
+// test does, that ends no more than such a call. In both cases the log goes on. The same holds for the
+// cores and hooks of the logger.
+type Listener struct {
+	// Saved is called after one or more saves were written together and, if
+	// one of them had to be, synced.
+	Saved func(SaveEvent)
+	// Synced is called after each sync of the segment that is appended to, also after the last one
+	// of a segment that ends.
+	Synced func(took time.Duration)
+	// Cut is called after the log went on to a new segment.
+	Cut func(CutEvent)
+	// Healed is called when Open or Repair removed a torn tail.
+	Healed func(TornTail)
+	// Purged is called after Purge removed a segment.
+	Purged func(segment string)
+	// Failed is called once, with the error that ended the log's life.
+	Failed func(err error)
+}
+
+// SaveEvent describes a batch: saves that shared a write and a sync.
+type SaveEvent struct {
+	Saves   int           // saves in it
+	Entries int           // entries in them
+	Bytes   int           // bytes written, frames included
+	Durable bool          // whether it was synced
+	Took    time.Duration // from the beginning of the write to the end of the sync; of a lone save, from its call
+}
+
+// CutEvent describes the change to a new segment.
+type CutEvent struct {
+	Segment string        // file name of the new one
+	Took    time.Duration // how long the save that caused it was held up
+}
+
+// Memory is a file system in memory, for tests of programs that embed a log: logs in it do all
+// that they do on a disk, faster, and last as long as it does. Their directories have paths, as on a
+// disk, from "/" on. A log in it that was left with [WAL.Abandon] opens again as after a kill.
+type Memory struct{ fs *memfs.FS }
+
+// NewMemory returns an empty file system.
+func NewMemory() *Memory { return &Memory{memfs.New()} }
+
+// WithMemory has the log in memory in place of a disk. All that concerns the log takes the option:
+// Create, Open, OpenForRead, Verify, Repair and so on. Default: the disk.
+func WithMemory(m *Memory) Option {
+	return func(o *options) {
+		o.fs = nil // which is refused
+		if m != nil && m.fs != nil {
+			o.fs = m.fs
+		}
+	}
 }

@@ -28,7 +28,7 @@ type plainFrame struct {
 	size   int
 }
 
-func crc32c(before uint32, data []byte) uint32 {
+func sumOver(before uint32, data []byte) uint32 {
 	return crc32.Update(before, crc32.MakeTable(crc32.Castagnoli), data) // the standard library's is not under test
 }
 
@@ -99,7 +99,7 @@ func (f plainFrame) sum(seq uint64, off int, head []byte) uint32 {
 	if f.typ == int64(log.CrcType) {
 		covered = append(covered, f.data...)
 	}
-	return crc32c(0, covered)
+	return sumOver(0, covered)
 }
 
 var wireTypes = [...]protowire.Type{1: protowire.VarintType, 2: protowire.VarintType, 3: protowire.BytesType, 4: protowire.Fixed64Type}
@@ -169,7 +169,7 @@ type scene struct {
 func (s *scene) validAt() (plainFrame, bool) {
 	f, ok := readFrame(s.seg, s.seq, s.p)
 	return f, ok && (s.sealed || !f.sealed) && (f.typ == int64(log.CrcType) && f.crc == s.crc ||
-		f.typ != int64(log.CrcType) && f.crc == crc32c(s.crc, f.data))
+		f.typ != int64(log.CrcType) && f.crc == sumOver(s.crc, f.data))
 }
 
 // row returns the first row of the table that fits, "3'" among them, and the bit of rows 3 and 3'.
@@ -300,7 +300,7 @@ func (s *scene) flipThatExplains() (bit, size int, ok bool) {
 		for b := range 8 {
 			if payload { // only the chain depends on it
 				data[i-f.header] ^= 1 << b
-				is := (s.sealed || !f.sealed) && crc32c(s.crc, data) == f.crc
+				is := (s.sealed || !f.sealed) && sumOver(s.crc, data) == f.crc
 				data[i-f.header] ^= 1 << b
 				s.seg[s.p+i] ^= 1 << b
 				is = is && s.agrees(f)

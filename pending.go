@@ -3,6 +3,7 @@ package wal
 import (
 	"fmt"
 
+	"github.com/seed449c39bc/wal/internal/codec"
 	"github.com/seed449c39bc/wal/log"
 )
 
@@ -10,7 +11,7 @@ import (
 // as durable as the call that waits for it would have made it: on stable storage, but with
 // [WithNoSync], or for a state whose MustSync says no. It is returned by Append and its like.
 // Of the zero value, Done is closed and Wait and Err return an [ErrInvalidArgument].
-type Pending struct{ round *round }
+type Pending struct{ waiters *waiters }
 
 // Wait returns when the save is done, or with the error that kept it from being so: [ErrFailed]
 // or [ErrClosed]. It may be called more than once and from several goroutines, or not at all.
@@ -21,20 +22,20 @@ func (p *Pending) Wait() error {
 
 // Done returns a channel that is closed when Wait would return.
 func (p *Pending) Done() <-chan struct{} {
-	if p == nil || p.round == nil {
+	if p == nil || p.waiters == nil {
 		return over
 	}
-	return p.round.done
+	return p.waiters.done
 }
 
 // Err returns what Wait returns, and nil as long as Wait would not return.
 func (p *Pending) Err() error {
-	if p == nil || p.round == nil {
+	if p == nil || p.waiters == nil {
 		return fmt.Errorf("%w: a Pending that no Append has returned", ErrInvalidArgument)
 	}
 	select {
-	case <-p.round.done:
-		return p.round.err
+	case <-p.waiters.done:
+		return p.waiters.err
 	default:
 		return nil
 	}
@@ -65,7 +66,7 @@ func (w *WAL) Append(st log.HardState, ents []log.LogEntry) (*Pending, error) {
 
 // AppendSnap is SaveSnap in two halves, as [WAL.Append] is Save.
 func (w *WAL) AppendSnap(snap log.Snapshot) (*Pending, error) {
-	if isNil(snap) {
+	if codec.IsNil(snap) {
 		return nil, fmt.Errorf("%w: a nil snapshot", ErrInvalidArgument)
 	}
 	return w.appendSave(&save{snap: snap})
@@ -87,7 +88,7 @@ func (w *WAL) AppendTruncate(index uint64) (*Pending, error) {
 	}
 	w.writer.Lock()
 	defer w.unlock()
-	done, err := w.truncate(index)
+	done, err := w.addTruncate(index)
 	return w.pendingOf(done, err)
 }
 
@@ -95,7 +96,7 @@ func (w *WAL) appendSave(s *save) (*Pending, error) {
 	w.writer.Lock()
 	defer w.unlock()
 	if s.records() == 0 {
-		return w.pendingOf(true, w.life.err())
+		return w.pendingOf(true, w.sticky.err())
 	}
 	done, err := w.add(s)
 	return w.pendingOf(done, err)
@@ -108,8 +109,37 @@ func (w *WAL) pendingOf(done bool, err error) (*Pending, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case done && w.settled():
-		return &Pending{&round{done: over}}, nil
+	case done && w.allDone():
+		return &Pending{&waiters{done: over}}, nil
 	}
 	return &Pending{w.open.join()}, nil
+}
+
+// SaveNext saves entries as SaveEntry does, behind the last one, and gives them their indexes: the
+// first one that of the last entry or snapshot plus one, and so on. It returns the first one's. So
+// callers need not count, and several goroutines may save at once: each gets indexes of its own, in
+// the order of the saves. The entries must have SetIndex of [log.IndexSetter], as [log.JSON] has; else
+// the error is [ErrInvalidArgument]. With any error that is not [ErrFailed] nothing was
+// written, and the indexes that the entries have got are void. Of no entries it saves nothing, and
+// returns the index that the next one will get.
+func (w *WAL) SaveNext(ents ...log.LogEntry) (first uint64, err error) {
+	s := save{ents: ents, next: true}
+	if len(ents) == 0 {
+		w.writer.Lock()
+		defer w.unlock()
+		return w.appended.last + 1, w.sticky.err()
+	}
+	if err := w.commit(&s); err != nil {
+		return 0, err
+	}
+	return s.first, nil
+}
+
+// AppendNext is SaveNext in two halves, as [WAL.Append] is Save.
+func (w *WAL) AppendNext(ents ...log.LogEntry) (first uint64, p *Pending, err error) {
+	s := save{ents: ents, next: true}
+	if p, err = w.appendSave(&s); err != nil {
+		return 0, nil, err
+	}
+	return s.first, p, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -72,13 +73,13 @@ func TestRecordsShowsEveryRecordAsItStands(t *testing.T) {
 					rec := recs[0]
 					recs = recs[1:]
 					require.Equal(t, Record{
-						Segment: filepath.Base(path), Offset: f.off, Size: f.size, Type: f.typ, Crc: f.crc, Data: f.data,
-						Sealed: f.sealed, Synced: f.flags&flagSynced != 0, Commit: f.flags&flagCommit != 0,
+						Segment: filepath.Base(path), Offset: f.off, Size: f.Size, Type: f.Type, Crc: f.Crc, Data: f.Data,
+						HasTrailer: f.HasTrailer, Synced: f.Flags&frame.FlagSynced != 0, Commit: f.Flags&frame.FlagCommit != 0,
 						Check: rec.Check, Control: rec.Control, TruncatedTo: rec.TruncatedTo,
 					}, rec)
-					if f.sealed { // its trailer, rebuilt from what is shown, is the one in the file
-						want := makeTrailer(rec.Check, f.flags, f.thin)
-						data := before[filepath.Base(path)][f.off : f.off+f.size]
+					if f.HasTrailer { // its trailer, rebuilt from what is shown, is the one in the file
+						want := frame.MakeTrailer(rec.Check, f.Flags, f.Sparsity)
+						data := before[filepath.Base(path)][f.off : f.off+f.Size]
 						require.Contains(t, data, string(walpb.AppendTrailer(nil, want)))
 					}
 					types[rec.Type]++
@@ -242,7 +243,7 @@ func TestTolerantRecordsGoesOnBehindAnything(t *testing.T) {
 	require.NoError(t, err)
 	data = append(data[:end.Offset+end.Size], make([]byte, 1000)...)
 	require.NoError(t, os.WriteFile(last, data, 0o600))
-	patch(t, last, end.Offset+end.Size+wordSize, []byte{1, 2, 3}, func() {
+	patch(t, last, end.Offset+end.Size+frame.WordSize, []byte{1, 2, 3}, func() {
 		recs, damage := physical(t, dir)
 		require.Empty(t, damage, "a torn tail is no damage")
 		require.Equal(t, want, recs)

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+
+	"github.com/seed449c39bc/wal/internal/frame"
 )
 
 // lookAhead is how much is looked at a time in search of the beginning of a record, in bytes.
@@ -13,14 +15,14 @@ const lookAhead = 4 << 10
 // record may begin by what it and the byte behind it say; -1 if there is none. Zeros, which may be a
 // hole, are passed at once.
 func (w *window) nextBeginning(off int64) (int64, error) {
-	for off+2*wordSize <= w.size { // no frame is smaller
-		b, err := w.at(off, int(min(lookAhead+wordSize, w.size-off)))
+	for off+2*frame.WordSize <= w.size { // no frame is smaller
+		b, err := w.at(off, int(min(lookAhead+frame.WordSize, w.size-off)))
 		if err != nil {
 			return 0, err
 		}
-		at, last := 0, len(b)-2*wordSize
-		for at <= last && !mayBegin(b[at:]) {
-			at += wordSize
+		at, last := 0, len(b)-2*frame.WordSize
+		for at <= last && !frame.MayBegin(b[at:]) {
+			at += frame.WordSize
 		}
 		off += int64(at)
 		if at <= last {
@@ -33,7 +35,7 @@ func (w *window) nextBeginning(off int64) (int64, error) {
 		if err != nil || next < 0 {
 			return -1, err
 		}
-		off = max(off, next/wordSize*wordSize)
+		off = max(off, next/frame.WordSize*frame.WordSize)
 	}
 	return -1, nil
 }
@@ -41,48 +43,48 @@ func (w *window) nextBeginning(off int64) (int64, error) {
 // outlineAt returns the outline of the frame with a trailer at p, and its first bytes, valid until
 // the next call; none if there is no such frame. It reads ahead from there on, but no large
 // payload.
-func (w *window) outlineAt(c *checker, p place) (o outline, head []byte, err error) {
+func (w *window) outlineAt(c *frame.Checker, p frame.Position) (o frame.Outline, head []byte, err error) {
 	head = w.head[:]
-	if err := w.begin(head, p.off); err != nil {
-		return outline{}, nil, err
+	if err := w.begin(head, p.Off); err != nil {
+		return frame.Outline{}, nil, err
 	}
-	o, malformed := outlineOf(head[:headSize])
-	if malformed != nil || !o.sealed {
-		return outline{}, nil, nil
+	o, malformed := frame.OutlineOf(head[:frame.MaxHead])
+	if malformed != nil || !o.HasTrailer {
+		return frame.Outline{}, nil, nil
 	}
-	if o.size > w.size-p.off {
+	if o.Size > w.size-p.Off {
 		return o, head, nil
 	}
-	foot := w.foot[:o.size-o.foot]
-	if err := w.peek(foot, p.off+o.foot); err != nil {
-		return outline{}, nil, err
+	foot := w.foot[:o.Size-o.FootAt]
+	if err := w.peek(foot, p.Off+o.FootAt); err != nil {
+		return frame.Outline{}, nil, err
 	}
-	o.right = c.vouch(&o, head, foot, p) == nil
+	o.Intact = c.Vouch(&o, head, foot, p) == nil
 	return o, head, nil
 }
 
 // plainAt returns the outline of the frame at an offset, if it is that of a plain record.
-func (w *window) plainAt(off int64) (o outline, ok bool, err error) {
+func (w *window) plainAt(off int64) (o frame.Outline, ok bool, err error) {
 	left := w.size - off
-	if left < 2*wordSize {
+	if left < 2*frame.WordSize {
 		return o, false, nil
 	}
 	b := w.ahead(off)
-	if len(b) < headSize {
-		var head [headSize]byte
+	if len(b) < frame.MaxHead {
+		var head [frame.MaxHead]byte
 		b = head[:]
 		if err := w.peek(b, off); err != nil {
 			return o, false, err
 		}
 	}
-	if !mayBegin(b) {
+	if !frame.MayBegin(b) {
 		return o, false, nil
 	}
-	if o, err = outlineOf(b[:headSize]); err != nil || o.sealed || o.size > left {
+	if o, err = frame.OutlineOf(b[:frame.MaxHead]); err != nil || o.HasTrailer || o.Size > left {
 		return o, false, nil
 	}
-	pad := make([]byte, o.size-o.foot)
-	if err := w.peek(pad, off+o.foot); err != nil {
+	pad := make([]byte, o.Size-o.FootAt)
+	if err := w.peek(pad, off+o.FootAt); err != nil {
 		return o, false, err
 	}
 	return o, len(trimZeros(pad)) == 0, nil
@@ -96,11 +98,11 @@ func (w *window) tooLarge(size, off int64) error {
 
 // frame returns all of the frame at an offset, which is known to be a record.
 func (w *window) frame(off int64) ([]byte, error) {
-	b, err := w.at(off, wordSize)
+	b, err := w.at(off, frame.WordSize)
 	if err != nil {
 		return nil, err
 	}
-	size := frameSize(binary.LittleEndian.Uint64(b))
+	size := frame.SizeOf(binary.LittleEndian.Uint64(b))
 	if size > min(w.size-off, math.MaxInt) {
 		return nil, w.tooLarge(size, off)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -30,8 +31,8 @@ func leaveTo(t *testing.T, w *WAL, dir string, closed bool) *plainTail {
 	paths := segmentsOf(t, dir)
 	p := &plainTail{dir: dir, path: paths[len(paths)-1]}
 	for _, f := range framesOf(t, p.path) {
-		p.off, p.crc = f.off+f.size, f.crc
-		require.True(t, f.sealed)
+		p.off, p.crc = f.off+f.Size, f.Crc
+		require.True(t, f.HasTrailer)
 	}
 	if !closed {
 		left := t.TempDir() // what the process that still has the log does, is not seen here
@@ -86,16 +87,16 @@ func TestPlainTail_ASegmentIsPlainFromTheFirstPlainRecordOn(t *testing.T) {
 			require.Empty(t, damage)
 			require.Len(t, recs, report.Records)
 			for _, rec := range recs {
-				require.Equal(t, rec.Offset < p.from, rec.Sealed, "the record at %d", rec.Offset)
+				require.Equal(t, rec.Offset < p.from, rec.HasTrailer, "the record at %d", rec.Offset)
 			}
 
 			w = openLog(t, p.dir, nil, WithSegmentSize(64<<10))
 			require.EqualValues(t, 5, w.State().GetCommitted())
 			require.NoError(t, w.SaveEntry(entries(8, 9)))
-			require.False(t, tailOf(w).sealed, "what is appended is plain")
+			require.False(t, tailOf(w).trailered, "what is appended is plain")
 			w = reopen(t, w, nil, WithSegmentSize(64<<10))
 			forceCut(t, w)
-			require.True(t, tailOf(w).sealed, "the next segment is not")
+			require.True(t, tailOf(w).trailered, "the next segment is not")
 			require.NoError(t, w.SaveEntry(entries(10, 10)))
 			require.NoError(t, w.Close())
 			want = append(want, entries(8, 10)...)
@@ -131,11 +132,11 @@ func TestPlainTail_CommitsTheSaveBeforeIt(t *testing.T) {
 	last := frames[len(frames)-1] // entry 6, with COMMIT
 	b, err := os.ReadFile(p.path)
 	require.NoError(t, err)
-	clear(b[last.off : last.off+last.size])
+	clear(b[last.off : last.off+last.Size])
 	require.NoError(t, os.WriteFile(p.path, b, 0o600))
 	require.Equal(t, entries(1, 2), readAll(t, p.dir, nil), "not complete")
 
-	p.off, p.crc = last.off, frames[len(frames)-2].crc
+	p.off, p.crc = last.off, frames[len(frames)-2].Crc
 	p.append(t, entry(1, 6, "theirs"))
 	want := append(entries(1, 5), entry(1, 6, "theirs"))
 	require.Equal(t, want, readAll(t, p.dir, nil))
@@ -154,17 +155,17 @@ func TestPlainTail_TornHeals(t *testing.T) {
 	p.append(t, entry(1, 5, string(bytes.Repeat([]byte("etcd"), 300))))
 	whole, err := os.ReadFile(p.path)
 	require.NoError(t, err)
-	border := (p.from/sectorSize + 1) * sectorSize
-	for _, at := range []int64{p.from + 1, p.from + 8, p.from + 30, border, border + sectorSize, p.off - 8} {
+	border := (p.from/frame.SectorSize + 1) * frame.SectorSize
+	for _, at := range []int64{p.from + 1, p.from + 8, p.from + 30, border, border + frame.SectorSize, p.off - 8} {
 		torn := [][]byte{whole[:at]}
-		if at%sectorSize == 0 {
+		if at%frame.SectorSize == 0 {
 			torn = append(torn, append(bytes.Clone(whole[:at]), make([]byte, int64(len(whole))-at)...))
 		}
 		for _, b := range torn {
 			require.NoError(t, os.WriteFile(p.path, b, 0o600))
 			require.Equal(t, entries(1, 4), readAll(t, p.dir, nil), "torn at %d", at)
 			w := openLog(t, p.dir, nil)
-			require.True(t, tailOf(w).sealed)
+			require.True(t, tailOf(w).trailered)
 			require.NoError(t, w.Close())
 			require.Equal(t, entries(1, 4), readAll(t, p.dir, nil))
 			now, err := os.ReadFile(p.path)
@@ -186,7 +187,7 @@ func TestPlainTail_DamageIsCorruption(t *testing.T) {
 		b, err := os.ReadFile(p.path)
 		require.NoError(t, err)
 		flipped[0] ^= b[off]
-		if off == p.from+wordSize+1 {
+		if off == p.from+frame.WordSize+1 {
 			continue // nothing vouches for a plain record's type
 		}
 		patch(t, p.path, off, flipped, func() {

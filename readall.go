@@ -2,9 +2,13 @@ package wal
 
 import (
 	"bytes"
+	"fmt"
+	"iter"
+	"reflect"
 	"runtime"
 	"sync"
 
+	"github.com/seed449c39bc/wal/internal/codec"
 	"github.com/seed449c39bc/wal/log"
 )
 
@@ -14,7 +18,7 @@ import (
 // entries all have to fit in memory, and are decoded in several goroutines; Entries
 // streams them.
 func (v *view) ReadAll() (metadata []byte, st log.HardState, ents []log.LogEntry, err error) {
-	if err := v.life.err(); err != nil {
+	if err := v.sticky.err(); err != nil {
 		return nil, nil, nil, err
 	}
 	v.mu.Lock()
@@ -28,7 +32,7 @@ func (v *view) ReadAll() (metadata []byte, st log.HardState, ents []log.LogEntry
 	reading := v.register(found, lo) // so Purge leaves it the segments
 	v.mu.Unlock()
 	defer v.end(reading)
-	if st, _, err = decodeState(v.registry, state); err == nil {
+	if st, _, err = codec.DecodeState(v.registry, state); err == nil {
 		err = v.collect(found, lo, ents)
 	}
 	if err != nil {
@@ -47,7 +51,7 @@ func (v *view) collect(extents []extent, lo uint64, ents []log.LogEntry) error {
 		part := extents[len(extents)*i/parts : len(extents)*(i+1)/parts]
 		next := max(part[0].first, lo) - lo
 		wait.Go(func() {
-			inWorker(&errs[i], func() { errs[i] = v.collectPart(part, lo, ents[next:]) })
+			codec.InWorker(&errs[i], func() { errs[i] = v.collectPart(part, lo, ents[next:]) })
 		})
 	}
 	wait.Wait()
@@ -70,4 +74,32 @@ func (v *view) collectPart(extents []extent, lo uint64, ents []log.LogEntry) err
 		next++
 	}
 	return nil
+}
+
+// As gives the entries of an iteration the type that they have, so that the loop over it
+// needs no cast:
+//
+//	for put, err := range wal.As[*Put](w.Entries(lo, hi)) {
+//
+// Errors are passed on. A nil seq is an [ErrInvalidArgument]. An entry of another type, which is
+// one that the log's registry does not have for entries, is an [ErrInvalidArgument], and ends it.
+func As[E log.LogEntry](seq iter.Seq2[log.LogEntry, error]) iter.Seq2[E, error] {
+	return func(yield func(E, error) bool) {
+		if seq == nil {
+			var none E
+			yield(none, fmt.Errorf("%w: nil in place of an iteration", ErrInvalidArgument))
+			return
+		}
+		for ent, err := range seq {
+			e, ok := ent.(E)
+			wrong := err == nil && !ok
+			if wrong {
+				err = fmt.Errorf("%w: an entry is a %T, not a %v; the log's registry says which type its entries have",
+					ErrInvalidArgument, ent, reflect.TypeFor[E]())
+			}
+			if !yield(e, err) || wrong {
+				return
+			}
+		}
+	}
 }

@@ -11,6 +11,8 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/seed449c39bc/wal/internal/codec"
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
 )
@@ -68,7 +70,7 @@ func OpenForRead(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) 
 
 // Close ends the use of the reader; iterators in flight end with [ErrClosed]. It always returns nil.
 func (r *Reader) Close() error {
-	r.life.end(ErrClosed)
+	r.sticky.set(ErrClosed)
 	r.leave()
 	return nil
 }
@@ -78,18 +80,18 @@ type view struct {
 	dir      vfs.Dir
 	registry *log.Registry
 	from     uint64 // entries above it are what ReadAll returns
-	life     life
+	sticky   sticky
 	lastName segmentName // the last segment when the log was opened
 	flips    []int64     // bits missing in it: a Reader does not heal, and has to put them back again
-	handles  handles
+	files    fileCache
 	cursors  sync.Pool // of *cursor
 
 	mu sync.RWMutex // guards what follows; never held during I/O
 	contents
-	tail    place                // where the contents end
-	live    map[*cursor]struct{} // readings under way
-	left    bool                 // the log is closed
-	changed chan struct{}        // closed by the next change; nil: nobody waits for one
+	publishedEnd frame.Position       // where the contents end
+	readers      map[*cursor]struct{} // readings under way
+	left         bool                 // the log is closed
+	changed      chan struct{}        // closed by the next change; nil: nobody waits for one
 }
 
 func (v *view) init(o options, dir vfs.Dir, ld *loaded, s *start) {
@@ -98,32 +100,32 @@ func (v *view) init(o options, dir vfs.Dir, ld *loaded, s *start) {
 	v.replaced, v.index.gone, v.index.keeps = 0, nil, true
 	v.from, v.released = s.index, s.index
 	v.flips = ld.end.flips
-	v.handles.init(o, dir)
-	v.live = make(map[*cursor]struct{})
-	v.life.done = make(chan struct{})
+	v.files.init(o, dir)
+	v.readers = make(map[*cursor]struct{})
+	v.sticky.done = make(chan struct{})
 	if len(ld.names) > 0 {
 		v.lastName = ld.names[len(ld.names)-1]
-		v.tail = place{v.lastName.seq, ld.end.off}
+		v.publishedEnd = frame.Position{Seq: v.lastName.seq, Off: ld.end.off}
 	}
 }
 
-// life says whether a log may be used, and if not, why not.
-type life struct {
-	over atomic.Pointer[error]
-	done chan struct{} // closed when it is over
+// sticky says whether a log may be used, and if not, why not.
+type sticky struct {
+	cause atomic.Pointer[error]
+	done  chan struct{} // closed when it is over
 }
 
-// end ends it, the first time; it tells whether this was the first time.
-func (l *life) end(err error) bool {
-	first := l.over.CompareAndSwap(nil, &err)
+// set ends it, the first time; it tells whether this was the first time.
+func (l *sticky) set(err error) bool {
+	first := l.cause.CompareAndSwap(nil, &err)
 	if first {
 		close(l.done)
 	}
 	return first
 }
 
-func (l *life) err() error {
-	if p := l.over.Load(); p != nil {
+func (l *sticky) err() error {
+	if p := l.cause.Load(); p != nil {
 		return *p
 	}
 	return nil
@@ -141,7 +143,7 @@ func (l *life) err() error {
 // Release lets go of meanwhile it still yields; Purge leaves it the segments that it needs.
 func (v *view) Entries(lo, hi uint64) iter.Seq2[log.LogEntry, error] {
 	return func(yield func(log.LogEntry, error) bool) {
-		if err := v.life.err(); err != nil {
+		if err := v.sticky.err(); err != nil {
 			yield(nil, err)
 			return
 		}
@@ -170,7 +172,7 @@ func (v *view) each(c *cursor, yield func(log.LogEntry, error) bool) {
 		if r := c.replaced.Load(); r != 0 && r <= i {
 			ent, err = nil, &OverwrittenError{Index: r}
 		}
-		if over := v.life.err(); over != nil {
+		if over := v.sticky.err(); over != nil {
 			ent, err = nil, over
 		}
 		if !yield(ent, err) || err != nil {
@@ -184,7 +186,7 @@ func (v *view) each(c *cursor, yield func(log.LogEntry, error) bool) {
 func (v *view) read(extents []extent, lo uint64) iter.Seq2[log.LogEntry, error] {
 	return func(yield func(log.LogEntry, error) bool) {
 		c := v.cursor()
-		c.set(extents, place{}, lo)
+		c.set(extents, frame.Position{}, lo)
 		defer v.done(c)
 		v.each(c, yield)
 	}
@@ -205,7 +207,7 @@ func (v *view) EntriesLimit(lo, hi, maxBytes uint64) ([]log.LogEntry, error) {
 }
 
 func (v *view) entriesLimit(lo, hi, maxBytes uint64) ([]log.LogEntry, error) {
-	if err := v.life.err(); err != nil {
+	if err := v.sticky.err(); err != nil {
 		return nil, err
 	}
 	c, err := v.begin(lo, hi, int(min(maxBytes/pointSpacing, maxGroups))+2)
@@ -239,10 +241,10 @@ func (v *view) entriesLimit(lo, hi, maxBytes uint64) ([]log.LogEntry, error) {
 // FirstIndex, [ErrNotFound] above LastIndex. It reads a few KiB around it, as a rule with one
 // read of the file, and verifies every record that it passes.
 func (v *view) Entry(index uint64) (log.LogEntry, error) {
-	if err := v.life.err(); err != nil {
+	if err := v.sticky.err(); err != nil {
 		return nil, err
 	}
-	c, err := v.spot(index)
+	c, err := v.cursorAt(index)
 	if err != nil {
 		return nil, err
 	}
@@ -254,8 +256,8 @@ func (v *view) Entry(index uint64) (log.LogEntry, error) {
 	return c.decode(i, data)
 }
 
-// spot returns a cursor on one entry. It is not registered: what it reads is the log as of now.
-func (v *view) spot(i uint64) (*cursor, error) {
+// cursorAt returns a cursor on one entry. It is not registered: what it reads is the log as of now.
+func (v *view) cursorAt(i uint64) (*cursor, error) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	if i+1 == 0 {
@@ -298,7 +300,7 @@ func (v *view) State() log.HardState {
 	v.mu.RLock()
 	data := bytes.Clone(v.state) // the next save of a state overwrites the original
 	v.mu.RUnlock()
-	st, _, err := decodeState(v.registry, data)
+	st, _, err := codec.DecodeState(v.registry, data)
 	if err != nil {
 		return nil // an empty one would be a lie: a Raft node that trusts it votes twice
 	}
@@ -315,7 +317,7 @@ func (v *view) Snapshot() log.Snapshot {
 	if data == nil {
 		return v.registry.NewSnapshot()
 	}
-	snap, _, err := decodeSnapshot(v.registry, data)
+	snap, _, err := codec.DecodeSnapshot(v.registry, data)
 	if err != nil {
 		return nil
 	}

@@ -291,8 +291,8 @@ func TestDamageBehindTheBackOfAnOpenLogIsSeenByReads(t *testing.T) {
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
 	entry3 := frames[headerRecords+1+2] // header, snapshot, two entries
-	require.Equal(t, log.EntryType, entry3.typ)
-	for _, off := range []int64{entry3.off, entry3.off + 9, entry3.off + entry3.size/2} {
+	require.Equal(t, log.EntryType, entry3.Type)
+	for _, off := range []int64{entry3.off, entry3.off + 9, entry3.off + entry3.Size/2} {
 		patch(t, path, off, []byte{data[off] ^ 4}, func() {
 			_, err := w.Entry(3)
 			require.ErrorIs(t, err, ErrCorrupt)

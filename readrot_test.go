@@ -21,9 +21,9 @@ func spansRead(t *testing.T, w *WAL, dir string) (spans []span) {
 	t.Helper()
 	for _, path := range segmentsOf(t, dir) {
 		for _, f := range framesOf(t, path) {
-			if f.typ == log.EntryType {
+			if f.Type == log.EntryType {
 				x := w.index.at(uint64(len(spans)) + 1)
-				spans = append(spans, span{filepath.Base(path), x.off, f.off + f.size})
+				spans = append(spans, span{filepath.Base(path), x.off, f.off + f.Size})
 			}
 		}
 	}

@@ -3,13 +3,10 @@ package wal
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
+	"math"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,353 +15,313 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-var update = flag.Bool("update", false, "write the golden files under testdata anew")
-
-// goldenLog lives the life that the golden files show.
-func goldenLog(t *testing.T, opts ...Option) image {
-	m := newMemFS(nil)
-	w, err := Create(nil, memDir, []byte("somedata"), append([]Option{withFS(m), WithSegmentSize(512), WithPreallocation(PreallocateNone)}, opts...)...)
-	require.NoError(t, err)
-	require.NoError(t, w.Save(&walpb.HardState{Term: 1, Vote: 2, Commit: 1}, []log.LogEntry{entry(1, 1, "one"), entry(1, 2, "two")}))
-	require.NoError(t, w.SaveSnap(&walpb.Snapshot{Index: 1, Term: 1}))
-	require.NoError(t, w.SaveEntry([]log.LogEntry{entry(2, 2, strings.Repeat("2", 400))}))
-	if w.TruncateBack(1) != nil {
-		require.NoError(t, w.SaveEntry([]log.LogEntry{entry(2, 3, "")}))
-	}
-	w.pipeline.close()
-	return m.image()
+// rawEntry is an index and a payload. It has no AppendBinary.
+type rawEntry struct {
+	Index   uint64
+	Payload []byte
+	size    int // what Size says
 }
 
-// dump writes a log as text: each frame with what it says, and its bytes.
-func dump(im image) string {
-	var b strings.Builder
-	for _, name := range im.names() {
-		n, _ := parseSegmentName(name)
-		fmt.Fprintf(&b, "%s\n", name)
-		seg := im[name]
-		for off := 0; off < len(seg); {
-			f, ok := readFrame(seg, n.seq, off)
-			if !ok {
-				fmt.Fprintf(&b, "\n# offset %d: not a record\n%s\n", off, hex.EncodeToString(seg[off:]))
-				break
-			}
-			fmt.Fprintf(&b, "\n# offset %d: %s, crc %08x, data of %d bytes", off, log.RecordType(f.typ), f.crc, len(f.data))
-			if f.flags&1 != 0 {
-				b.WriteString(", SYNCED")
-			}
-			if f.flags&2 != 0 {
-				b.WriteString(", COMMIT")
-			}
-			b.WriteByte('\n')
-			for rest := seg[off : off+f.size]; len(rest) > 0; rest = rest[min(32, len(rest)):] {
-				fmt.Fprintf(&b, "%s\n", hex.EncodeToString(rest[:min(32, len(rest))]))
-			}
-			off += f.size
+func (e *rawEntry) Marshal() ([]byte, error) {
+	return append(binary.LittleEndian.AppendUint64(nil, e.Index), e.Payload...), nil
+}
+
+func (e *rawEntry) Unmarshal(data []byte) error {
+	if len(data) < 8 {
+		return errors.New("too short")
+	}
+	e.Index, e.Payload = binary.LittleEndian.Uint64(data), append([]byte{}, data[8:]...)
+	return nil
+}
+func (e *rawEntry) GetIndex() uint64 { return e.Index }
+func (e *rawEntry) Size() int        { return e.size }
+
+// appender is a rawEntry that appends in a way of its own, within or against the contract.
+type appender struct {
+	rawEntry
+	how func(e *appender, b []byte) ([]byte, error)
+}
+
+func (e *appender) AppendBinary(b []byte) ([]byte, error) { return e.how(e, b) }
+
+func TestEveryWayToAppendAndEverySizeHintSavesTheSame(t *testing.T) {
+	properly := func(e *appender, b []byte) ([]byte, error) {
+		return append(binary.LittleEndian.AppendUint64(b, e.Index), e.Payload...), nil
+	}
+	ways := map[string]func(e *appender, b []byte) ([]byte, error){
+		"properly":          properly,
+		"a foreign slice":   func(e *appender, _ []byte) ([]byte, error) { return e.Marshal() },
+		"in pieces":         inPieces,
+		"scribbles behind":  func(e *appender, b []byte) ([]byte, error) { fill(b[:cap(b)], 0xFF); return properly(e, b) },
+		"with a small copy": func(e *appender, b []byte) ([]byte, error) { return properly(e, b[:0:0]) },
+	}
+	for name, how := range ways {
+		for _, hint := range []int{0, 1, 8, -1, math.MinInt, 64, 1 << 16} {
+			t.Run(fmt.Sprintf("%s, hint %d", name, hint), func(t *testing.T) {
+				reg := log.NewRegistry()
+				reg.Register(log.EntryType, &rawEntry{})
+				w, _ := newLog(t, WithRegistry(reg))
+				var want []log.LogEntry
+				for i, size := range []int{0, 1, 7, 8, 120, 121, 200, 2000, 20_000} {
+					e := rawEntry{Index: uint64(i + 1), Payload: bytes.Repeat([]byte{byte(i), 0x80}, size)[:size], size: hint}
+					if hint == 64 {
+						e.size = size + 8
+					}
+					stored := e
+					stored.size = 0
+					want = append(want, &stored)
+					// Each beside another, so that one cannot spoil the other.
+					require.NoError(t, w.SaveEntry([]log.LogEntry{&appender{e, how}}))
+				}
+				_, ents := contentsOf(t, w)
+				require.Equal(t, want, ents)
+				var batch []log.LogEntry
+				for _, e := range want {
+					batch = append(batch, &appender{*e.(*rawEntry), how})
+				}
+				require.NoError(t, w.SaveEntry(batch))
+				w = reopen(t, w, nil, WithRegistry(reg))
+				_, ents = contentsOf(t, w)
+				require.Equal(t, want, ents)
+			})
 		}
-		b.WriteByte('\n')
 	}
-	return b.String()
 }
 
-// undump reads back what dump wrote.
-func undump(t *testing.T, text string) image {
-	im, name := image{}, ""
-	for line := range strings.Lines(text) {
-		switch line = strings.TrimSpace(line); {
-		case line == "" || line[0] == '#':
-		case strings.HasSuffix(line, ".wal"):
-			name = line
-		default:
-			b, err := hex.DecodeString(line)
-			require.NoError(t, err)
-			im[name] = append(im[name], b...)
+func inPieces(e *appender, b []byte) ([]byte, error) {
+	data, _ := e.Marshal()
+	b = append(b, data[:3]...)
+	return append(b, data[3:]...), nil
+}
+
+func fill(b []byte, c byte) {
+	for i := range b {
+		b[i] = c
+	}
+}
+
+// A hint that nobody could satisfy is not taken at its word.
+func TestAWrongSizeHintTakesNoHugeMemory(t *testing.T) {
+	reg := log.NewRegistry()
+	reg.Register(log.EntryType, &rawEntry{})
+	w, _ := newLog(t, WithRegistry(reg))
+	used := allocated(func() {
+		var batch []log.LogEntry
+		for i := uint64(1); i <= 10; i++ {
+			batch = append(batch, &appender{rawEntry{Index: i, size: math.MaxInt}, inPieces})
+		}
+		require.NoError(t, w.SaveEntry(batch))
+	})
+	require.Less(t, used, uint64(200<<20))
+	require.NoError(t, w.SaveEntry([]log.LogEntry{&rawEntry{Index: 11, size: math.MaxInt}}))
+	require.LessOrEqual(t, cap(w.open.enc.buf), maxKeptBuffer)
+	w = reopen(t, w, nil, WithRegistry(reg))
+	require.EqualValues(t, 11, w.LastIndex())
+}
+
+// badRecord fails to be encoded, as an entry, a state and a snapshot.
+type badRecord struct {
+	touchyData
+	index uint64
+	fail  func() error
+}
+
+func (r *badRecord) Marshal() ([]byte, error) { return []byte("x"), r.fail() }
+func (r *badRecord) GetIndex() uint64         { return r.index }
+func (r *badRecord) GetCommitted() uint64     { return 0 }
+func (r *badRecord) Reset()                   {}
+func (r *badRecord) Size() int                { return 1 }
+
+// badAppender fails in the middle of appending.
+type badAppender struct{ badRecord }
+
+func (r *badAppender) AppendBinary(b []byte) ([]byte, error) {
+	return append(b, "half of it"...), r.fail()
+}
+
+func TestAMarshalThatFailsInTheMiddleOfASaveLeavesTheLogAsItWas(t *testing.T) {
+	w, dir := newLog(t)
+	require.NoError(t, w.Save(&walpb.HardState{Term: 1}, entries(1, 2)))
+	before, tail, stats := files(t, dir), tailOf(w), w.Stats()
+	for name, fail := range map[string]func() error{
+		"error":            func() error { return errTouchy },
+		"panic":            func() error { panic("in Marshal") },
+		"panic with error": func() error { panic(errTouchy) },
+	} {
+		marshals := badRecord{index: 4, fail: fail}
+		appends := badAppender{marshals}
+		for what, save := range map[string]func() error{
+			"entry":             func() error { return w.SaveEntry([]log.LogEntry{entry(1, 3, "x"), &marshals, entry(1, 5, "x")}) },
+			"appended entry":    func() error { return w.SaveEntry([]log.LogEntry{entry(1, 3, "x"), &appends}) },
+			"state":             func() error { return w.Save(&marshals, entries(3, 4)) },
+			"appended state":    func() error { return w.Save(&appends, entries(3, 4)) },
+			"snapshot":          func() error { return w.SaveSnap(&marshals) },
+			"appended snapshot": func() error { return w.SaveSnap(&appends) },
+		} {
+			err := save()
+			require.ErrorIs(t, err, ErrEncode, "%s, %s", what, name)
+			require.NotErrorIs(t, err, ErrFailed)
+			if name == "error" {
+				require.ErrorIs(t, err, errTouchy)
+			}
+			require.Equal(t, before, files(t, dir), "%s, %s", what, name)
+			require.Equal(t, tail, tailOf(w))
+			require.Equal(t, stats, w.Stats())
 		}
 	}
-	return im
+	require.NoError(t, w.SaveEntry(entries(3, 5)))
+	w = reopen(t, w, nil)
+	st, ents := contentsOf(t, w)
+	require.Equal(t, &walpb.HardState{Term: 1}, st)
+	require.Equal(t, entries(1, 5), ents)
 }
 
-func TestGoldenFiles(t *testing.T) {
-	for name, opts := range map[string][]Option{"sealed": nil, "etcd": {WithEtcdFormat()}} {
-		t.Run(name, func(t *testing.T) {
-			path := filepath.Join("testdata", name+".golden")
-			im := goldenLog(t, opts...)
-			if *update {
-				require.NoError(t, os.MkdirAll("testdata", 0o755))
-				require.NoError(t, os.WriteFile(path, []byte(dump(im)), 0o644))
+func TestLogsWithDifferentTypesAtTheSameTime(t *testing.T) {
+	raw := log.NewRegistry()
+	raw.Register(log.EntryType, &rawEntry{})
+	regs := []*log.Registry{nil, customRegistry(), raw}
+	build := []func(i uint64) log.LogEntry{
+		func(i uint64) log.LogEntry { return entry(1, i, "default") },
+		func(i uint64) log.LogEntry { return &customEntry{Index: i, Value: "custom"} },
+		func(i uint64) log.LogEntry { return &rawEntry{Index: i, Payload: []byte("raw")} },
+	}
+	var wg sync.WaitGroup
+	for k, reg := range regs {
+		w, dir := newLog(t, WithRegistry(reg), WithNoSync())
+		wg.Go(func() {
+			var want []log.LogEntry
+			for i := uint64(1); i <= 150; i++ {
+				want = append(want, build[k](i))
+				if err := w.SaveEntry(want[i-1:]); err != nil {
+					t.Error(err)
+					return
+				}
+				if i%50 == 0 {
+					_, _, ents, err := w.ReadAll()
+					if err != nil || len(ents) != len(want) {
+						t.Errorf("%d entries of %d: %v", len(ents), len(want), err)
+					}
+				}
 			}
-			want, err := os.ReadFile(path)
-			require.NoError(t, err)
-			require.Equal(t, string(want), dump(im), "the format is final: run with -update only if it is meant to change")
-
-			read := undump(t, string(want))
-			require.True(t, im.equal(read), "the file says all bytes")
-			written, err := readContent(im)
-			require.NoError(t, err)
-			got, err := readContent(read)
-			require.NoError(t, err)
-			require.Equal(t, written, got)
-			require.Contains(t, got, `metadata "somedata"`)
+			r, err := OpenForRead(nil, dir, nil, WithRegistry(reg))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _, ents, err := r.ReadAll()
+			if err != nil || !equalEntries(want, ents) {
+				t.Errorf("log %d reads back other entries: %v", k, err)
+			}
 		})
 	}
+	wg.Wait()
 }
 
-// The vector of docs/FORMAT.md, which etcd writes too.
-func TestReferenceVector(t *testing.T) {
-	want, err := hex.DecodeString("0400000000000084" + "08041000" + "00000000" +
-		"1200000000000086" + "08011085d4fda0071a08736f6d6564617461" + "000000000000" +
-		"0e00000000000082" + "08051080db81c1011a0408001000" + "0000")
-	require.NoError(t, err)
-	m := newMemFS(nil)
-	w, err := Create(nil, memDir, []byte("somedata"), withFS(m), WithEtcdFormat(), WithPreallocation(PreallocateNone))
-	require.NoError(t, err)
+// equalEntries compares by encoding, for goroutines that must not stop the test.
+func equalEntries(a, b []log.LogEntry) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		x, errx := a[i].Marshal()
+		y, erry := b[i].Marshal()
+		if errx != nil || erry != nil || !bytes.Equal(x, y) || fmt.Sprintf("%T", a[i]) != fmt.Sprintf("%T", b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func TestALogKeepsTheTypesThatItWasOpenedWith(t *testing.T) {
+	reg := customRegistry()
+	w, dir := newLog(t, WithRegistry(reg))
+	want := []log.LogEntry{&customEntry{Index: 1, Value: "a"}}
+	require.NoError(t, w.SaveEntry(want))
+	reg.Register(log.EntryType, &rawEntry{})
+	_, ents := contentsOf(t, w)
+	require.Equal(t, want, ents)
 	require.NoError(t, w.Close())
-	require.Equal(t, want, m.image()["0000000000000000-0000000000000000.wal"], "and a close adds nothing")
+	require.Equal(t, want, readAll(t, dir, nil, WithRegistry(customRegistry())))
+	_, err := Open(nil, dir, nil)
+	require.ErrorIs(t, err, ErrDecode, "the default type is not what was written")
 }
 
-// encodeOne encodes one record with the encoder under test.
-func encodeOne(p place, crc uint32, sealed bool, typ log.RecordType, data []byte, flags byte) []byte {
-	var e encoder
-	e.start(p, crc, sealed, flags&flagSynced != 0)
-	e.appendBytes(typ, data, flags&flagCommit)
-	return e.buf
-}
-
-// sizes are lengths of data around all borders.
-func sizes() []int {
-	var list []int
-	for n := range 41 {
-		list = append(list, n)
+func TestEmptyPayloadsAndNilPayloadsAreKeptApart(t *testing.T) {
+	w, _ := newLog(t)
+	want := []log.LogEntry{
+		&walpb.Entry{Index: 1},
+		&walpb.Entry{Index: 2, Data: []byte{}},
+		&walpb.Entry{Index: 3, Data: []byte{0}},
+		&walpb.Entry{Index: 4, Data: make([]byte, 600)}, // whole sectors of zeros
 	}
-	list = append(list, 1<<21-1, 1<<21)
-	for _, border := range []int{1 << 7, sectorSize, 1 << 14} {
-		for n := border - 40; n <= border+8; n++ {
-			list = append(list, n)
+	require.NoError(t, w.SaveEntry(want))
+	crash(w)
+	require.Equal(t, want, readAll(t, w.dir.Path(), nil))
+
+	// A record without any bytes: nil data and empty data.
+	reg := log.NewRegistry()
+	reg.Register(log.StateType, &touchyState{})
+	for _, data := range [][]byte{nil, {}} {
+		w, _ := newLog(t, WithRegistry(reg))
+		require.NoError(t, w.SaveState(&touchyState{touchyData{data}}))
+		forceCut(t, w)
+		w = reopen(t, w, nil, WithRegistry(reg))
+		require.Empty(t, w.State().(*touchyState).Data)
+	}
+}
+
+func TestAppendAndWait(t *testing.T) {
+	w, dir := newLog(t)
+	var pending []*Pending
+	for i := uint64(1); i <= 20; i++ {
+		p, err := w.Append(&walpb.HardState{Term: 1, Commit: i}, entries(i, i))
+		require.NoError(t, err)
+		pending = append(pending, p)
+	}
+	_, err := w.Append(nil, entries(30, 30))
+	require.ErrorIs(t, err, ErrIndexGap)
+	var wg sync.WaitGroup
+	for _, p := range pending {
+		for range 2 {
+			wg.Go(func() {
+				if err := p.Wait(); err != nil {
+					t.Error(err)
+				}
+			})
 		}
 	}
-	return list
+	wg.Wait()
+	crash(w)
+	require.Equal(t, entries(1, 20), readAll(t, dir, nil))
 }
 
-func TestFramesAreAsTheFormatSays(t *testing.T) {
-	var c checker
-	p := place{3, 4096}
-	data := bytes.Repeat([]byte("0123456789abcdef"), 1<<18)
-	for _, sealed := range []bool{true, false} {
-		for _, typ := range []log.RecordType{log.MetadataType, log.EntryType, log.CrcType} {
-			for _, n := range append(sizes(), -1) {
-				if typ == log.CrcType && n > maxControl {
-					continue
+func TestConcurrentSavesAreEachWholeAndInTheOrderOfTheirIndexes(t *testing.T) {
+	w, dir := newLog(t, WithNoSync())
+	var mu sync.Mutex // hands out indexes; the log may be called by all at once
+	next := uint64(1)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 30 {
+				mu.Lock()
+				first := next
+				next += 3
+				p, err := w.Append(nil, entries(first, first+2))
+				mu.Unlock()
+				if err == nil {
+					err = w.SaveState(&walpb.HardState{Term: first})
 				}
-				d := []byte(nil)
-				if n >= 0 {
-					d = data[:n:n]
+				if err == nil {
+					err = p.Wait()
 				}
-				flags := byte(n+2) & flagMask
-				got := encodeOne(p, 77, sealed, typ, d, flags)
-				want := plainFrame{typ: int64(typ), data: d, sealed: sealed}
-				if sealed {
-					want.flags = flags
+				if err != nil {
+					t.Error(err)
+					return
 				}
-				want = chained(want, 77)
-				what := fmt.Sprintf("sealed %v, %s, %d bytes of data", sealed, typ, n)
-				require.True(t, bytes.Equal(want.build(p.seq, int(p.off)), got), what)
-				require.Zero(t, len(got)%wordSize, what)
-
-				f, err := c.parseAt(got, p)
-				require.NoError(t, err, what)
-				require.Equal(t, typ, f.typ, what)
-				require.Equal(t, want.crc, f.crc, what)
-				require.Equal(t, d == nil, f.data == nil, "%s: nil and empty are told apart", what)
-				require.True(t, bytes.Equal(d, f.data), what)
-				require.Equal(t, want.flags, f.flags, what)
-				require.Equal(t, sealed, f.sealed, what)
-				require.EqualValues(t, len(got), f.size, what)
-				require.Equal(t, want.crc, f.chain(77), what)
 			}
-		}
-	}
-}
-
-// readsBack tells whether the frame is taken for one that stands at p behind crc.
-func readsBack(b []byte, p place, crc uint32) error {
-	t := newBytesTail(p, b, int64(len(b)), crc, true)
-	_, err := t.valid()
-	return err
-}
-
-func TestEveryFlippedBitOfASealedFrameIsRefused(t *testing.T) {
-	p := place{2, 512}
-	for _, n := range []int{-1, 0, 1, 3, 7, 8, 100, 127, 128, 600} {
-		for _, typ := range []log.RecordType{log.EntryType, log.StateType, log.CrcType} {
-			if typ == log.CrcType && n > maxControl {
-				continue
-			}
-			d := []byte(nil)
-			if n >= 0 {
-				d = make([]byte, n)
-			}
-			b := encodeOne(p, 5, true, typ, d, flagCommit)
-			require.NoError(t, readsBack(b, p, 5))
-			for bit := range len(b) * 8 {
-				b[bit/8] ^= 1 << (bit % 8)
-				require.Error(t, readsBack(b, p, 5), "%s of %d bytes, bit %d", typ, n, bit)
-				b[bit/8] ^= 1 << (bit % 8)
-			}
-		}
-	}
-}
-
-func TestAFrameElsewhereIsRefused(t *testing.T) {
-	p := place{2, 512}
-	b := encodeOne(p, 5, true, log.EntryType, []byte("data"), flagCommit)
-	require.ErrorIs(t, readsBack(b, place{2, 520}, 5), errCheck)
-	require.ErrorIs(t, readsBack(b, place{2, 504}, 5), errCheck)
-	require.ErrorIs(t, readsBack(b, place{3, 512}, 5), errCheck)
-	require.ErrorIs(t, readsBack(b, place{1 << 40, 512}, 5), errCheck)
-	require.ErrorIs(t, readsBack(b, p, 6), errChain)
-}
-
-func TestMalformedFramesAreRefused(t *testing.T) {
-	p := place{2, 512}
-	good := func() []byte { return encodeOne(p, 0, true, log.EntryType, []byte("data"), flagCommit) }
-	n := binary.LittleEndian.Uint64(good()) & wordLenMask
-	trailer := int(wordSize + n - 8)
-	cases := map[string]struct {
-		do   func(b []byte) []byte
-		want error
-	}{
-		"zero length word":    {func(b []byte) []byte { clear(b[:8]); return b }, errZeroWord},
-		"pad of 0, bit set":   {func(b []byte) []byte { b[7] = 0x80; return b }, errWord},
-		"pad without bit":     {func(b []byte) []byte { b[7] &^= 0x80; return b }, errWord},
-		"wrong pad":           {func(b []byte) []byte { b[7] ^= 1; return b }, errWord},
-		"reserved word bit":   {func(b []byte) []byte { b[7] |= 0x40; return b }, errWord},
-		"padding not zero":    {func(b []byte) []byte { b[len(b)-1] = 1; return b }, errPadding},
-		"short":               {func(b []byte) []byte { return b[:len(b)-8] }, errPastEnd},
-		"shorter than a word": {func(b []byte) []byte { return b[:7] }, errPastEnd},
-		"nothing":             {func([]byte) []byte { return nil }, errPastEnd},
-		"unknown flag":        {func(b []byte) []byte { b[trailer+4] |= 4; return b }, errCheck},
-		"other thinness":      {func(b []byte) []byte { b[trailer+6] = 1; return b }, errCheck},
-		"no mark":             {func(b []byte) []byte { b[trailer+7] = 0; return b }, errTrailer},
-		"other mark":          {func(b []byte) []byte { b[trailer+7] = 0x5A; return b }, errTrailer},
-		"other flags":         {func(b []byte) []byte { b[trailer+4] = 1; return b }, errCheck},
-		"other tag":           {func(b []byte) []byte { b[8] = 0x28; return b }, errRecord},
-		"no fields":           {func(b []byte) []byte { clear(b[8:]); return b }, errRecord},
-	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			var check checker
-			_, err := check.parseAt(c.do(good()), p)
-			require.ErrorIs(t, err, c.want)
 		})
 	}
-}
-
-// hintedRecord is one that marshals in place and whose size hint is anything.
-type hintedRecord struct {
-	data []byte
-	size int
-	room int // what it allocates of its own, when not 0
-}
-
-func (a *hintedRecord) Marshal() ([]byte, error) { return a.data, nil }
-func (a *hintedRecord) Unmarshal([]byte) error   { return errors.ErrUnsupported }
-func (a *hintedRecord) Size() int                { return a.size }
-func (a *hintedRecord) AppendBinary(b []byte) ([]byte, error) {
-	if a.room > 0 {
-		b = append(make([]byte, 0, a.room+len(a.data)), b...)
-	}
-	return append(b, a.data...), nil
-}
-
-// The head is put before data whose place was guessed: with a checksum of 1 to 5
-// bytes, and a size that is right, too small, too large or nonsense.
-func TestWrongGuessesOfTheHeadCostNothing(t *testing.T) {
-	seen := map[int]bool{}
-	for _, sealed := range []bool{true, false} {
-		for _, crc := range []uint32{0, 1, 1 << 7, 1 << 14, 1 << 21, 1<<28 - 1, 1 << 28, 1<<32 - 1} {
-			for _, n := range []int{0, 1, 127, 128, 129, 16383, 16384} {
-				data := dataWithSum(crc, n)
-				want := chained(plainFrame{typ: 2, data: data, sealed: sealed}, 9)
-				if sealed {
-					want.flags = flagSynced | flagCommit
-				}
-				if n >= 4 {
-					require.Equal(t, crc, want.crc)
-				}
-				for _, a := range []hintedRecord{
-					{size: len(data)}, {size: 0}, {size: -5}, {size: len(data) + 1}, {size: 1 << 20}, {size: 3}, {size: 200}, {size: len(data), room: 1}, {room: 1000},
-				} {
-					a.data = data
-					var e encoder
-					e.start(place{1, 64}, 9, sealed, true)
-					require.NoError(t, e.appendRecord(newSavedTypes(log.NewRegistry()).of(log.EntryType, &a), &a, flagCommit))
-					require.True(t, bytes.Equal(want.build(1, 64), e.buf), "crc %08x, %d bytes, hint %d, own room %d", want.crc, n, a.size, a.room)
-					require.True(t, bytes.Equal(data, e.data))
-					// One more behind it, in the same batch.
-					end := int(e.end())
-					e.appendBytes(log.StateType, []byte("next"), 0)
-					next := chained(plainFrame{typ: 3, data: []byte("next"), sealed: sealed}, want.crc)
-					require.True(t, bytes.Equal(next.build(1, end), e.buf[end-64:]))
-				}
-				seen[walpb.RecordHeaderSize(2, want.crc, -1)] = true
-			}
-		}
-	}
-	require.Len(t, seen, 5, "every length of a checksum was met")
-}
-
-// dataWithSum returns n bytes, or fewer than 4, whose running checksum behind 9
-// is crc.
-func dataWithSum(crc uint32, n int) []byte {
-	data := bytes.Repeat([]byte{0x35}, n)
-	if n < 4 {
-		return data
-	}
-	forge(data, n-4, 9, crc)
-	return data
-}
-
-// forge sets the four bytes at an offset of data so that its CRC-32C behind another is the
-// wanted one: they are searched bit by bit, because the checksum is linear in them.
-func forge(data []byte, at int, before, crc uint32) {
-	tail := data[at : at+4]
-	clear(tail)
-	want := crc32c(before, data) ^ crc
-	// Gauss over the 32 bits of the tail: what each one changes, and with which bits.
-	var basis, made [32]uint32
-	base := crc32c(before, data)
-	for bit := range 32 {
-		binary.LittleEndian.PutUint32(tail, 1<<bit)
-		change, bits := crc32c(before, data)^base, uint32(1)<<bit
-		for b := 31; b >= 0 && change != 0; b-- {
-			if change>>b&1 == 0 {
-				continue
-			}
-			if basis[b] == 0 {
-				basis[b], made[b] = change, bits
-				break
-			}
-			change, bits = change^basis[b], bits^made[b]
-		}
-	}
-	var bits uint32
-	for b := 31; b >= 0; b-- {
-		if want>>b&1 != 0 {
-			want, bits = want^basis[b], bits^made[b]
-		}
-	}
-	binary.LittleEndian.PutUint32(tail, bits)
-}
-
-// A record of a control record's form with more data than one has is none, however its check is. So the
-// check, which covers that data, is never computed over much.
-func TestAControlRecordHasBoundedData(t *testing.T) {
-	var c checker
-	p := place{3, 512}
-	for n, want := range map[int]error{maxControl: nil, maxControl + 1: errRecord, 3000: errRecord} {
-		b := encodeOne(p, 77, true, log.CrcType, make([]byte, n), flagMask)
-		_, err := c.parseAt(b, p)
-		require.Equal(t, want, err, "%d bytes", n)
-		_, err = outlineOf(b[:headSize])
-		require.Equal(t, want, err, "%d bytes", n)
-	}
+	wg.Wait()
+	require.NoError(t, w.Close())
+	require.Equal(t, entries(1, 360), readAll(t, dir, nil))
 }

@@ -6,82 +6,9 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/seed449c39bc/wal/internal/codec"
 	"github.com/seed449c39bc/wal/log"
 )
-
-// closedBlock is the unit in which the CLOSED record keeps away from data, in
-// bytes: what a disk loses at once.
-const closedBlock = 4096
-
-// Close makes everything that was saved durable, marks the log as closed
-// cleanly, and gives up its locks. A log that failed earlier is closed too, and
-// the failure returned. Closing again returns what the first Close returned. A Purge
-// under way ends first, at the segment it is at: once Close has returned, nothing of the log's
-// directory is touched any more.
-func (w *WAL) Close() error {
-	defer w.tellAll() // nothing is told after Close has returned
-	w.closing.Lock()
-	defer w.closing.Unlock()
-	w.leaving.Store(true)
-	w.purging.Lock()
-	defer w.purging.Unlock()
-	w.writer.Lock()
-	defer w.writer.Unlock()
-	if !w.closed {
-		w.closed, w.closeErr = true, w.close()
-	}
-	return w.closeErr
-}
-
-// close ends the log's life. The lock is held.
-func (w *WAL) close() error {
-	err := w.quiesce()
-	if err == nil {
-		if err = w.checkDir(); err != nil {
-			err = w.fail("close", err)
-		}
-	}
-	if err == nil {
-		err = w.markClosed()
-	}
-	w.life.end(ErrClosed)
-	w.pipeline.close()
-	last := len(w.segments) - 1
-	closeAll(w.segments[:last])
-	if cerr := w.segments[last].file.Close(); cerr != nil && err == nil {
-		err = fmt.Errorf("wal: close segment %s: %w", w.segments[last].segmentName, cerr)
-	}
-	w.leave()
-	return err
-}
-
-// markClosed ends the log with a CLOSED record in a block that holds nothing
-// else of the log: if the block with the last save is lost later, CLOSED still
-// stands behind it and shows that something is missing. The space between is
-// filled with crc records, which say nothing new, and which are stable before
-// CLOSED is written, because it vouches for them. Nobody leads.
-func (w *WAL) markClosed() error {
-	if w.unsynced {
-		if err := w.flushNow(); err != nil {
-			return err
-		}
-	}
-	e := &w.open.enc
-	if !e.sealed || w.closedMark || w.makeRoom() != nil { // without the mark, the next open is as after a crash
-		return nil
-	}
-	border := (e.end() + closedBlock - 1) / closedBlock * closedBlock
-	if e.end() < border {
-		for e.end() < border {
-			e.appendBytes(log.CrcType, nil, flagCommit)
-		}
-		if err := w.flushNow(); err != nil {
-			return err
-		}
-	}
-	w.open.enc.appendBytes(log.CrcType, closedData(), flagCommit)
-	return w.flushNow()
-}
 
 // Release lets go of the segments that hold only entries older than snap, so that Purge, or
 // etcd's purge, can delete them. The segment that holds the snapshot's
@@ -96,10 +23,10 @@ func (w *WAL) markClosed() error {
 // not. A snapshot ahead of the entries is to be released only once a state commits it: what the
 // older one needs goes with it.
 func (w *WAL) Release(snap log.Snapshot) error {
-	if isNil(snap) {
+	if codec.IsNil(snap) {
 		return fmt.Errorf("%w: a nil snapshot", ErrInvalidArgument)
 	}
-	mark, err := askedID(snap)
+	mark, err := codec.AskedID(snap)
 	if err != nil {
 		return err
 	}
@@ -109,23 +36,23 @@ func (w *WAL) Release(snap log.Snapshot) error {
 	}
 	w.writer.Lock()
 	defer w.unlock()
-	if err := w.life.err(); err != nil {
+	if err := w.sticky.err(); err != nil {
 		return err
 	}
 	w.mu.RLock()
 	found, known, ok := w.findMark(mark)
-	older := mark.index <= w.released
+	older := mark.Index <= w.released
 	w.mu.RUnlock()
 	switch {
 	case !ok && older:
 		return nil
 	case known && !ok:
 		return fmt.Errorf("%w: %w: index %d with term %d; release the one that was saved",
-			ErrSnapshotNotFound, ErrSnapshotMismatch, mark.index, mark.term)
+			ErrSnapshotNotFound, ErrSnapshotMismatch, mark.Index, mark.Term)
 	case !ok:
-		return fmt.Errorf("%w: index %d; save it with SaveSnap before it is released", ErrSnapshotNotFound, mark.index)
+		return fmt.Errorf("%w: index %d; save it with SaveSnap before it is released", ErrSnapshotNotFound, mark.Index)
 	}
-	return w.letGo(w.snapshotPosition(found), found.index)
+	return w.letGo(w.snapshotPosition(found), found.Index)
 }
 
 // letGo gives up the segments before position i, for Purge, and forgets what is in them, and the
@@ -140,7 +67,7 @@ func (w *WAL) letGo(i int, index uint64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.dropBefore(w.segments[0].seq)
-	w.dropMarks(func(m snapshotMark) bool { return m.index < index })
+	w.dropMarks(func(m snapshotMark) bool { return m.Index < index })
 	w.released = max(w.released, index)
 	return nil
 }
@@ -152,7 +79,7 @@ func (w *WAL) snapshotPosition(m snapshotMark) int {
 	for i, s := range w.segments {
 		names[i] = s.segmentName
 	}
-	i := max(holding(names, m.index), 0)
+	i := max(holding(names, m.Index), 0)
 	// After an overwrite below the snapshot its record can stand earlier.
 	for i > 0 && names[i].seq > m.seq {
 		i--
@@ -176,7 +103,7 @@ func (w *WAL) Purge() (removed int, err error) {
 	w.purging.Lock()
 	defer w.purging.Unlock()
 	w.writer.Lock()
-	if err := w.life.err(); err != nil {
+	if err := w.sticky.err(); err != nil {
 		w.writer.Unlock()
 		return 0, err
 	}
@@ -187,7 +114,7 @@ func (w *WAL) Purge() (removed int, err error) {
 	}
 	// What is released is not in the index, so no reading begins in it any more.
 	first = w.needed(first)
-	w.handles.dropBefore(first)
+	w.files.dropBefore(first)
 	if len(names) == 0 || names[0].seq >= first {
 		return 0, nil
 	}

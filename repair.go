@@ -7,21 +7,22 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
 // Repair mends the log in dir, which nobody may have open: else the error is [ErrLocked]. A torn
-// tail is healed as Open would, but what is cut off is kept in a .broken file. A corruption is
-// mended only with [WithCutCorruption], because acknowledged saves are lost then; the report says
+// tail is healed as Open would, but what is truncated is kept in a .broken file. A corruption is
+// mended only with [WithTruncateCorruption], because acknowledged saves are lost then; the report says
 // which, in Lost. Without the option it is the error, the report says what would be lost, and
 // nothing is changed. A log with records of a newer version is refused, with [ErrNewerFormat]: that
 // version can repair it.
 //
 // What is reachable from a snapshot that opens is never taken away: if [ValidSnapshots] lists one
-// in spite of the damage, the segments up to the damage are cut out, and the log begins behind it.
+// in spite of the damage, the segments up to the damage are taken out, and the log begins behind it.
 // Otherwise it ends behind the last save before the damage.
 //
-// What is cut is on stable storage in .broken files before the log is touched,
+// What is taken away is on stable storage in .broken files before the log is touched,
 // and no .broken file is ever overwritten. A Repair that was interrupted can be
 // run again.
 func Repair(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
@@ -42,7 +43,7 @@ func Repair(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
 		if err := r.plan(l, ld, err); err != nil {
 			return r.report, err
 		}
-		if !o.cutCorruption {
+		if !o.truncateCorruption {
 			return r.report, err
 		}
 	}
@@ -69,15 +70,15 @@ type repair struct {
 	dir         vfs.Dir
 	segments    locked // all of them
 	first, keep int    // those of them that stay, from first on to before keep
-	end         logEnd // of the last one of them, to which it is cut
+	end         logEnd // of the last one of them, to which it is truncated
 	report      *Report
 }
 
-// plan decides what to cut because of damage, which is the error of loading ld, and reports what is
+// plan decides what to take away because of damage, which is the error of loading ld, and reports what is
 // lost with it.
 func (r *repair) plan(l *loader, ld *loaded, damage error) error {
 	r.report.Torn = nil
-	if errors.Is(damage, ErrNewerFormat) { // what it would cut, this version cannot judge
+	if errors.Is(damage, ErrNewerFormat) { // what it would take away, this version cannot judge
 		return damage
 	}
 	names, again := ld.names, false
@@ -112,25 +113,25 @@ func (r *repair) keepBehind(s *surveyed) error {
 	return r.countLost(s.loaded)
 }
 
-// keepBefore plans to cut the log behind the last save before the damage.
+// keepBefore plans to truncate the log behind the last save before the damage.
 func (r *repair) keepBefore(ld *loaded) (err error) {
 	c := r.report.Corruption
-	if c.cut.off == 0 {
+	if c.truncateTo.Off == 0 {
 		return fmt.Errorf("wal: no save before the damage is intact, and the log opens at no snapshot "+
 			"behind it, so there is nothing to repair: %w", c)
 	}
-	if r.end, err = r.cutAt(c.cut, ld); err != nil {
+	if r.end, err = r.truncateAt(c.truncateTo, ld); err != nil {
 		return err
 	}
 	r.report.Lost.FirstIndex, r.report.Lost.LastIndex = c.FirstIndex, c.LastIndex
 	return r.countLost(ld)
 }
 
-// cutAt returns the end of a log that is cut at a place.
-func (r *repair) cutAt(cut place, ld *loaded) (logEnd, error) {
-	end := logEnd{off: cut.off}
+// truncateAt returns the end of a log that is truncated at a position.
+func (r *repair) truncateAt(at frame.Position, ld *loaded) (logEnd, error) {
+	end := logEnd{off: at.Off}
 	for i, s := range r.segments {
-		if s.seq != cut.seq {
+		if s.seq != at.Seq {
 			continue
 		}
 		if err := r.segments[i].lock(r.dir); err != nil {
@@ -145,13 +146,13 @@ func (r *repair) cutAt(cut place, ld *loaded) (logEnd, error) {
 			return end, err
 		}
 		win := window{f: s.file, name: s.String(), size: size}
-		end.dirty, err = win.lastNonZero(cut.off)
+		end.dirty, err = win.lastNonZero(at.Off)
 		return end, err
 	}
-	return end, fmt.Errorf("wal: segment %d to cut at is not there", cut.seq)
+	return end, fmt.Errorf("wal: segment %d to truncate is not there", at.Seq)
 }
 
-// countLost adds up what the plan cuts, and says what the log that is left opens at.
+// countLost adds up what the plan takes away, and says what the log that is left opens at.
 func (r *repair) countLost(left *loaded) error {
 	// That the state cannot be decoded is not what is to be mended.
 	r.report.OpensAt, _ = (&surveyed{loaded: left}).snapshots()
@@ -181,7 +182,7 @@ func (r *repair) size(s segment) (int64, error) {
 	return f.Size()
 }
 
-// run keeps what is cut, and then cuts. A crash before the last step leaves a log
+// run keeps what it takes away, and then takes it away. A crash before the last step leaves a log
 // that is still corrupt and can be repaired again; its segments never have a
 // hole that this made, because those behind go from the last one down, and those before
 // from the oldest one up, each durably.
@@ -210,7 +211,7 @@ func (r *repair) run() error {
 	return r.dir.Sync()
 }
 
-// keepTail copies what is cut off a segment into a .broken file.
+// keepTail copies what is truncated of a segment into a .broken file.
 func (r *repair) keepTail(s segment, end logEnd) error {
 	if end.dirty <= end.off {
 		return nil

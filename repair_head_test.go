@@ -30,7 +30,7 @@ func TestRepair_DamageToTheHeadOfAPlainSegment(t *testing.T) {
 					flipAt(t, f, framesOf(t, path)[record].off+at)
 
 					before := files(t, dir)
-					_, err = Repair(nil, dir, WithCutCorruption())
+					_, err = Repair(nil, dir, WithTruncateCorruption())
 					if err != nil {
 						require.Zero(t, segment, "there is something before it: %v", err)
 						require.Equal(t, before, files(t, dir))

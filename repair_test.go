@@ -74,7 +74,7 @@ func repaired(im image, opts ...Option) (*Report, image, error) {
 func TestRepairLeavesAHealthyLogAsItIs(t *testing.T) {
 	for _, closed := range []bool{true, false} {
 		rl := newRepairLog(t, closed)
-		for _, opts := range [][]Option{nil, {WithCutCorruption()}} {
+		for _, opts := range [][]Option{nil, {WithTruncateCorruption()}} {
 			verified, err := Verify(nil, memDir, withFS(newMemFS(rl.im)))
 			require.NoError(t, err)
 			report, after, err := repaired(rl.im, opts...)
@@ -216,7 +216,7 @@ func TestRepairCutsAtCorruptionOnlyWhenAsked(t *testing.T) {
 			require.NotNil(t, report.Corruption)
 			require.True(t, im.equal(after), "without the option nothing changes")
 
-			report, after, err = repaired(im, WithCutCorruption())
+			report, after, err = repaired(im, WithTruncateCorruption())
 			require.NoError(t, err)
 			broken, rest := splitBroken(after)
 			require.Equal(t, want.last, report.LastIndex)
@@ -264,7 +264,7 @@ func TestSecondRepairKeepsBoth(t *testing.T) {
 	im := rl.im.clone()
 	second := rl.saves[2]
 	im[name][second.end+20] ^= 2
-	_, im, err := repaired(im, WithCutCorruption())
+	_, im, err := repaired(im, WithTruncateCorruption())
 	require.NoError(t, err)
 	w, err := Open(nil, memDir, nil, withFS(newMemFS(im)), WithSegmentSize(16<<10))
 	require.NoError(t, err)
@@ -275,7 +275,7 @@ func TestSecondRepairKeepsBoth(t *testing.T) {
 	tail := bytes.Clone(trimZeros(im[name][second.end:]))
 	im[name][second.end+20] ^= 2
 	tail[20] ^= 2
-	report, im, err := repaired(im, WithCutCorruption())
+	report, im, err := repaired(im, WithTruncateCorruption())
 	require.NoError(t, err)
 	require.Equal(t, []string{name + ".broken.1"}, report.Broken)
 	require.Equal(t, firstBroken, im[name+".broken"])
@@ -289,7 +289,7 @@ func TestRepairHasNothingToKeepWhenTheFirstHeaderIsDamaged(t *testing.T) {
 	rl := newRepairLog(t, true)
 	im := rl.im.clone()
 	im[rl.names[0]][20] ^= 1
-	report, after, err := repaired(im, WithCutCorruption())
+	report, after, err := repaired(im, WithTruncateCorruption())
 	require.ErrorIs(t, err, ErrCorrupt)
 	require.ErrorContains(t, err, "nothing to repair")
 	require.NotNil(t, report)
@@ -311,14 +311,14 @@ func TestInterruptedRepairCanBeRunAgain(t *testing.T) {
 			m := newMemFS(im.clone())
 			fsys := &faultFS{FS: m}
 			calls := dying(fsys, n)
-			_, err := Repair(nil, memDir, withFS(fsys), WithCutCorruption())
+			_, err := Repair(nil, memDir, withFS(fsys), WithTruncateCorruption())
 			if *calls < n {
 				require.NoError(t, err)
 				break
 			}
 			deaths++
 			what := fmt.Sprintf("%s, death at call %d of %v", c.name, n, fsys.record())
-			_, after, err := repaired(m.image(), WithCutCorruption())
+			_, after, err := repaired(m.image(), WithTruncateCorruption())
 			require.NoError(t, err, what)
 			got, err := readContent(after)
 			require.NoError(t, err, what)
@@ -352,7 +352,7 @@ func requireSomewhere(t *testing.T, before, after image, cut savedAt, what strin
 func TestRepairOfAnOpenLogIsRefused(t *testing.T) {
 	w, dir := newLog(t)
 	require.NoError(t, w.SaveEntry(entries(1, 3)))
-	_, err := Repair(nil, dir, WithCutCorruption())
+	_, err := Repair(nil, dir, WithTruncateCorruption())
 	require.ErrorIs(t, err, ErrLocked)
 	require.NoError(t, w.SaveState(&walpb.HardState{Term: 1}))
 	_, err = Verify(nil, dir)

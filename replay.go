@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/seed449c39bc/wal/internal/codec"
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
 )
 
@@ -19,11 +21,11 @@ type replay struct {
 	crc       uint32 // the chain behind them
 	records   int
 	named     bool                    // the metadata is known
-	committed place                   // behind the last whole save
+	committed frame.Position          // behind the last whole save
 	lastThere uint64                  // the last index at that place
 	wanted    func(index uint64) bool // which snapshots to keep; nil: none
 	recorded  []recordedSnapshot      // those, in the order of their records
-	restoring place                   // where the save begins that restored the log last
+	restoring frame.Position          // where the save begins that restored the log last
 }
 
 // recordedSnapshot is a snapshot that a segment records.
@@ -39,36 +41,36 @@ type recordedSnapshot struct {
 func (r *replay) begin(n segmentName) {
 	r.last = n.before()
 	r.anchored = n.seq == 0
-	r.committed, r.lastThere = place{seq: n.seq}, r.last
+	r.committed, r.lastThere = frame.Position{Seq: n.seq}, r.last
 }
 
 // take takes in the next segment, as far as it could be scanned; what ended the scan is returned then.
 func (r *replay) take(s *scan) error {
 	if r.segments > 0 && s.seen > 0 && s.begins != r.crc {
-		return r.corrupt(s.name, 0, errChain.Error(), nil)
+		return r.corrupt(s.name, 0, frame.ErrChain.Error(), nil)
 	}
 	if !r.follows(s) {
 		return r.corrupt(s.name, 0, fmt.Sprintf("by its name it follows index %d, and what is before it ends at %d", s.name.before(), r.last), nil)
 	}
-	for i := range s.notes {
-		x := &s.notes[i]
-		if x.typ != log.MetadataType && (x.save > r.committed.off || s.name.seq != r.committed.seq) {
+	for i := range s.edits {
+		x := &s.edits[i]
+		if x.typ != log.MetadataType && (x.save > r.committed.Off || s.name.seq != r.committed.Seq) {
 			r.wholeUpTo(s.name, x.save)
 		}
-		if err := r.note(s, x); err != nil {
+		if err := r.edit(s, x); err != nil {
 			return err
 		}
 	}
 	if s.state != nil {
 		r.state = s.state
 	}
-	r.wholeUpTo(s.name, s.whole().off)
+	r.wholeUpTo(s.name, s.whole().Off)
 	r.records += s.records
 	r.segments++
 	r.crc = s.end.crc
 	var c *CorruptionError
-	if errors.As(s.err, &c) && c.cut.off == 0 {
-		c.cut = r.committed // the scan did not know the segments before
+	if errors.As(s.err, &c) && c.truncateTo.Off == 0 {
+		c.truncateTo = r.committed // the scan did not know the segments before
 	}
 	return s.err
 }
@@ -77,47 +79,47 @@ func (r *replay) take(s *scan) error {
 // before it. The chain does not cover control records: that a segment lost a truncation, its
 // last record, shows only here. Other programs' names may be too low.
 func (r *replay) follows(s *scan) bool {
-	return r.segments == 0 || s.seen == 0 || !s.sealed || !r.anchored || s.name.before() == r.last
+	return r.segments == 0 || s.seen == 0 || !s.trailered || !r.anchored || s.name.before() == r.last
 }
 
 // wholeUpTo says that all before an offset of a segment is part of the log.
 func (r *replay) wholeUpTo(n segmentName, off int64) {
 	if off > 0 {
-		r.committed = place{n.seq, off}
+		r.committed = frame.Position{Seq: n.seq, Off: off}
 	}
 	r.lastThere = r.last
 }
 
-// note checks a note against what is before it, and applies it.
-func (r *replay) note(s *scan, x *note) error {
+// edit checks a note against what is before it, and applies it.
+func (r *replay) edit(s *scan, x *edit) error {
 	switch x.typ {
 	case log.MetadataType:
 		return r.setMetadata(s.name, x)
 	case log.EntryType:
-		if err := checkIndex(x.index, r.last); err != nil && (x.index == 0 || r.anchored || s.sealed) {
+		if err := checkIndex(x.index, r.last); err != nil && (x.index == 0 || r.anchored || s.trailered) {
 			reason := err.Error()
-			if s.plain {
+			if s.turnedPlain {
 				reason += "; did etcd go on here, from entries that were dropped before this segment was begun?"
 			}
 			return r.corrupt(s.name, x.off, reason, err)
 		}
 	case log.CrcType:
-		if x.control == controlRestore {
+		if x.control == frame.ControlRestore {
 			r.recorded = nil
-			r.restoring = place{s.name.seq, x.save}
+			r.restoring = frame.Position{Seq: s.name.seq, Off: x.save}
 		}
 	case log.SnapshotType:
-		snap, id, err := decodeSnapshot(r.registry, x.data)
+		snap, id, err := codec.DecodeSnapshot(r.registry, x.data)
 		if err != nil {
 			return fmt.Errorf("wal: segment %s at offset %d: %w", s.name, x.off, err)
 		}
-		x.index, x.term, x.termed = id.index, id.term, id.termed
-		if id.index == math.MaxUint64 {
-			err := checkIndex(id.index, r.last)
+		x.index, x.term, x.termed = id.Index, id.Term, id.Termed
+		if id.Index == math.MaxUint64 {
+			err := checkIndex(id.Index, r.last)
 			return r.corrupt(s.name, x.off, err.Error(), err)
 		}
-		if r.wanted != nil && r.wanted(id.index) {
-			restored := r.restoring == place{s.name.seq, x.save}
+		if r.wanted != nil && r.wanted(id.Index) {
+			restored := r.restoring == frame.Position{Seq: s.name.seq, Off: x.save}
 			r.recorded = append(r.recorded, recordedSnapshot{snapshotMark{id, s.name.seq}, snap, x.data, restored})
 		}
 	}
@@ -125,7 +127,7 @@ func (r *replay) note(s *scan, x *note) error {
 	return nil
 }
 
-func (r *replay) setMetadata(n segmentName, x *note) error {
+func (r *replay) setMetadata(n segmentName, x *edit) error {
 	if !r.named {
 		r.metadata, r.named = x.data, true
 		return nil
@@ -137,5 +139,5 @@ func (r *replay) setMetadata(n segmentName, x *note) error {
 }
 
 func (r *replay) corrupt(n segmentName, off int64, reason string, cause error) error {
-	return &CorruptionError{Segment: n.String(), Offset: off, Reason: reason, Err: cause, cut: r.committed}
+	return &CorruptionError{Segment: n.String(), Offset: off, Reason: reason, Err: cause, truncateTo: r.committed}
 }

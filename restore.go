@@ -3,6 +3,8 @@ package wal
 import (
 	"fmt"
 
+	"github.com/seed449c39bc/wal/internal/codec"
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
 )
 
@@ -30,17 +32,17 @@ func (w *WAL) Restore(snap log.Snapshot, st log.HardState, ents []log.LogEntry) 
 }
 
 func (w *WAL) newRestore(snap log.Snapshot, st log.HardState, ents []log.LogEntry) (save, error) {
-	if isNil(snap) {
+	if codec.IsNil(snap) {
 		return save{}, fmt.Errorf("%w: a nil snapshot", ErrInvalidArgument)
 	}
 	if err := w.needsControl("restore", "save the snapshot with SaveSnap"); err != nil {
 		return save{}, err
 	}
-	index, err := indexOf(snap)
+	index, err := codec.IndexOf(snap)
 	if err != nil {
 		return save{}, err
 	}
 	s, err := newSave(st, ents)
-	s.control, s.snap = control{controlRestore, index}, snap
+	s.control, s.snap = control{frame.ControlRestore, index}, snap
 	return s, err
 }

@@ -3,6 +3,7 @@ package wal
 import (
 	"fmt"
 
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
 )
 
@@ -10,18 +11,18 @@ import (
 // zero is known.
 func (r *recordReader) resync(bad *badFrame, behind int64) (goOn, found bool) {
 	d := &r.dec
-	if f := &d.frame; bad.cause == errChain {
+	if f := &d.frame; bad.cause == frame.ErrChain {
 		// Only the data is damaged: the next record can be verified with the chain as it was to be.
-		d.seek(bad.off+f.size, f.crc)
-		d.started, d.sealed = true, f.sealed
+		d.seek(bad.off+f.Size, f.Crc)
+		d.started, d.trailered = true, f.HasTrailer
 		return true, true
 	}
 	if behind < 0 {
 		d.chained = false
 		return true, false
 	}
-	off, err := r.find(max(bad.off+wordSize, behind/wordSize*wordSize))
-	var f *frame
+	off, err := r.find(max(bad.off+frame.WordSize, behind/frame.WordSize*frame.WordSize))
+	var f *frame.Frame
 	if err == nil && off >= 0 {
 		f, err = r.parse(off)
 	}
@@ -33,9 +34,9 @@ func (r *recordReader) resync(bad *badFrame, behind int64) (goOn, found bool) {
 		d.chained = false
 		return true, false
 	}
-	d.seek(off+f.size, f.crc)
-	d.started, d.sealed = true, f.sealed
-	found = r.record(f, off, f.typ != log.CrcType) // a crc record's data is not in the chain
+	d.seek(off+f.Size, f.Crc)
+	d.started, d.trailered = true, f.HasTrailer
+	found = r.record(f, off, f.Type != log.CrcType) // a crc record's data is not in the chain
 	return found, found
 }
 
@@ -43,7 +44,7 @@ func (r *recordReader) resync(bad *badFrame, behind int64) (goOn, found bool) {
 // with its check, which covers its place.
 func (r *recordReader) find(off int64) (int64, error) {
 	d := &r.dec
-	if !d.started || d.sealed {
+	if !d.started || d.trailered {
 		f := finder{win: &d.win, seq: d.seq}
 		if at, err := f.first(off, 0); at >= 0 || err != nil || d.started {
 			return at, err
@@ -64,7 +65,7 @@ const (
 // so the effort is bounded: what is behind then stays unfound.
 func (r *recordReader) findPlain(off int64) (int64, error) {
 	win := &r.dec.win
-	for ; ; off += wordSize {
+	for ; ; off += frame.WordSize {
 		var err error
 		if off, err = win.nextBeginning(off); err != nil || off < 0 {
 			return -1, err
@@ -80,34 +81,34 @@ func (r *recordReader) findPlain(off int64) (int64, error) {
 			return -1, nil
 		}
 		r.spent += lookPrice
-		next, ok, err := win.plainAt(off + o.size)
+		next, ok, err := win.plainAt(off + o.Size)
 		if err != nil {
 			return -1, err
 		}
 		if !ok {
 			continue
 		}
-		sum := o.crc
-		if next.typ != log.CrcType {
-			from := off + o.size
-			r.spent += next.size
-			if sum, err = win.crcOver(o.crc, from+int64(next.header), from+next.foot); err != nil {
+		sum := o.Crc
+		if next.Type != log.CrcType {
+			from := off + o.Size
+			r.spent += next.Size
+			if sum, err = win.crcOver(o.Crc, from+int64(next.HeadSize), from+next.FootAt); err != nil {
 				return -1, err
 			}
 		}
-		if sum == next.crc {
+		if sum == next.Crc {
 			return off, nil
 		}
 	}
 }
 
 // parse returns the frame at an offset if all but its chain is right.
-func (r *recordReader) parse(off int64) (*frame, error) {
+func (r *recordReader) parse(off int64) (*frame.Frame, error) {
 	b, err := r.dec.win.frame(off)
 	if err != nil {
 		return nil, err
 	}
-	f, err := r.dec.check.parseAt(b, place{r.dec.seq, off})
+	f, err := r.dec.check.ParseAt(b, frame.Position{Seq: r.dec.seq, Off: off})
 	if err != nil {
 		return nil, nil
 	}

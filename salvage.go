@@ -1,64 +1,66 @@
 package wal
 
 import (
+	"github.com/seed449c39bc/wal/internal/codec"
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
 )
 
 // salvage looks for entries behind damage, at every place where one could stand.
 type salvage struct {
-	entries   entryReader
-	check     checker
-	damage    place
+	entries   codec.IndexReader
+	check     frame.Checker
+	damage    frame.Position
 	low, high uint64 // lowest and highest index found
 	newer     error  // about the first record of a newer version; nil: there is none
 }
 
 // segment goes through a segment from p on: the records with trailers, each of which vouches for
 // itself with its check, and behind them the plain ones.
-func (s *salvage) segment(win *window, p place, lastBefore uint64) error {
-	f := finder{win: win, seq: p.seq}
+func (s *salvage) segment(win *window, p frame.Position, lastBefore uint64) error {
+	f := finder{win: win, seq: p.Seq}
 	for {
-		off, err := f.first(p.off, 0)
+		off, err := f.first(p.Off, 0)
 		if err != nil {
 			return err
 		}
 		if off < 0 {
-			return s.plain(win, p.off)
+			return s.plain(win, p.Off)
 		}
-		size, err := s.sealed(win, place{p.seq, off}, lastBefore)
+		size, err := s.trailered(win, frame.Position{Seq: p.Seq, Off: off}, lastBefore)
 		if err != nil {
 			return err
 		}
-		p.off = off + size
+		p.Off = off + size
 	}
 }
 
-// sealed takes in the record with a trailer at p. If the damage is in the data of an entry, that is
+// trailered takes in the record with a trailer at p. If the damage is in the data of an entry, that is
 // most likely the one behind the last intact one.
-func (s *salvage) sealed(win *window, p place, lastBefore uint64) (size int64, err error) {
+func (s *salvage) trailered(win *window, p frame.Position, lastBefore uint64) (size int64, err error) {
 	o, head, err := win.outlineAt(&s.check, p)
-	if err != nil || !o.right {
-		return wordSize, err // the file has changed
+	if err != nil || !o.Intact {
+		return frame.WordSize, err // the file has changed
 	}
-	f := frame{typ: o.typ, sealed: true, flags: o.flags}
-	if o.typ == log.CrcType {
-		f.data = o.payload(head)
+	f := frame.Frame{Type: o.Type, HasTrailer: true, Flags: o.Flags}
+	if o.Type == log.CrcType {
+		f.Data = o.Payload(head)
 	}
-	if kind := f.newer(); kind != "" && s.newer == nil {
-		s.newer = &NewerFormatError{Segment: win.name, Offset: p.off, Kind: kind}
+	if kind := f.Unknown(); kind != "" && s.newer == nil {
+		s.newer = &NewerFormatError{Segment: win.name, Offset: p.Off, Kind: kind}
 	}
 	switch {
-	case o.typ != log.EntryType:
+	case o.Type != log.EntryType:
 	case p == s.damage:
 		s.found(max(s.high, lastBefore) + 1)
 	default:
-		b, err := win.frame(p.off)
+		b, err := win.frame(p.Off)
 		if err != nil {
 			return 0, err
 		}
-		s.entry(o.payload(b))
+		s.entry(o.Payload(b))
 	}
-	return o.size, nil
+	return o.Size, nil
 }
 
 // plain goes through plain records from off on. An entry counts if the checksum of the record right
@@ -78,29 +80,29 @@ func (s *salvage) plain(win *window, off int64) error {
 		}
 		if !ok {
 			chained = false
-			off += wordSize
+			off += frame.WordSize
 			continue
 		}
-		if chained && o.typ == log.EntryType {
-			sum, err := win.crcOver(crc, off+int64(o.header), off+o.foot)
+		if chained && o.Type == log.EntryType {
+			sum, err := win.crcOver(crc, off+int64(o.HeadSize), off+o.FootAt)
 			if err != nil {
 				return err
 			}
-			if sum == o.crc {
+			if sum == o.Crc {
 				b, err := win.frame(off)
 				if err != nil {
 					return err
 				}
-				s.entry(o.payload(b))
+				s.entry(o.Payload(b))
 			}
 		}
-		chained, crc = true, o.crc
-		off += o.size
+		chained, crc = true, o.Crc
+		off += o.Size
 	}
 }
 
 func (s *salvage) entry(data []byte) {
-	if i, err := s.entries.index(data); err == nil && i > 0 {
+	if i, err := s.entries.Index(data); err == nil && i > 0 {
 		s.found(i)
 	}
 }

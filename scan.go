@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/seed449c39bc/wal/internal/codec"
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
 )
@@ -16,21 +18,21 @@ import (
 type scan struct {
 	name    segmentName
 	last    bool // the last segment: what a place without a valid record means there is for recovery to judge
-	entries entryReader
+	entries codec.IndexReader
 
-	dec     decoder
-	records int    // of whole saves
-	notes   notes  // of whole saves, but for states
-	state   []byte // the last one in a whole save; nil: none
-	begins  uint32 // the chain that the segment begins with; known once dec is chained
-	plain   bool   // it begins sealed, and has turned plain
-	sealed  bool   // its first record has a trailer: this library began it, and gave it its name
-	end     logEnd // behind the last whole save; off is 0 without one
-	err     error  // why the scan ended before the end
-	missing bool   // there was no such file
+	dec         decoder
+	records     int    // of whole saves
+	edits       edits  // of whole saves, but for states
+	state       []byte // the last one in a whole save; nil: none
+	begins      uint32 // the chain that the segment begins with; known once dec is chained
+	turnedPlain bool   // it begins sealed, and has turned plain
+	trailered   bool   // its first record has a trailer: this library began it, and gave it its name
+	end         logEnd // behind the last whole save; off is 0 without one
+	err         error  // why the scan ended before the end
+	missing     bool   // there was no such file
 
 	seen    int    // records so far
-	open    notes  // of the save that is being read
+	open    edits  // of the save that is being read
 	newest  []byte // the last state in it; nil: none
 	synced  int64  // the last record so far that vouches for all before it
 	mistake error  // in the save that is being read; it counts if that turns out to be whole
@@ -57,7 +59,7 @@ func (s *scan) read() {
 			continue
 		}
 		s.record(fr, off, crc)
-		if fr.commits() {
+		if fr.Commits() {
 			s.commit(fr)
 		}
 	}
@@ -69,7 +71,7 @@ func (s *scan) rewind(size int64) {
 	end, d := &s.end, &s.dec
 	end.torn, end.dirty = nil, 0
 	d.seek(end.off, end.crc)
-	d.chained, d.started, d.sealed, d.changed = end.off > 0, end.off > 0, end.sealed, 0
+	d.chained, d.started, d.trailered, d.changed = end.off > 0, end.off > 0, end.trailered, 0
 	d.win.size, d.win.flips = size, end.flips
 	d.win.forget()
 	s.seen, s.synced, s.open, s.newest = s.records, end.synced, s.open[:0], nil
@@ -77,26 +79,26 @@ func (s *scan) rewind(size int64) {
 }
 
 // record takes in one record, which stands at an offset and has crc as the chain before it.
-func (s *scan) record(f *frame, off int64, crc uint32) {
-	if kind := f.newer(); kind != "" && s.mistake == nil {
+func (s *scan) record(f *frame.Frame, off int64, crc uint32) {
+	if kind := f.Unknown(); kind != "" && s.mistake == nil {
 		s.mistake = &NewerFormatError{Segment: s.name.String(), Offset: off, Kind: kind}
 	}
-	if want := [headerRecords]log.RecordType{log.CrcType, log.MetadataType}; s.seen < headerRecords && f.typ != want[s.seen] {
-		s.mistaken(off, fmt.Sprintf("a %s record in place of the segment's %s record", f.typ, want[s.seen]))
+	if want := [headerRecords]log.RecordType{log.CrcType, log.MetadataType}; s.seen < headerRecords && f.Type != want[s.seen] {
+		s.mistaken(off, fmt.Sprintf("a %s record in place of the segment's %s record", f.Type, want[s.seen]))
 	}
 	if s.seen == 0 {
-		s.begins, s.sealed = f.crc, f.sealed
+		s.begins, s.trailered = f.Crc, f.HasTrailer
 	}
-	if s.sealed && !f.sealed && !s.plain {
-		s.plain, s.notes = true, s.notes.asSeenByEtcd()
+	if s.trailered && !f.HasTrailer && !s.turnedPlain {
+		s.turnedPlain, s.edits = true, s.edits.asSeenByEtcd()
 	}
 	s.seen++
-	if f.flags&flagSynced != 0 {
+	if f.Flags&frame.FlagSynced != 0 {
 		s.synced = off
 	}
-	switch f.typ {
+	switch f.Type {
 	case log.EntryType:
-		i, err := s.entries.index(f.data)
+		i, err := s.entries.Index(f.Data)
 		if err != nil && s.mistake == nil {
 			s.mistake = fmt.Errorf("wal: segment %s at offset %d: %w", s.name, off, err)
 		}
@@ -104,48 +106,48 @@ func (s *scan) record(f *frame, off int64, crc uint32) {
 	case log.CrcType:
 		s.control(f, off)
 	case log.StateType:
-		s.newest = overwrite(s.newest, f.data)
+		s.newest = overwrite(s.newest, f.Data)
 	case log.MetadataType, log.SnapshotType:
-		s.open = append(s.open, note{typ: f.typ, off: off, save: s.end.off, data: bytes.Clone(f.data)})
+		s.open = append(s.open, edit{typ: f.Type, off: off, save: s.end.off, data: bytes.Clone(f.Data)})
 	default:
-		s.mistaken(off, fmt.Sprintf("unknown record type %d", int64(f.typ))) // a plain one: see newer
+		s.mistaken(off, fmt.Sprintf("unknown record type %d", int64(f.Type))) // a plain one: see newer
 	}
 }
 
-func (s *scan) control(f *frame, off int64) {
-	data := f.control()
-	if data == nil || bytes.Equal(data, closedData()) {
+func (s *scan) control(f *frame.Frame, off int64) {
+	data := f.Control()
+	if data == nil || bytes.Equal(data, frame.ClosedData()) {
 		return
 	}
-	kind, i, ok := parseControl(data)
+	kind, i, ok := frame.ParseControl(data)
 	if !ok {
 		return // it is newer
 	}
-	s.open = append(s.open, note{typ: log.CrcType, control: kind, index: i, off: off, save: s.end.off})
+	s.open = append(s.open, edit{typ: log.CrcType, control: kind, index: i, off: off, save: s.end.off})
 }
 
 // mistaken notes that a record, which is intact, does not belong there.
 func (s *scan) mistaken(off int64, reason string) {
 	if s.mistake == nil {
-		s.mistake = &CorruptionError{Segment: s.name.String(), Offset: off, Reason: reason, cut: s.whole()}
+		s.mistake = &CorruptionError{Segment: s.name.String(), Offset: off, Reason: reason, truncateTo: s.whole()}
 	}
 }
 
 // commit ends a save with the record just read.
-func (s *scan) commit(f *frame) {
+func (s *scan) commit(f *frame.Frame) {
 	if s.err = s.mistake; s.err != nil {
 		return
 	}
 	s.records = s.seen
-	s.notes.join(s.open)
+	s.edits.join(s.open)
 	s.open = s.open[:0]
 	if s.newest != nil {
 		s.state, s.newest = s.newest, nil
 	}
-	d, control := &s.dec, f.control()
+	d, control := &s.dec, f.Control()
 	s.end = logEnd{
-		off: d.off, crc: d.crc, sealed: d.sealed, synced: s.synced, flips: d.win.flips,
-		closed: control != nil && control[0] == controlClosed,
+		off: d.off, crc: d.crc, trailered: d.trailered, synced: s.synced, flips: d.win.flips,
+		closed: control != nil && control[0] == frame.ControlClosed,
 	}
 }
 
@@ -174,19 +176,19 @@ func (s *scan) stop(cause error) (more bool, err error) {
 // whole returns where the last whole save ends: nowhere in this segment as long as its head is not
 // whole. In a plain segment each record counts as a save, but the log could not be opened without
 // the metadata; and behind it, in a later segment, stands the state, if there ever was one.
-func (s *scan) whole() place {
+func (s *scan) whole() frame.Position {
 	head := headerRecords
-	if !s.sealed && s.name.seq > 0 {
+	if !s.trailered && s.name.seq > 0 {
 		head++
 	}
 	if s.records < head {
-		return place{}
+		return frame.Position{}
 	}
-	return place{s.name.seq, s.end.off}
+	return frame.Position{Seq: s.name.seq, Off: s.end.off}
 }
 
 func (s *scan) corrupt(off int64, reason string) error {
-	return &CorruptionError{Segment: s.name.String(), Offset: off, Reason: reason, cut: s.whole()}
+	return &CorruptionError{Segment: s.name.String(), Offset: off, Reason: reason, truncateTo: s.whole()}
 }
 
 // stopAtEnd decides whether the log ends in its last segment where there is no
@@ -194,12 +196,12 @@ func (s *scan) corrupt(off int64, reason string) error {
 // to something acknowledged, which is a *CorruptionError. More is to be read if a bit was put back.
 func (s *scan) stopAtEnd(cause error) (more bool, err error) {
 	if cause == io.EOF && s.end.inHeader(s.seen) {
-		cause = s.dec.bad(errPastEnd)
+		cause = s.dec.bad(frame.ErrPastEnd)
 	}
 	if bad, ok := asBadFrame(cause); ok {
 		if more, err = s.end.judge(&s.dec, s.name, bad, s.seen); more || err != nil {
 			if c, ok := err.(*CorruptionError); ok {
-				c.cut = s.whole()
+				c.truncateTo = s.whole()
 			}
 			return more, err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
 )
@@ -92,39 +93,39 @@ func holding(names []segmentName, index uint64) int {
 
 // header is what the first records of a segment say.
 type header struct {
-	name     segmentName
-	crc      uint32 // running checksum before the segment
-	metadata []byte
-	state    []byte // nil: none was ever saved
-	snapshot []byte // of the first segment
-	sealed   bool
-	end      int64 // where it ends, once it is encoded
+	name      segmentName
+	crc       uint32 // running checksum before the segment
+	metadata  []byte
+	state     []byte // nil: none was ever saved
+	snapshot  []byte // of the first segment
+	trailered bool
+	end       int64 // where it ends, once it is encoded
 }
 
 // encode starts a batch with the header. It is the first save of the segment.
 func (h header) encode(e *encoder) {
-	e.start(place{seq: h.name.seq}, h.crc, h.sealed, true)
+	e.start(frame.Position{Seq: h.name.seq}, h.crc, h.trailered, true)
 	e.appendBytes(log.CrcType, nil, 0)
 	switch {
 	case h.name.seq == 0:
 		e.appendBytes(log.MetadataType, h.metadata, 0)
-		e.appendBytes(log.SnapshotType, h.snapshot, flagCommit)
+		e.appendBytes(log.SnapshotType, h.snapshot, frame.FlagCommit)
 	case h.state != nil:
 		e.appendBytes(log.MetadataType, h.metadata, 0)
-		e.appendBytes(log.StateType, h.state, flagCommit)
+		e.appendBytes(log.StateType, h.state, frame.FlagCommit)
 	default:
-		e.appendBytes(log.MetadataType, h.metadata, flagCommit)
+		e.appendBytes(log.MetadataType, h.metadata, frame.FlagCommit)
 	}
 }
 
 // fillSegment puts the first bytes into the file of a new segment, durably: they are
 // on stable storage before the segment gets its name, so one with a name has a
 // whole header, whatever crash comes.
-func fillSegment(f vfs.File, b []byte, r *runway) error {
+func fillSegment(f vfs.File, b []byte, r *zeroed) error {
 	if _, err := f.WriteAt(b, 0); err != nil {
 		return fmt.Errorf("write segment header: %w", err)
 	}
-	if err := r.lengthen(f, len(b), int64(len(b))); err != nil {
+	if err := r.extend(f, len(b), int64(len(b))); err != nil {
 		return fmt.Errorf("write zeros: %w", err)
 	}
 	if err := f.Sync(); err != nil {

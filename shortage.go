@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
@@ -58,28 +59,28 @@ func (w *WAL) makeRoom() error {
 	return nil
 }
 
-// position is where a log goes on from: what a cut that does not come about has to restore.
-type position struct {
-	head      head
+// resumePoint is where a log goes on from: what a cut that does not come about has to restore.
+type resumePoint struct {
+	appended  appended
 	headerEnd int64
-	end       tailEnd
+	end       nextRecord
 }
 
-func (w *WAL) position() position {
-	e, head := &w.open.enc, w.head
+func (w *WAL) resumePoint() resumePoint {
+	e, head := &w.open.enc, w.appended
 	head.state = bytes.Clone(head.state)
-	return position{head, w.headerEnd, tailEnd{e.end(), e.crc, e.sealed}}
+	return resumePoint{head, w.headerEnd, nextRecord{e.end(), e.crc, e.trailered}}
 }
 
 // stay goes on in the last segment, which a cut has ended already, because the next one could not
 // be filled. The save that caused the cut is alone in the open batch, and is taken out. The
 // lock is held, and nobody leads.
-func (w *WAL) stay(p position) {
-	w.head, w.headerEnd = p.head, p.headerEnd
+func (w *WAL) stay(p resumePoint) {
+	w.appended, w.headerEnd = p.appended, p.headerEnd
 	w.open.reset()
 	w.unsynced = false
-	w.open.enc.start(place{w.tailSegment().seq, p.end.off}, p.end.crc, p.end.sealed, true)
-	w.runway.ready = min(w.runway.ready, p.end.off)
+	w.open.enc.start(frame.Position{Seq: w.tailSegment().seq, Off: p.end.off}, p.end.crc, p.end.trailered, true)
+	w.zeroed.ready = min(w.zeroed.ready, p.end.off)
 	w.bare = w.opts.preallocation != PreallocateNone
 }
 

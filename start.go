@@ -3,6 +3,7 @@ package wal
 import (
 	"fmt"
 
+	"github.com/seed449c39bc/wal/internal/codec"
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
 )
@@ -18,10 +19,10 @@ type start struct {
 }
 
 func startAt(snap log.Snapshot) *start {
-	if isNil(snap) {
+	if codec.IsNil(snap) {
 		return &start{}
 	}
-	index, err := indexOf(snap)
+	index, err := codec.IndexOf(snap)
 	return &start{snap: snap, index: index, bad: err}
 }
 
@@ -52,7 +53,7 @@ func (s *start) loader(o options, dir vfs.Dir) *loader {
 // with another term only.
 func (s *start) found(ld *loaded) (found bool, mismatch error) {
 	for _, r := range ld.recorded {
-		is, err := isSnapshot(r.snap, s.snap)
+		is, err := codec.IsSnapshot(r.snap, s.snap)
 		if is {
 			return true, nil
 		}

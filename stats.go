@@ -32,12 +32,12 @@ func (w *WAL) Stats() Stats {
 	w.writer.Lock()
 	defer w.writer.Unlock()
 	s.Segments = len(w.segments)
-	s.TailSegment, s.TailBytes = w.tailSegment().String(), w.open.enc.at.off
+	s.TailSegment, s.TailBytes = w.tailSegment().String(), w.open.enc.at.Off
 	return s
 }
 
 // count enters a batch in the statistics, and has the listener told.
-func (w *WAL) count(f *flight) {
+func (w *WAL) count(f *inflight) {
 	w.counting.Lock()
 	defer w.counting.Unlock()
 	st, l := &w.stats, w.listener

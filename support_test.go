@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
@@ -89,7 +90,7 @@ func openDir(t *testing.T, path string) vfs.Dir {
 // placedFrame is a frame and where it stands in its segment.
 type placedFrame struct {
 	off int64
-	frame
+	frame.Frame
 }
 
 // framesOf returns the valid frames of a segment, from its start on.
@@ -112,7 +113,7 @@ func framesOf(t *testing.T, path string) []placedFrame {
 		}
 		require.NoError(t, err)
 		kept := *fr
-		kept.data = bytes.Clone(fr.data)
+		kept.Data = bytes.Clone(fr.Data)
 		out = append(out, placedFrame{off, kept})
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/codec"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -209,17 +210,17 @@ func TestTheIndexOfEveryEntryIsCheckedWhereThatIsCheap(t *testing.T) {
 
 // Without a cheap way to the index, records are tried the rarer the more of them went well.
 func TestLaterRecordsOfATypeAreTriedToo(t *testing.T) {
-	types := newSavedTypes(customRegistry())
+	types := codec.NewSavedTypes(customRegistry())
 	right, wrong := []byte(`{"Index":5}`), []byte(`{"Index":6}`)
-	kind := types.of(log.EntryType, &customEntry{})
+	kind := types.Of(log.EntryType, &customEntry{})
 	tried := 0
 	for range 1000 {
-		if types.check(kind, &customEntry{Index: 5}, wrong, 5) != nil {
+		if types.Check(kind, &customEntry{Index: 5}, wrong, 5) != nil {
 			tried++
 		} else {
-			kind.passed-- // it was not looked at
+			kind.Passed-- // it was not looked at
 		}
-		require.NoError(t, types.check(kind, &customEntry{Index: 5}, right, 5))
+		require.NoError(t, types.Check(kind, &customEntry{Index: 5}, right, 5))
 	}
 	require.Equal(t, 10, tried, "1, 2, 4 … 512")
 }
@@ -303,7 +304,7 @@ func TestAnEntryThatIsReadWithIndexZeroIsNoDamage(t *testing.T) {
 	require.ErrorIs(t, err, ErrDecode)
 	require.NotErrorIs(t, err, ErrCorrupt)
 	require.ErrorContains(t, err, "*wal.emptyReader")
-	_, err = Repair(nil, dir, WithRegistry(reg), WithCutCorruption())
+	_, err = Repair(nil, dir, WithRegistry(reg), WithTruncateCorruption())
 	require.ErrorIs(t, err, ErrDecode)
 	require.Equal(t, before, files(t, dir))
 }

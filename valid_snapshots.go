@@ -115,13 +115,13 @@ func (s *surveyed) snapshots() (valid []log.Snapshot, err error) {
 	var found []recordedSnapshot
 	seen := map[string]bool{}
 	for _, r := range s.recorded {
-		counts := r.index <= committed || r.restored
+		counts := r.Index <= committed || r.restored
 		if counts && !seen[string(r.data)] && s.opensAt(r.snapshotMark, committed) {
 			seen[string(r.data)] = true
 			found = append(found, r)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b recordedSnapshot) int { return cmp.Compare(a.index, b.index) })
+	slices.SortStableFunc(found, func(a, b recordedSnapshot) int { return cmp.Compare(a.Index, b.Index) })
 	for _, r := range found {
 		valid = append(valid, r.snap)
 	}
@@ -130,13 +130,13 @@ func (s *surveyed) snapshots() (valid []log.Snapshot, err error) {
 
 // opensAt reports whether an open at a snapshot, whose record it is, finds all that it needs.
 func (s *surveyed) opensAt(m snapshotMark, committed uint64) bool {
-	if _, ok := s.goesOnAt(m.index, committed); !ok {
+	if _, ok := s.goesOnAt(m.Index, committed); !ok {
 		return false
 	}
 	if len(s.before) == 0 {
 		return true
 	}
 	names := slices.Concat(s.before, s.names)
-	h := max(holding(names, m.index), 0)
+	h := max(holding(names, m.Index), 0)
 	return h >= len(s.before) && m.seq >= names[h].seq
 }

@@ -99,11 +99,11 @@ func TestValidSnapshots_NeedlessDamageDoesNotCount(t *testing.T) {
 			require.Equal(t, []log.Snapshot{at(snap)}, report.OpensAt)
 			require.NotZero(t, report.Lost.Segments)
 
-			planned, after, err := repaired(bad, WithCutCorruption(), WithDryRun())
+			planned, after, err := repaired(bad, WithTruncateCorruption(), WithDryRun())
 			require.NoError(t, err)
 			require.True(t, bad.equal(after), "a dry run changes nothing")
 
-			report, after, err = repaired(bad, WithCutCorruption())
+			report, after, err = repaired(bad, WithTruncateCorruption())
 			require.NoError(t, err)
 			require.Len(t, report.Broken, report.Lost.Segments)
 			planned.Broken = report.Broken
@@ -155,10 +155,10 @@ func TestRepair_SaysBeforeWhatIsLost(t *testing.T) {
 		require.NotZero(t, report.Lost.Bytes)
 		require.Equal(t, len(names), report.Segments)
 	}
-	planned, after, err := repaired(bad, WithCutCorruption(), WithDryRun())
+	planned, after, err := repaired(bad, WithTruncateCorruption(), WithDryRun())
 	require.NoError(t, err)
 	require.True(t, bad.equal(after))
-	report, after, err := repaired(bad, WithCutCorruption())
+	report, after, err := repaired(bad, WithTruncateCorruption())
 	require.NoError(t, err)
 	planned.Broken = report.Broken
 	require.Equal(t, planned, report)
@@ -191,7 +191,7 @@ func TestRepair_NeverCutsWithinTheHeadOfASegment(t *testing.T) {
 		for off := 5; off < 48; off += 6 {
 			bad := im.clone()
 			bad[name][off] ^= 1 << (off % 8)
-			report, after, err := repaired(bad, WithCutCorruption())
+			report, after, err := repaired(bad, WithTruncateCorruption())
 			if err != nil {
 				require.ErrorIs(t, err, ErrCorrupt)
 				require.True(t, bad.equal(after))
@@ -375,8 +375,8 @@ func TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed(t *testing.T) {
 			}
 			what := fmt.Sprintf("seed %d, damage in %s", seed, name)
 			listed := l.requireListedIsOpen(bad, what)
-			planned, _, _ := repaired(bad, WithCutCorruption(), WithDryRun())
-			report, after, err := repaired(bad, WithCutCorruption())
+			planned, _, _ := repaired(bad, WithTruncateCorruption(), WithDryRun())
+			report, after, err := repaired(bad, WithTruncateCorruption())
 			if err != nil {
 				require.True(t, errors.Is(err, ErrCorrupt) || errors.Is(err, ErrDecode), "%s: %v", what, err)
 				require.Empty(t, listed, what)

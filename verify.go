@@ -21,20 +21,20 @@ type Report struct {
 	Torn *TornTail
 	// Corruption is the first damage that was found, nil if there was none.
 	Corruption *CorruptionError
-	// Lost is what a Repair of the corruption cuts out of the log, or would with
-	// WithCutCorruption. Nothing is lost without a corruption, nor does Verify say it.
+	// Lost is what a Repair of the corruption takes out of the log, or would with
+	// WithTruncateCorruption. Nothing is lost without a corruption, nor does Verify say it.
 	Lost Lost
 	// OpensAt are the snapshots that the log opens at after such a Repair. Without a corruption,
 	// ask ValidSnapshots.
 	OpensAt []log.Snapshot
-	// Broken are the names of the files in which Repair kept what it cut.
+	// Broken are the names of the files in which Repair kept what it took away.
 	Broken []string
 }
 
-// Lost is what a Repair cuts out of a log. It is kept in .broken files.
+// Lost is what a Repair takes out of a log. It is kept in .broken files.
 type Lost struct {
 	FirstIndex, LastIndex uint64 // the entries, as far as they can be made out; 0 if none can
-	Segments              int    // those that are cut out whole
+	Segments              int    // those that are taken out whole
 	Bytes                 int64  // of them, and of the end that another one loses
 }
 

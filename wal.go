@@ -2,11 +2,14 @@ package wal
 
 import (
 	"fmt"
+	"iter"
 	"sync"
 	"sync/atomic"
 
 	"go.uber.org/zap"
 
+	"github.com/seed449c39bc/wal/internal/codec"
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
 )
 
@@ -39,11 +42,12 @@ type WAL struct {
 	segments   locked        // by number; the last one is appended to
 	dropped    []segmentName // released and not deleted yet, by number
 	headerEnd  int64         // end of the header of the last segment; 0 if it was there at Open
-	head       head
-	types      *savedTypes
-	open       *batch // saves that are encoded, and not yet on their way
-	flying     flight // the batch that the leader writes
-	runway     runway
+	appended   appended
+	types      *codec.SavedTypes
+	open       *batch   // saves that are encoded, and not yet on their way
+	inflight   inflight // the batch that the leader writes
+	previous   lastBatch
+	zeroed     zeroed
 	spare      *batch // the next open one; nil while the leader writes
 	unsynced   bool   // there are bytes before the open batch that no sync covers
 	bare       bool   // the last segment has no prepared space
@@ -52,7 +56,7 @@ type WAL struct {
 	owes       bool  // who holds the lock has done something that is to be told
 	closeErr   error // what the first Close returned
 	pipeline   filePipeline
-	vain       vain
+	backoff    lingerBackoff
 
 	moved   atomic.Bool   // it was said that the path names another directory
 	lacks   atomic.Uint32 // of the file system, that were warned of
@@ -116,7 +120,7 @@ func (w *WAL) SaveEntry(ents []log.LogEntry) error { return w.Save(nil, ents) }
 // what they are. A follower whose log disagrees with the snapshot it has received
 // needs Restore, which drops them.
 func (w *WAL) SaveSnap(snap log.Snapshot) error {
-	if isNil(snap) {
+	if codec.IsNil(snap) {
 		return fmt.Errorf("%w: a nil snapshot", ErrInvalidArgument)
 	}
 	return w.commit(&save{snap: snap})
@@ -132,17 +136,73 @@ func (w *WAL) TruncateBack(index uint64) error {
 		return err
 	}
 	w.writer.Lock()
-	if _, err := w.truncate(index); err != nil {
+	if _, err := w.addTruncate(index); err != nil {
 		w.unlock()
 		return err
 	}
 	return w.awaitAll(began)
 }
 
-// truncate adds a truncation to the open batch, unless there is nothing to drop. The lock is held.
-func (w *WAL) truncate(index uint64) (done bool, err error) {
-	if err := w.life.err(); err != nil || index >= w.head.last {
+// addTruncate adds a truncation to the open batch, unless there is nothing to drop. The lock is held.
+func (w *WAL) addTruncate(index uint64) (done bool, err error) {
+	if err := w.sticky.err(); err != nil || index >= w.appended.last {
 		return true, err
 	}
-	return w.add(&save{control: control{controlTruncate, index}})
+	return w.add(&save{control: control{frame.ControlTruncate, index}})
 }
+
+// Storage is what a state machine needs of its log. *WAL implements it; a
+// program that takes a Storage can be tested without a disk.
+type Storage interface {
+	// Save saves the entries and then the state, as one: it returns nil once
+	// both are on stable storage, and after a crash either all of it is there or
+	// nothing. Either may be nil.
+	Save(st log.HardState, ents []log.LogEntry) error
+	// SaveState is Save of a state alone.
+	SaveState(st log.HardState) error
+	// SaveEntry is Save of entries alone.
+	SaveEntry(ents []log.LogEntry) error
+	// SaveSnap records that the state machine has a snapshot at an index, durably.
+	SaveSnap(snap log.Snapshot) error
+	// Close makes everything durable and gives up the log.
+	Close() error
+	// Release lets go of the segments that hold only entries older than snap, so that Purge can delete them.
+	Release(snap log.Snapshot) error
+	// Sync puts everything that was saved on stable storage.
+	Sync() error
+}
+
+// ReadStorage is the reading half of a log. *WAL and *Reader implement it; a program that writes
+// and reads takes a struct or an interface with both halves:
+//
+//	type Log interface {
+//		wal.Storage
+//		wal.ReadStorage
+//	}
+type ReadStorage interface {
+	// Metadata returns what the log was created with.
+	Metadata() []byte
+	// State returns the state saved last, an empty one if there is none, nil if it cannot be decoded.
+	State() log.HardState
+	// Snapshot returns the snapshot saved last, an empty one if there is none, nil as with State.
+	Snapshot() log.Snapshot
+	// FirstIndex returns the index of the oldest entry, one above LastIndex if there is none.
+	FirstIndex() uint64
+	// LastIndex returns the index of the newest entry, or of a later snapshot; 0 if there is neither.
+	LastIndex() uint64
+	// Entry returns one entry.
+	Entry(index uint64) (log.LogEntry, error)
+	// Entries yields the entries from lo on, those below hi.
+	Entries(lo, hi uint64) iter.Seq2[log.LogEntry, error]
+	// EntriesLimit returns the entries from lo on, those below hi, as many as have at most maxBytes
+	// bytes, but at least one.
+	EntriesLimit(lo, hi, maxBytes uint64) ([]log.LogEntry, error)
+	// ReadAll returns metadata, state, and all entries from where the log was opened on.
+	ReadAll() (metadata []byte, st log.HardState, ents []log.LogEntry, err error)
+}
+
+var (
+	_ Storage     = (*WAL)(nil)
+	_ ReadStorage = (*WAL)(nil)
+	_ ReadStorage = (*Reader)(nil)
+)

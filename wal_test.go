@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -173,7 +174,7 @@ func TestSaveThatFillsASegmentToTheByteStaysInIt(t *testing.T) {
 			defer w.writer.Unlock()
 			m := w.open.mark()
 			defer w.open.back(m)
-			_, err := w.open.encode(&save{ents: []log.LogEntry{ent}}, w.head, w.types)
+			_, err := w.open.encode(&save{ents: []log.LogEntry{ent}}, w.appended, w.types)
 			require.NoError(t, err)
 			return w.open.enc.end()
 		}
@@ -350,9 +351,9 @@ func TestSyncedIsNotClaimedAfterAnUnsyncedSaveUntilASync(t *testing.T) {
 		require.Len(t, fsys.record(opDatasync, opSync), s.thenSyncs, s.name)
 		for _, f := range framesOf(t, segmentsOf(t, dir)[0]) {
 			if f.off == before {
-				require.Equal(t, s.synced, f.flags&flagSynced != 0, s.name)
+				require.Equal(t, s.synced, f.Flags&frame.FlagSynced != 0, s.name)
 			} else if f.off > before {
-				require.Zero(t, f.flags&flagSynced, s.name)
+				require.Zero(t, f.Flags&frame.FlagSynced, s.name)
 			}
 		}
 	}
@@ -377,16 +378,16 @@ func TestEveryBatchSaysSyncedExactlyOnceAndCommits(t *testing.T) {
 	var types []log.RecordType
 	frames := framesOf(t, segmentsOf(t, dir)[0])
 	for _, f := range frames {
-		flags, types = append(flags, f.flags), append(types, f.typ)
+		flags, types = append(flags, f.Flags), append(types, f.Type)
 	}
-	const sync, both = flagSynced, flagSynced | flagCommit
+	const sync, both = frame.FlagSynced, frame.FlagSynced | frame.FlagCommit
 	require.Equal(t, []log.RecordType{
 		log.CrcType, log.MetadataType, log.SnapshotType,
 		log.EntryType, log.EntryType, log.EntryType, log.StateType,
 		log.SnapshotType, log.CrcType,
 	}, types)
-	require.Equal(t, []byte{sync, 0, flagCommit, sync, 0, 0, flagCommit, both, both}, flags)
-	require.Equal(t, append([]byte{controlTruncate}, binary.LittleEndian.AppendUint64(nil, 2)...), frames[8].control())
+	require.Equal(t, []byte{sync, 0, frame.FlagCommit, sync, 0, 0, frame.FlagCommit, both, both}, flags)
+	require.Equal(t, append([]byte{frame.ControlTruncate}, binary.LittleEndian.AppendUint64(nil, 2)...), frames[8].Control())
 }
 
 // A crash between any two of these steps leaves a log that opens with all that was acknowledged.

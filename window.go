@@ -5,6 +5,9 @@ import (
 	"io"
 	"iter"
 	"slices"
+
+	"github.com/seed449c39bc/wal/internal/crc32c"
+	"github.com/seed449c39bc/wal/internal/frame"
 )
 
 // readSize is how much a window reads at a time, in bytes.
@@ -27,8 +30,8 @@ type window struct {
 	off   int64 // where buf stands in the file
 	flips []int64
 
-	head [headSize + maxControl]byte // of the frame that outlineAt looked at last
-	foot [footSize]byte
+	head [frame.MaxHead + frame.MaxControl]byte // of the frame that outlineAt looked at last
+	foot [frame.MaxFoot]byte
 }
 
 // at returns n bytes from off on, valid until the next call. They must lie
@@ -245,9 +248,9 @@ func (w *window) crcOver(before uint32, off, end int64) (uint32, error) {
 		case err != nil:
 			return 0, err
 		case p.data == nil:
-			before = crcZeros(before, p.size)
+			before = crc32c.Zeros(before, p.size)
 		default:
-			before = checksum(before, p.data)
+			before = crc32c.Update(before, p.data)
 		}
 	}
 	return before, nil
@@ -256,8 +259,8 @@ func (w *window) crcOver(before uint32, off, end int64) (uint32, error) {
 // trimZeros cuts the zeros off the end of b.
 func trimZeros(b []byte) []byte {
 	n := len(b)
-	for n >= wordSize && [wordSize]byte(b[n-wordSize:n]) == [wordSize]byte{} {
-		n -= wordSize
+	for n >= frame.WordSize && [frame.WordSize]byte(b[n-frame.WordSize:n]) == [frame.WordSize]byte{} {
+		n -= frame.WordSize
 	}
 	for n > 0 && b[n-1] == 0 {
 		n--

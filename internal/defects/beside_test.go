@@ -40,12 +40,12 @@ func init() {
 			new:   "if false {",
 			tests: []string{"TestPurgeIsSeenWithWhatItWasFor"},
 		}, {
-			name: "Records takes a write in flight for damage", file: "records.go",
+			name: "Records takes a write in flight for damage", file: "record.go",
 			old:   "\tif !r.last {\n\t\treturn false\n\t}",
 			new:   "\tif true {\n\t\treturn false\n\t}",
 			tests: []string{besideTest},
 		}, {
-			name: "Records does not leave out what is purged", file: "records.go",
+			name: "Records does not leave out what is purged", file: "record.go",
 			old:   "if errors.Is(err, fs.ErrNotExist) {\n\t\tif left",
 			new:   "if errors.Is(err, fs.ErrNotExist) && false {\n\t\tif left",
 			tests: []string{besideTest},

@@ -14,7 +14,7 @@ func init() {
 		new:   "\t\tif !whole && err != nil {\n\t\t\tb.back(m)",
 		tests: []string{wild},
 	}, defect{
-		name: "a decoder that ends a worker goes unseen", file: "codec.go",
+		name: "a decoder that ends a worker goes unseen", file: "internal/codec/guard.go",
 		old:   "\t\tif !returned {\n",
 		new:   "\t\tif false && !returned {\n",
 		tests: []string{wild},
@@ -24,14 +24,14 @@ func init() {
 		new:   "\t\tif false && !opened {\n",
 		tests: []string{wild},
 	}, defect{
-		name: "a panic of a user's type is not caught", file: "codec.go",
-		old:   "\tswitch r := recover().(type) {\n\tcase nil:\n",
-		new:   "\tswitch r := any(nil).(type) {\n\tcase nil:\n",
+		name: "a panic of a user's type is not caught", file: "internal/codec/guard.go",
+		old:   "\tif r := recover(); r != nil {\n\t\t*err = &PanicError",
+		new:   "\tif r := any(nil); r != nil {\n\t\t*err = &PanicError",
 		tests: []string{wild},
 	}, defect{
 		name: "ReadAll asks for the state under the readers' lock", file: "readall.go",
 		old:   "\tstate := bytes.Clone(v.state)\n",
-		new:   "\tstate := bytes.Clone(v.state)\n\tif _, _, err = decodeState(v.registry, state); err != nil {\n\t\tv.mu.Unlock()\n\t\treturn nil, nil, nil, err\n\t}\n",
+		new:   "\tstate := bytes.Clone(v.state)\n\tif _, _, err = codec.DecodeState(v.registry, state); err != nil {\n\t\tv.mu.Unlock()\n\t\treturn nil, nil, nil, err\n\t}\n",
 		tests: []string{wild},
 	}, defect{
 		name: "a backup that ends its goroutine leaves its copy", file: "backup.go",

@@ -13,29 +13,29 @@ func init() {
 			new:   "if err := error(nil); err != nil {",
 			tests: []string{costs},
 		}, {
-			name: "what a client made up inside a torn record is evidence", file: "evidence.go",
-			old:   "case o.right || t.footLost(off, &o):",
-			new:   "case o.right:",
+			name: "what a client made up inside a torn record is evidence", file: "rest.go",
+			old:   "case o.Intact || t.footLost(off, &o):",
+			new:   "case o.Intact:",
 			tests: []string{evidence},
 		}, {
-			name: "what is behind a torn record is no evidence", file: "evidence.go",
-			old:   "at, err := f.first(off+wordSize, flagSynced)",
-			new:   "at, err := f.first(t.win.size, flagSynced)",
+			name: "what is behind a torn record is no evidence", file: "rest.go",
+			old:   "at, err := f.first(off+frame.WordSize, frame.FlagSynced)",
+			new:   "at, err := f.first(t.win.Size, frame.FlagSynced)",
 			tests: []string{tableTest, rotTest},
 		}, {
 			name: "a record that had to wait is forgotten", file: "finder.go",
-			old:   "\treturn f.settle(flags)\n}",
+			old:   "\treturn f.checkWaiting(flags)\n}",
 			new:   "\treturn -1, nil\n}",
 			tests: []string{finder},
 		}, {
 			name: "a later record is found before one that waits", file: "finder.go",
-			old:   "if earlier, err := f.settle(flags); err != nil || earlier >= 0 {",
-			new:   "if earlier, err := f.settle(flags); err != nil || earlier >= 0 && q < 0 {",
+			old:   "if earlier, err := f.checkWaiting(flags); err != nil || earlier >= 0 {",
+			new:   "if earlier, err := f.checkWaiting(Flags); err != nil || earlier >= 0 && q < 0 {",
 			tests: []string{finder},
 		}, {
-			name: "a check covers any amount of a control record's data", file: "outline.go",
-			old:   "o.data > maxControl {",
-			new:   "o.data > 1<<40 {",
+			name: "a check covers any amount of a control record's data", file: "internal/frame/outline.go",
+			old:   "o.DataSize > MaxControl {",
+			new:   "o.DataSize > 1<<40 {",
 			tests: []string{"TestAControlRecordHasBoundedData"},
 		}, {
 			name: "a repair cuts behind the metadata, and the state is lost", file: "scan.go",
@@ -43,8 +43,8 @@ func init() {
 			new:   "\t\thead += 0\n",
 			tests: []string{"TestRepair_DamageToTheHeadOfAPlainSegment"},
 		}, {
-			name: "one of two bits that look alike is put back", file: "crc.go",
-			old:   "behind < bits && behind+crcPeriod >= bits",
+			name: "one of two bits that look alike is put back", file: "internal/crc32c/crc32c.go",
+			old:   "behind < bits && behind+period >= bits",
 			new:   "behind < bits",
 			tests: []string{"TestCRC_AFlipIsFoundInDataOfAnySize"},
 		}, {

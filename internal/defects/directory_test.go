@@ -33,19 +33,19 @@ func init() {
 			new:   "if err == nil && s.Mode&unix.S_IFMT == unix.S_IFDIR {",
 			tests: []string{"TestWhatStandsInTheWayOfATemporaryFileIsLeftAlone"},
 		}, {
-			name: "a deleted directory goes unnoticed", file: "directory.go",
+			name: "a deleted directory goes unnoticed", file: "cut.go",
 			old:   "case errors.Is(err, vfs.ErrDeleted):",
 			new:   "case errors.Is(err, vfs.ErrDeleted) && false:",
 			tests: []string{"TestADeletedDirectoryIsTheEndOfItsLog"},
 		}, {
-			name: "a moved directory is not warned of", file: "directory.go",
+			name: "a moved directory is not warned of", file: "cut.go",
 			old:   "w.moved.CompareAndSwap(false, true):",
 			new:   "w.moved.CompareAndSwap(true, true):",
 			tests: []string{"TestALogGoesOnInItsOwnDirectory"},
 		}, {
-			name: "Close does not wait for Purge", file: "release.go",
-			old:   "\tw.purging.Lock()\n\tdefer w.purging.Unlock()\n\tw.writer.Lock()\n\tdefer",
-			new:   "\tw.writer.Lock()\n\tdefer",
+			name: "Close does not wait for Purge", file: "close.go",
+			old:   "\tw.purging.Lock()\n\tdefer w.purging.Unlock()\n\tw.writer.Lock()\n\tdefer w.writer.Unlock()\n\tif !w.closed {",
+			new:   "\tw.writer.Lock()\n\tdefer w.writer.Unlock()\n\tif !w.closed {",
 			tests: []string{"TestCloseWaitsForPurgeWhichEnds"},
 		}, {
 			name: "Purge does not end for Close", file: "release.go",

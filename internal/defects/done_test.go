@@ -4,17 +4,17 @@ func init() {
 	const doneTest = "TestDone_ACallWithNothingToDoWaitsForWhatIsOnItsWay"
 	table = append(table, defect{
 		name: "a call with nothing to do does not wait for what is on its way", file: "commit.go",
-		old:   "if err := w.life.err(); err != nil || w.settled() {",
-		new:   "if err := w.life.err(); err != nil || !w.open.pending() {",
+		old:   "if err := w.sticky.err(); err != nil || w.allDone() {",
+		new:   "if err := w.sticky.err(); err != nil || !w.open.pending() {",
 		tests: []string{doneTest},
 	}, defect{
 		name: "who waits for what was written before is forgotten", file: "batch.go",
-		old:   "return len(b.enc.buf) > 0 || b.sync || b.round != nil",
+		old:   "return len(b.enc.buf) > 0 || b.sync || b.waiters != nil",
 		new:   "return len(b.enc.buf) > 0 || b.sync",
 		tests: []string{doneTest},
 	}, defect{
 		name: "an append of nothing is done at once", file: "pending.go",
-		old:   "case done && w.settled():",
+		old:   "case done && w.allDone():",
 		new:   "case done:",
 		tests: []string{doneTest},
 	}, defect{
@@ -38,8 +38,8 @@ func init() {
 		new:   "if cap(e.buf) < 0 {",
 		tests: []string{"TestALargeSaveLeavesNoLargeBuffer"},
 	}, defect{
-		name: "a lone caller waits for company each time", file: "flush.go",
-		old:   "\tv.left = v.next\n",
+		name: "a lone caller waits for company each time", file: "linger.go",
+		old:   "\tb.left = b.next\n",
 		new:   "",
 		tests: []string{"TestAppend_ALoneCallerIsNotKeptWaitingForCompany"},
 	})

@@ -8,12 +8,12 @@ func init() {
 		new:   "l.Synced(f.took)",
 		tests: []string{"TestAListenerThatPanicsOrEndsItsGoroutineHurtsOnlyThatCall"},
 	}, defect{
-		name: "nobody leads on when a listener ends the goroutine", file: "tell.go",
+		name: "nobody leads on when a listener ends the goroutine", file: "leader.go",
 		old:   "\t\tif ended {\n",
 		new:   "\t\tif false && ended {\n",
 		tests: []string{"TestAListenerCannotStopTheGoroutineThatLeads"},
 	}, defect{
-		name: "a listener's panic in the log's own goroutine ends the process", file: "tell.go",
+		name: "a listener's panic in the log's own goroutine ends the process", file: "leader.go",
 		old:   "\t\tif r := recover(); r != nil {\n",
 		new:   "\t\tif r := any(nil); r != nil {\n",
 		tests: []string{"TestAListenerCannotStopTheGoroutineThatLeads"},

@@ -18,7 +18,7 @@ func init() {
 		new:   "\t\t_ = r\n",
 		tests: []string{"TestLookUp_WhatIsDroppedAheadIsNotLookedUp"},
 	}, defect{
-		name: "a reading is not given what is released", file: "live.go",
+		name: "a reading is not given what is released", file: "readers.go",
 		old:   "\t\tc.keep(v.index.gone)\n",
 		new:   "\t\t_ = c\n",
 		tests: []string{besideTest},
@@ -29,7 +29,7 @@ func init() {
 		tests: []string{besideTest},
 	}, defect{
 		name: "a follower that waits needs no segment", file: "cursor.go",
-		old:   "\t\tc.needs.Store(c.view.tail.seq)\n",
+		old:   "\t\tc.needs.Store(c.view.publishedEnd.Seq)\n",
 		new:   "\t\tc.needs.Store(math.MaxUint64)\n",
 		tests: []string{"TestFollow_OneThatWaitsNeedsTheSegmentsThatCome"},
 	}, defect{

@@ -4,18 +4,18 @@ func init() {
 	const unknown = "TestNewer_AnIntactRecordOfAnUnknownKindIsNoDamage"
 	table = append(table, []defect{
 		{
-			name: "an unknown flag is passed over", file: "newer.go",
-			old:   "case f.flags&^flagMask != 0:",
+			name: "an unknown flag is passed over", file: "internal/frame/control.go",
+			old:   "case f.Flags&^FlagMask != 0:",
 			new:   "case false:",
 			tests: []string{unknown},
 		}, {
-			name: "an unknown control record is passed over", file: "newer.go",
-			old:   "case len(f.control()) > 0 && !knownControl(f.data):",
+			name: "an unknown control record is passed over", file: "internal/frame/control.go",
+			old:   "case len(f.Control()) > 0 && !knownControl(f.Data):",
 			new:   "case false:",
 			tests: []string{unknown},
 		}, {
-			name: "an unknown type is taken for a newer one without a check", file: "newer.go",
-			old:   "case !f.sealed:",
+			name: "an unknown type is taken for a newer one without a check", file: "internal/frame/control.go",
+			old:   "case !f.HasTrailer:",
 			new:   "case false:",
 			tests: []string{"TestNewer_AnUnknownTypeInAPlainSegmentIsCorruption"},
 		}, {

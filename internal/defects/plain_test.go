@@ -5,28 +5,28 @@ func init() {
 	table = append(table, []defect{
 		{
 			name: "a plain record behind sealed ones is no record", file: "decoder.go",
-			old:   "if d.started && f.sealed && !d.sealed {",
-			new:   "if d.started && f.sealed != d.sealed {",
+			old:   "if d.started && f.HasTrailer && !d.trailered {",
+			new:   "if d.started && f.HasTrailer != d.HasTrailer {",
 			tests: []string{oursAndTheirs},
 		}, {
 			name: "sealed records go on behind plain ones", file: "decoder.go",
-			old:   "d.started, d.sealed = true, f.sealed\n\td.crc = crc",
-			new:   "d.sealed = f.sealed || d.started && d.sealed\n\td.started, d.crc = true, crc",
+			old:   "d.started, d.trailered = true, f.HasTrailer\n\td.crc = crc",
+			new:   "d.HasTrailer = f.HasTrailer || d.started && d.HasTrailer\n\td.started, d.Crc = true, Crc",
 			tests: []string{oursAndTheirs, "TestPlainTail_NothingSealedFollows"},
 		}, {
-			name: "a damaged plain record behind sealed ones counts as torn", file: "verdict.go",
-			old:   "plain := !t.sealed || err == errChain && !o.sealed",
-			new:   "plain := !t.sealed || err == nil && !o.sealed",
+			name: "a damaged plain record behind sealed ones counts as torn", file: "rest.go",
+			old:   "plain := !t.trailered || t.bad == frame.ErrChain && !t.outline.HasTrailer",
+			new:   "plain := !t.HasTrailer || t.bad == nil && !t.frame.Outline.HasTrailer",
 			tests: []string{"TestPlainTail_DamageIsCorruption", tableTest},
 		}, {
-			name: "a flipped bit of a plain record behind sealed ones is not found", file: "verdict.go",
-			old:   "\t\tif o.sealed {\n\t\t\treturn 0, false",
-			new:   "\t\tif t.sealed {\n\t\t\treturn 0, false",
+			name: "a flipped bit of a plain record behind sealed ones is not found", file: "rest.go",
+			old:   "\t\tif o.HasTrailer {\n\t\t\treturn 0, false",
+			new:   "\t\tif t.HasTrailer {\n\t\t\treturn 0, false",
 			tests: []string{tableTest},
 		}, {
 			name: "what etcd went on from stays dropped", file: "scan.go",
-			old:   "s.plain, s.notes = true, s.notes.asSeenByEtcd()",
-			new:   "s.plain = true",
+			old:   "s.turnedPlain, s.edits = true, s.edits.asSeenByEtcd()",
+			new:   "s.turnedPlain = true",
 			tests: []string{"TestPlainTail_BringsBackWhatItWentOnFrom"},
 		},
 	}...)

@@ -15,7 +15,7 @@ func init() {
 		}, {
 			name: "a refused save stays in the state", file: "shortage.go",
 			old:   "head.state = bytes.Clone(head.state)",
-			new:   "_ = bytes.Clone(head.state)",
+			new:   "_ = bytes.Clone(appended.state)",
 			tests: []string{"TestAShortageRefusesTheSaveAndPasses"},
 		}, {
 			name: "a refused save stays in the batch", file: "shortage.go",
@@ -49,7 +49,7 @@ func init() {
 			tests: []string{"TestADirectoryThatCannotBeSyncedIsNoError"}, module: "internal/vfs",
 		},
 		{
-			name: "Records passes over a segment without a header", file: "records.go",
+			name: "Records passes over a segment without a header", file: "record.go",
 			old:   "case err == io.EOF && r.records < headerRecords && !r.damaged:",
 			new:   "case err == io.EOF && r.records < 0 && !r.damaged:",
 			tests: []string{"TestAnEmptySegmentIsBlamedItself"},
@@ -59,7 +59,7 @@ func init() {
 			new:   "!vfs.IsShortage(err) {",
 			tests: []string{"TestALogOpensOnAFullDiskThatCopiesOnWrite"},
 		}, {
-			name: "zeros are written ahead where writes are copied", file: "runway.go",
+			name: "zeros are written ahead where writes are copied", file: "zerofill.go",
 			old:   "|| f.CopyOnWrite() {",
 			new:   "{",
 			tests: []string{"TestNoZerosAheadWhereWritesAreCopied"},

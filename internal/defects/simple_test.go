@@ -3,12 +3,12 @@ package defects
 func init() {
 	table = append(table, []defect{
 		{
-			name: "SaveNext does not look whether the index was taken", file: "encode.go",
+			name: "SaveNext does not look whether the index was taken", file: "internal/codec/ask.go",
 			old:   "if got := ent.GetIndex(); got != i {",
 			new:   "if got := ent.GetIndex(); got == 0 && i == 0 {",
 			tests: []string{"TestSaveNext_RefusesWhatHasNoIndexOfItsOwn"},
 		}, {
-			name: "OpenOrCreate takes a log of others", file: "openorcreate.go",
+			name: "OpenOrCreate takes a log of others", file: "create.go",
 			old:   "metadata != nil && !bytes.Equal(got, metadata)",
 			new:   "metadata == nil && !bytes.Equal(got, metadata)",
 			tests: []string{"TestOpenOrCreateRefusesALogOfOthers"},
@@ -24,8 +24,8 @@ func init() {
 			new:   "\te.Index = index\n\tif err == nil {\n\t\te.Value = value\n\t}\n",
 			tests: []string{"TestJSONRefusesWhatIsNoRecordOfIts"},
 		}, {
-			name: "a sealed record without its length word passes for a plain one", file: "verdict.go",
-			old:   "t.agrees(&o) && !t.sealedWithoutWord(&o)",
+			name: "a sealed record without its length word passes for a plain one", file: "rest.go",
+			old:   "t.agrees(&o) && !t.trailerWithoutWord(&o)",
 			new:   "t.agrees(&o)",
 			tests: []string{"TestASaveThatLostItsFirstLengthWordIsWholeOrGone", tableTest},
 		}, {

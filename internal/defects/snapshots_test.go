@@ -4,16 +4,16 @@ func init() {
 	table = append(table, defect{
 		name: "a snapshot that was never saved is released", file: "release.go",
 		old:   "\tcase !ok:\n\t\treturn fmt.Errorf",
-		new:   "\tcase !ok && mark.index == 0:\n\t\treturn fmt.Errorf",
+		new:   "\tcase !ok && mark.Index == 0:\n\t\treturn fmt.Errorf",
 		tests: []string{"TestReleaseOfASnapshotThatWasNeverSaved"},
 	}, defect{
-		name: "the terms do not count for Release", file: "marks.go",
-		old:   "(!m.termed || !want.termed || m.term == want.term)",
-		new:   "(!m.termed || !want.termed || true)",
+		name: "the terms do not count for Release", file: "internal/codec/snapshot.go",
+		old:   "(!m.Termed || !want.Termed || m.Term == want.Term)",
+		new:   "(!m.Termed || !want.Termed || true)",
 		tests: []string{"TestReleaseComparesTheTermIfThereIsOne", "TestReleaseOfASnapshotThatWasNeverSaved"},
 	}, defect{
 		name: "the marks of older snapshots are kept", file: "release.go",
-		old:   "return m.index < index })",
+		old:   "return m.Index < index })",
 		new:   "return false })",
 		tests: []string{"TestReleaseForgetsTheSnapshotsBelow"},
 	})
@@ -31,7 +31,7 @@ func init() {
 		new:   "case to <= committed && to == 0:",
 		tests: []string{"TestJump_Settled", "TestJump_Twice"},
 	}, defect{
-		name: "that a jump was taken back is not written", file: "jump.go",
+		name: "that a jump was taken back is not written", file: "open.go",
 		old:   "if !ld.tookBack || w.opts.etcdFormat {",
 		new:   "if true {",
 		tests: []string{"TestJump_TheOlderSnapshotStillOpens", "TestJump_PowerCutWhileItIsTakenBack"},
@@ -51,22 +51,22 @@ func init() {
 		tests: []string{"TestRestore_ReplacesTheLog", crashTest, modelTest},
 	}, defect{
 		name: "a Restore keeps the older snapshots", file: "replay.go",
-		old:   "if x.control == controlRestore {",
+		old:   "if x.control == frame.ControlRestore {",
 		new:   "if false {",
 		tests: []string{"TestRestore_OlderSnapshotsAreGone"},
 	}, defect{
 		name: "a Restore takes entries that its snapshot covers", file: "control.go",
-		old:   "if c.kind == controlRestore && i <= c.index {",
+		old:   "if c.kind == frame.ControlRestore && i <= c.index {",
 		new:   "if false {",
 		tests: []string{"TestRestore_RefusesWhatDoesNotFollow"},
 	}, defect{
 		name: "the snapshot of a Restore needs a state that commits it", file: "valid_snapshots.go",
-		old:   "r.index <= committed || r.restored",
-		new:   "r.index <= committed",
+		old:   "r.Index <= committed || r.restored",
+		new:   "r.Index <= committed",
 		tests: []string{"TestRestore_CountsAsCommitted"},
 	}, defect{
 		name: "a compaction is not written", file: "compact.go",
-		old:   "if w.settled() && w.FirstIndex() > index && (len(w.dropped) == 0 || index <= w.compacted) {",
+		old:   "if w.allDone() && w.FirstIndex() > index && (len(w.dropped) == 0 || index <= w.compacted) {",
 		new:   "if w.mu.Lock(); true {\n\t\tw.dropUpTo(index)\n\t\tw.mu.Unlock()",
 		tests: []string{"TestCompact_DropsExactlyAndForEver", crashTest},
 	}, defect{
@@ -85,7 +85,7 @@ func init() {
 func init() {
 	table = append(table, defect{
 		name: "snapshots behind which entries are missing are listed", file: "valid_snapshots.go",
-		old:   "if _, ok := s.goesOnAt(m.index, committed); !ok {",
+		old:   "if _, ok := s.goesOnAt(m.Index, committed); !ok {",
 		new:   "if s == nil {",
 		tests: []string{"TestValidSnapshots_ThoseThatDoNotOpenAreNotListed", "TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
 	}, defect{
@@ -100,8 +100,8 @@ func init() {
 		tests: []string{"TestValidSnapshots_NeedlessDamageDoesNotCount", "TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
 	}, defect{
 		name: "Repair cuts within the head of a segment of etcd's", file: "scan.go",
-		old:   "\tif s.records < head {\n\t\treturn place{}",
-		new:   "\tif s.records < 0 {\n\t\treturn place{}",
+		old:   "\tif s.records < head {\n\t\treturn frame.Position{}",
+		new:   "\tif s.records < 0 {\n\t\treturn frame.Position{}",
 		tests: []string{"TestRepair_NeverCutsWithinTheHeadOfASegment"},
 	}, defect{
 		name: "a dry run of Repair repairs", file: "repair.go",

@@ -31,27 +31,27 @@ var table = []defect{
 	}, {
 		name: "callers are let go before the sync", file: "flush.go",
 		old:   "\tif f.sync {\n\t\tbegan := time.Now()",
-		new:   "\tw.finished(f)\n\tf.round = nil\n\tif f.sync {\n\t\tbegan := time.Now()",
+		new:   "\tw.acknowledge(f)\n\tf.round = nil\n\tif f.sync {\n\t\tbegan := time.Now()",
 		tests: []string{powerTest, crashTest},
 	}, {
 		name: "callers are let go before the write, and the disk is slow", file: "flush.go",
-		old:   "func (w *WAL) perform(f *flight) error {\n",
-		new:   "func (w *WAL) perform(f *flight) error {\n\tw.finished(f)\n\tf.round = nil\n\ttime.Sleep(5 * time.Millisecond)\n",
+		old:   "func (w *WAL) perform(f *inflight) error {\n",
+		new:   "func (w *WAL) perform(f *inflight) error {\n\tw.acknowledge(f)\n\tf.round = nil\n\ttime.Sleep(5 * time.Millisecond)\n",
 		tests: []string{killTest, crashTest},
 	}, {
 		name: "a failure does not last", file: "flush.go", quick: true,
-		old:   "\treturn w.life.err()\n}\n\n// abandon",
-		new:   "\tw.life.over.Store(nil)\n\treturn err\n}\n\n// abandon",
+		old:   "\treturn w.sticky.err()\n}\n\n// failPending",
+		new:   "\tw.sticky.over.Store(nil)\n\treturn err\n}\n\n// failPending",
 		tests: []string{faultTest},
 	}, {
 		name: "a failed write counts as done", file: "flush.go",
-		old:   "\tif err := f.write(); err != nil {\n\t\treturn f.answer(w.fail(\"write\", err))\n\t}\n\tif err := w.runway",
-		new:   "\tif err := f.write(); err != nil {\n\t\treturn w.finished(f)\n\t}\n\tif err := w.runway",
+		old:   "\tif err := f.write(); err != nil {\n\t\treturn f.complete(w.fail(\"write\", err))\n\t}\n\tif err := w.zeroed",
+		new:   "\tif err := f.write(); err != nil {\n\t\treturn w.acknowledge(f)\n\t}\n\tif err := w.zeroed",
 		tests: []string{faultTest, "TestAFailureReachesEveryWaiterAndEveryLaterCall"},
 	}, {
 		name: "SYNCED although nothing was synced", file: "flush.go",
-		old:   "f.enc.sealed, !w.unsynced)",
-		new:   "f.enc.sealed, true)",
+		old:   "f.enc.trailered, !w.unsynced)",
+		new:   "f.enc.trailered, true)",
 		tests: []string{"TestSyncedIsNotClaimedAfterAnUnsyncedSaveUntilASync"},
 	}, {
 		name: "a failed Marshal leaves half a save in the batch", file: "batch.go",
@@ -83,13 +83,13 @@ var table = []defect{
 		tests: []string{powerTest, "TestACutIsDurableStepByStep", crashTest},
 	}, {
 		name: "the state is not carried into the next segment", file: "cut.go",
-		old:   "state: w.head.state,",
+		old:   "state: w.appended.state,",
 		new:   "state: nil,",
 		tests: []string{"TestDefectStateLostByCutAndPurge"},
 	}, {
 		name: "a segment's name has the wrong index", file: "cut.go",
-		old:   "w.head.last + 1}",
-		new:   "w.head.last + 2}",
+		old:   "w.appended.last + 1}",
+		new:   "w.appended.last + 2}",
 		tests: []string{rotTest, powerTest},
 	}, {
 		name: "a leftover file is taken as it is", file: "file_pipeline.go",
@@ -120,19 +120,19 @@ var table = []defect{
 		new:   "\t}\n\treturn min(i+1, len(names)-1)\n}\n\n// Purge deletes",
 		tests: []string{"TestReleaseAndPurgeKeepWhatAnOpenAtTheSnapshotNeeds"},
 	}, {
-		name: "Close does not sync", file: "release.go",
+		name: "Close does not sync", file: "close.go",
 		old:   "\tif w.unsynced {\n",
 		new:   "\tif w.unsynced && w.lg == nil {\n",
 		tests: []string{"TestDefectCloseLosesWhatWasNotSynced"},
 	}, {
-		name: "Close does not wait for who writes", file: "release.go",
+		name: "Close does not wait for who writes", file: "close.go",
 		old:   "\terr := w.quiesce()\n",
-		new:   "\terr := w.life.err()\n",
+		new:   "\terr := w.sticky.err()\n",
 		tests: []string{"TestCloseWhileSavesWait", "TestAllAtOnceAndThenSeveralCloses"},
 	}, {
-		name: "CLOSED stands in the block of the last save", file: "release.go",
+		name: "CLOSED stands in the block of the last save", file: "close.go",
 		old:   "\tif e.end() < border {",
-		new:   "\tif e.end() < border && w.lg == nil {",
+		new:   "\tif e.set() < border && w.lg == nil {",
 		tests: []string{rotTest, "TestRandomDamageToAClosedLogIsSeen"},
 	}, {
 		name: "a log is locked by nobody", file: "internal/vfs/dir_at.go",
@@ -143,18 +143,18 @@ var table = []defect{
 
 	// Reading.
 	{
-		name: "a trailer's check is not checked", file: "record.go", quick: true,
+		name: "a trailer's check is not checked", file: "internal/frame/frame.go", quick: true,
 		old:   "control) != uint32(r.Trailer) {",
 		new:   "control) != uint32(r.Trailer) && n < 0 {",
 		tests: []string{rotTest},
 	}, {
 		name: "the chain is not checked", file: "decoder.go",
-		old:   "if crc != f.crc {",
-		new:   "if crc != f.crc && d.off < 0 {",
+		old:   "if crc != f.Crc {",
+		new:   "if Crc != f.Crc && d.Off < 0 {",
 		tests: []string{rotTest, "TestBitRotInEtcdFormat", "TestRandomDamageInEtcdFormatNeverMakesUpEntries"},
 	}, {
-		name: "COMMIT is ignored", file: "record.go",
-		old:   "return !f.sealed || f.flags&flagCommit != 0",
+		name: "COMMIT is ignored", file: "internal/frame/frame.go",
+		old:   "return !f.HasTrailer || f.Flags&FlagCommit != 0",
 		new:   "return true",
 		tests: []string{tornTest, crashTest},
 	}, {
@@ -181,24 +181,24 @@ var table = []defect{
 
 	// The end of the log, and healing it.
 	{
-		name: "a later SYNCED proves nothing", file: "verdict.go", quick: true,
-		old:   "if t.syncedFollows() {",
-		new:   "if t.syncedFollows() && t.size < 0 {",
+		name: "a later SYNCED proves nothing", file: "internal/verdict/verdict.go", quick: true,
+		old:   "if e.SyncedFollows() {",
+		new:   "if e.SyncedFollows() && false {",
 		tests: []string{tableTest, rotTest},
 	}, {
-		name: "a lost sector is corruption", file: "verdict.go",
-		old:   "case t.pieceLost(frameSize(w)):",
-		new:   "case t.pieceLost(frameSize(w)) && t.size < 0:",
+		name: "a lost sector is corruption", file: "internal/verdict/verdict.go",
+		old:   "case e.SectorLost():",
+		new:   "case e.SectorLost() && false:",
 		tests: []string{tornTest, tableTest, crashTest},
 	}, {
-		name: "a flipped bit is torn", file: "verdict.go",
-		old:   "return finding{corrupt, \"one bit of the record is flipped\", at}",
-		new:   "return finding{torn, \"one bit of the record is flipped\", at}",
+		name: "a flipped bit is torn", file: "internal/verdict/verdict.go",
+		old:   "return Finding{Corrupt, \"3'\"",
+		new:   "return Finding{Torn, \"3'\"",
 		tests: []string{"TestBitRotInAnUnclosedLog", tableTest},
 	}, {
-		name: "a lost sector passes for a flipped bit", file: "verdict.go",
-		old:   "thinness() == o.thin",
-		new:   "thinness() <= 1<<16-1",
+		name: "a lost sector passes for a flipped bit", file: "rest.go",
+		old:   "Sparsity() == o.Sparsity",
+		new:   "Sparsity() <= 1<<16-1",
 		tests: []string{"TestALostSectorIsNotTakenForAFlippedBit"},
 	}, {
 		name: "an iteration is not told of an overwrite", file: "contents.go",
@@ -206,9 +206,9 @@ var table = []defect{
 		new:   "if i == 0 {",
 		tests: []string{"TestAnIterationEndsWhereTheLogWasReplaced"},
 	}, {
-		name: "a bit that a lost sector explains is corruption", file: "verdict.go",
+		name: "a bit that a lost sector explains is corruption", file: "rest.go",
 		old:   "if t.lostWith(bit) {",
-		new:   "if t.lostWith(bit) && t.size < 0 {",
+		new:   "if t.lostWith(bit) && t.Size < 0 {",
 		tests: []string{tornTest, tableTest},
 	}, {
 		name: "healing zeroes the last save as well", file: "recover.go", quick: true,
@@ -226,9 +226,9 @@ var table = []defect{
 		new:   "clearRange(f, n, end.dirty, end.dirty)",
 		tests: []string{tornTest},
 	}, {
-		name: "whoever saves again and again overtakes a close", file: "commit.go",
-		old:   "if w.leading || w.wanted > 0 {",
-		new:   "if w.leading {",
+		name: "whoever saves again and again overtakes a close", file: "leader.go",
+		old:   "if l.taken || l.exclusiveWaiters > 0 {",
+		new:   "if l.taken {",
 		tests: []string{"TestNobodyOvertakesWhoWaitsForTheLog"},
 	}, {
 		name: "an open that fails at healing leaves its files open", file: "open.go",
@@ -245,13 +245,13 @@ var table = []defect{
 	// Against etcd's own code.
 	{
 		name: "a segment of etcd's format is named otherwise", file: "cut.go", module: "interop",
-		old:   "w.head.last + 1}",
-		new:   "w.head.last + 2}",
+		old:   "w.appended.last + 1}",
+		new:   "w.appended.last + 2}",
 		tests: []string{"TestTheSameCallsGiveTheSameSegments"},
 	}, {
 		name: "etcd's format gets the trailer", file: "encoder.go", module: "interop",
-		old:   "e.at, e.crc, e.sealed, e.flags = p, crc, sealed, 0",
-		new:   "e.at, e.crc, e.sealed, e.flags = p, crc, true, 0",
+		old:   "e.at, e.crc, e.trailered, e.flags = p, crc, sealed, 0",
+		new:   "e.at, e.crc, e.trailered, e.flags = p, crc, true, 0",
 		tests: []string{"TestTheSameCallsGiveTheSameBytesUpToTheFirstCut", "TestTheReferenceVectorIsWhatBothWrite"},
 	},
 }

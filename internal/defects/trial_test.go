@@ -3,33 +3,33 @@ package defects
 // What is acknowledged can be read again.
 func init() {
 	table = append(table, defect{
-		name: "a type is not tried", file: "encode.go",
-		old:   "\tif n&t.passed == 0 || index > 0 && !t.indexed {",
+		name: "a type is not tried", file: "internal/codec/saved.go",
+		old:   "\tif n&t.Passed == 0 || index > 0 && !t.indexed {",
 		new:   "\tif n == 0 {",
 		tests: []string{"TestWhatCannotBeReadBackIsRefusedWhenItIsSaved"},
 	}, defect{
-		name: "a trial at index 0 counts", file: "encode.go",
-		old:   "\tif n&t.passed == 0 || index > 0 && !t.indexed {",
-		new:   "\tif n&t.passed == 0 {",
+		name: "a trial at index 0 counts", file: "internal/codec/saved.go",
+		old:   "\tif n&t.Passed == 0 || index > 0 && !t.indexed {",
+		new:   "\tif n&t.Passed == 0 {",
 		tests: []string{"TestAnIndexOfZeroIsNoTrial"},
 	}, defect{
-		name: "a type is tried once for all its records", file: "encode.go",
-		old:   "\tif n&t.passed == 0 || index > 0 && !t.indexed {",
-		new:   "\tif n == 1 || index > 0 && !t.indexed {",
+		name: "a type is tried once for all its records", file: "internal/codec/saved.go",
+		old:   "\tif n&t.Passed == 0 || index > 0 && !t.indexed {",
+		new:   "\tif n == 1 || Index > 0 && !t.indexed {",
 		tests: []string{"TestLaterRecordsOfATypeAreTriedToo"},
 	}, defect{
-		name: "a type that failed its trial is trusted the next time", file: "encode.go",
+		name: "a type that failed its trial is trusted the next time", file: "internal/codec/saved.go",
 		old:   "\t\tif err := s.try(t, rec, data, index); err != nil {\n",
-		new:   "\t\tif err := s.try(t, rec, data, index); err != nil {\n\t\t\tt.passed, t.indexed = n+1, true\n",
+		new:   "\t\tif err := s.try(t, rec, data, Index); err != nil {\n\t\t\tt.Passed, t.indexed = n+1, true\n",
 		tests: []string{"TestWhatCannotBeReadBackIsRefusedWhenItIsSaved"},
 	}, defect{
-		name: "an entry's index is not compared where that is cheap", file: "encode.go",
+		name: "an entry's index is not compared where that is cheap", file: "internal/codec/saved.go",
 		old:   "\t} else if t.peeked {",
 		new:   "\t} else if t.peeked && n == 0 {",
 		tests: []string{"TestTheIndexOfEveryEntryIsCheckedWhereThatIsCheap"},
 	}, defect{
-		name: "a snapshot's term is not compared", file: "encode.go",
-		old:   "!m.is(markOf(rec.(log.Snapshot)))",
+		name: "a snapshot's term is not compared", file: "internal/codec/saved.go",
+		old:   "!m.Is(IDOf(rec.(log.Snapshot)))",
 		new:   "false",
 		tests: []string{"TestWhatCannotBeReadBackIsRefusedWhenItIsSaved"},
 	}, defect{
@@ -38,14 +38,14 @@ func init() {
 		new:   "\t\treturn v.registry.NewState() // an empty one",
 		tests: []string{"TestAStateThatCannotBeDecodedIsNilAndNeverEmpty"},
 	}, defect{
-		name: "a state is not reset before it is decoded into", file: "codec.go",
+		name: "a state is not reset before it is decoded into", file: "internal/codec/decode.go",
 		old:   "\tst.Reset()\n",
 		new:   "",
 		tests: []string{"TestAStateIsResetBeforeItIsDecodedIntoOrHandedOut"},
 	}, defect{
-		name: "an entry that is read with index 0 counts as damage", file: "scan.go",
-		old:   "\tif err == nil && i == 0 {\n\t\terr = decodeError(ent,",
-		new:   "\tif err == nil && i == 0 && r.peek != nil {\n\t\terr = decodeError(ent,",
+		name: "an entry that is read with index 0 counts as damage", file: "internal/codec/index.go",
+		old:   "\tif err == nil && i == 0 {\n\t\terr = DecodeError(ent,",
+		new:   "\tif err == nil && i == 0 && r.peek != nil {\n\t\terr = DecodeError(ent,",
 		tests: []string{"TestAnEntryThatIsReadWithIndexZeroIsNoDamage"},
 	})
 }

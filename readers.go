@@ -1,6 +1,10 @@
 package wal
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/seed449c39bc/wal/internal/frame"
+)
 
 // Readings under way
 //
@@ -28,22 +32,22 @@ func (v *view) begin(lo, hi uint64, groups int) (*cursor, error) {
 			return nil, err
 		}
 	}
-	v.live[c] = struct{}{}
+	v.readers[c] = struct{}{}
 	return c, nil
 }
 
 // register registers a cursor on extents. It is to be ended. mu is held.
 func (v *view) register(extents []extent, lo uint64) *cursor {
 	c := v.cursor()
-	c.set(extents, place{}, lo)
-	v.live[c] = struct{}{}
+	c.set(extents, frame.Position{}, lo)
+	v.readers[c] = struct{}{}
 	return c
 }
 
 // end ends what begin or register began.
 func (v *view) end(c *cursor) {
 	v.mu.Lock()
-	delete(v.live, c)
+	delete(v.readers, c)
 	v.closeDir()
 	v.mu.Unlock()
 	v.done(c)
@@ -52,7 +56,7 @@ func (v *view) end(c *cursor) {
 // leave gives up the files and the directory of a log that is closed. A follower yet yields what is
 // durable before the end, so the directory stays open as long as a reading is under way.
 func (v *view) leave() {
-	v.handles.shut()
+	v.files.shut()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.left = true
@@ -62,7 +66,7 @@ func (v *view) leave() {
 // closeDir closes the directory if nobody needs it any more. It was only read through it since the
 // last sync, so what the close says is of no use. mu is held.
 func (v *view) closeDir() {
-	if v.left && len(v.live) == 0 {
+	if v.left && len(v.readers) == 0 {
 		v.dir.Close()
 	}
 }
@@ -96,7 +100,7 @@ func (v *view) retire() {
 	if len(v.index.gone) == 0 {
 		return // as behind nearly every save
 	}
-	for c := range v.live {
+	for c := range v.readers {
 		c.keep(v.index.gone)
 	}
 	v.index.gone = nil
@@ -104,12 +108,12 @@ func (v *view) retire() {
 
 // published tells those who read what a batch changed that ends the log at a
 // place. mu is held.
-func (v *view) published(end place) {
-	v.tail = end
+func (v *view) published(end frame.Position) {
+	v.publishedEnd = end
 	v.retire()
 	if r := v.replaced; r != 0 {
 		v.replaced = 0
-		for c := range v.live {
+		for c := range v.readers {
 			c.drop(r)
 		}
 	}
@@ -124,18 +128,18 @@ func (v *view) published(end place) {
 func (v *view) needed(seq uint64) uint64 {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	for c := range v.live {
+	for c := range v.readers {
 		seq = min(seq, c.needs.Load())
 	}
 	return seq
 }
 
 // publish shows readers what a written batch changes, which ends at an offset of a segment.
-func (v *view) publish(changes notes, n segmentName, end int64) {
+func (v *view) publish(changes edits, n segmentName, end int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for i := range changes {
 		v.apply(&changes[i], n)
 	}
-	v.published(place{n.seq, end})
+	v.published(frame.Position{Seq: n.seq, Off: end})
 }

@@ -1,4 +1,4 @@
-package wal
+package codec
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// savedTypes knows the Go types of the records that a log saves. They need not be the ones
+// SavedTypes knows the Go types of the records that a log saves. They need not be the ones
 // that its registry has: what counts is that the registry reads them back. So a type is
 // tried: what its first record was encoded to is decoded as the log's readers will, and has to have
 // the same index. A save that fails the trial is refused, since no open would get past it.
@@ -19,35 +19,35 @@ import (
 // The first record of each type is tried, the first with an index above 0, as 0 proves little, and
 // then the second, fourth, eighth and so on: that costs nothing worth counting. Of entries whose
 // index the registry can read without decoding them, every one is checked. The writer's lock guards it.
-type savedTypes struct {
+type SavedTypes struct {
 	registry *log.Registry
 	peek     log.IndexReader // reads the index of an encoded entry; nil: the type cannot
-	last     [log.SnapshotType + 1]*savedType
-	all      map[kindOfType]*savedType
+	last     [log.SnapshotType + 1]*SavedType
+	all      map[kindOfType]*SavedType
 	prev     log.HardState // what MustSync is given; nil until it is needed
 	scratch  []byte        // what that is decoded from
 }
 
 type kindOfType struct {
-	kind log.RecordType
+	Kind log.RecordType
 	typ  reflect.Type
 }
 
-// savedType is one of them.
-type savedType struct {
+// SavedType is one of them.
+type SavedType struct {
 	kindOfType
-	appends bool   // it has AppendBinary of its own
+	Appends bool   // it has AppendBinary of its own
 	peeked  bool   // the index of each record is read from its encoding and compared
-	passed  uint64 // records that were not refused
+	Passed  uint64 // records that were not refused
 	indexed bool   // one with an index above 0 was tried
 }
 
-func newSavedTypes(reg *log.Registry) *savedTypes {
-	return &savedTypes{registry: reg, peek: indexReader(reg), all: map[kindOfType]*savedType{}}
+func NewSavedTypes(reg *log.Registry) *SavedTypes {
+	return &SavedTypes{registry: reg, peek: indexReader(reg), all: map[kindOfType]*SavedType{}}
 }
 
-// of returns the type of a record.
-func (s *savedTypes) of(kind log.RecordType, rec log.RecordData) *savedType {
+// Of returns the type of a record.
+func (s *SavedTypes) Of(kind log.RecordType, rec log.RecordData) *SavedType {
 	typ := reflect.TypeOf(rec)
 	if t := s.last[kind]; t != nil && t.typ == typ {
 		return t
@@ -56,7 +56,7 @@ func (s *savedTypes) of(kind log.RecordType, rec log.RecordData) *savedType {
 	t, ok := s.all[key]
 	if !ok {
 		_, appends := rec.(encoding.BinaryAppender)
-		t = &savedType{kindOfType: key, appends: appends && !embedding.Gives(typ, "AppendBinary")}
+		t = &SavedType{kindOfType: key, Appends: appends && !embedding.Gives(typ, "AppendBinary")}
 		// The default type needs no check, and is spared the few nanoseconds.
 		t.peeked = kind == log.EntryType && s.peek != nil && typ != reflect.TypeFor[*walpb.Entry]()
 		s.all[key] = t
@@ -69,8 +69,8 @@ func (s *savedTypes) of(kind log.RecordType, rec log.RecordData) *savedType {
 // cost of another copy.
 const maxSizeHint = 64 << 20
 
-// sizeHint returns about how long the encoding of a record is, 0 if its type does not say.
-func sizeHint(rec log.RecordData) int {
+// SizeHint returns about how long the encoding of a record is, 0 if its type does not say.
+func SizeHint(rec log.RecordData) int {
 	s, ok := rec.(interface{ Size() int })
 	if !ok {
 		return 0
@@ -78,29 +78,29 @@ func sizeHint(rec log.RecordData) int {
 	return min(max(s.Size(), 0), maxSizeHint)
 }
 
-// marshal returns the encoding of a record, nil if there is none.
-func (t *savedType) marshal(rec log.RecordData) ([]byte, error) {
+// Marshal returns the encoding of a record, nil if there is none.
+func (t *SavedType) Marshal(rec log.RecordData) ([]byte, error) {
 	data, err := rec.Marshal()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s record: %w", errEncode, t.kind, err)
+		return nil, fmt.Errorf("%w: %s record: %w", ErrEncode, t.Kind, err)
 	}
 	return data, nil
 }
 
-// appendTo appends the encoding of a record whose type appends.
-func (t *savedType) appendTo(b []byte, rec log.RecordData) ([]byte, error) {
+// AppendTo appends the encoding of a record whose type appends.
+func (t *SavedType) AppendTo(b []byte, rec log.RecordData) ([]byte, error) {
 	b, err := rec.(encoding.BinaryAppender).AppendBinary(b)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s record: %w", errEncode, t.kind, err)
+		return nil, fmt.Errorf("%w: %s record: %w", ErrEncode, t.Kind, err)
 	}
 	return b, nil
 }
 
-// check refuses a record with an index, of a state the committed one, that is encoded as data, if
+// Check refuses a record with an index, of a state the committed one, that is encoded as data, if
 // it cannot be read back.
-func (s *savedTypes) check(t *savedType, rec log.RecordData, data []byte, index uint64) error {
-	n := t.passed + 1
-	if n&t.passed == 0 || index > 0 && !t.indexed {
+func (s *SavedTypes) Check(t *SavedType, rec log.RecordData, data []byte, index uint64) error {
+	n := t.Passed + 1
+	if n&t.Passed == 0 || index > 0 && !t.indexed {
 		if err := s.try(t, rec, data, index); err != nil {
 			return err
 		}
@@ -110,14 +110,14 @@ func (s *savedTypes) check(t *savedType, rec log.RecordData, data []byte, index 
 			return err
 		}
 	}
-	t.passed = n
+	t.Passed = n
 	return nil
 }
 
 // try decodes a record in each way that a reader of the log may take.
-func (s *savedTypes) try(t *savedType, rec log.RecordData, data []byte, index uint64) error {
+func (s *SavedTypes) try(t *SavedType, rec log.RecordData, data []byte, index uint64) error {
 	own := bytes.Clone(data) // or a decoder that keeps or changes it could reach into the batch
-	switch t.kind {
+	switch t.Kind {
 	case log.StateType:
 		st := s.registry.NewState()
 		committed, err := unmarshalState(st, own)
@@ -125,10 +125,10 @@ func (s *savedTypes) try(t *savedType, rec log.RecordData, data []byte, index ui
 	case log.SnapshotType:
 		snap := s.registry.NewSnapshot()
 		m, err := unmarshalSnapshot(snap, own)
-		if err == nil && m.index == index && !m.is(idOf(rec.(log.Snapshot))) {
-			err = fmt.Errorf("its term comes back as %d", m.term)
+		if err == nil && m.Index == index && !m.Is(IDOf(rec.(log.Snapshot))) {
+			err = fmt.Errorf("its term comes back as %d", m.Term)
 		}
-		return t.verdict(snap, m.index, index, err)
+		return t.verdict(snap, m.Index, index, err)
 	}
 	ent := s.registry.NewEntry()
 	i, err := unmarshalEntry(ent, own)
@@ -142,7 +142,7 @@ func (s *savedTypes) try(t *savedType, rec log.RecordData, data []byte, index ui
 }
 
 // peekAt reads the index of an encoded entry, as an open of the log will.
-func (s *savedTypes) peekAt(t *savedType, data []byte, index uint64) error {
+func (s *SavedTypes) peekAt(t *SavedType, data []byte, index uint64) error {
 	if i, err := peekIndex(s.peek, data); err != nil || i != index {
 		return t.verdict(s.peek, i, index, err)
 	}
@@ -150,25 +150,25 @@ func (s *savedTypes) peekAt(t *savedType, data []byte, index uint64) error {
 }
 
 // verdict is the error if a record does not come back as it was encoded.
-func (t *savedType) verdict(as any, got, want uint64, err error) error {
+func (t *SavedType) verdict(as any, got, want uint64, err error) error {
 	what := "index"
-	if t.kind == log.StateType {
+	if t.Kind == log.StateType {
 		what = "commit index"
 	}
 	switch {
 	case err != nil:
 		return fmt.Errorf("%w: a %v with %s %d, saved as the %s, "+
-			"cannot be read back as the registered %T: %w", errEncode, t.typ, what, want, t.kind, as, err)
+			"cannot be read back as the registered %T: %w", ErrEncode, t.typ, what, want, t.Kind, as, err)
 	case got != want:
 		return fmt.Errorf("%w: a %v with %s %d, saved as the %s, is read back as a %T with %s %d; "+
-			"Marshal must write it and Unmarshal read it", errEncode, t.typ, what, want, t.kind, as, what, got)
+			"Marshal must write it and Unmarshal read it", ErrEncode, t.typ, what, want, t.Kind, as, what, got)
 	}
 	return nil
 }
 
-// mayWait tells whether a state's type says that the state, saved alone, need not be durable at
+// MayWait tells whether a state's type says that the state, saved alone, need not be durable at
 // once. prev is the encoded state before, nil without one.
-func (s *savedTypes) mayWait(st log.HardState, prev []byte) bool {
+func (s *SavedTypes) MayWait(st log.HardState, prev []byte) bool {
 	lazy, ok := syncState(st)
 	if !ok {
 		return false
@@ -186,15 +186,15 @@ func (s *savedTypes) mayWait(st log.HardState, prev []byte) bool {
 	return !lazy.MustSync(s.prev)
 }
 
-// emptySnapshot returns the encoded snapshot that every log begins with, if it can be read back.
-func emptySnapshot(reg *log.Registry) (data []byte, err error) {
+// EmptySnapshot returns the encoded snapshot that every log begins with, if it can be read back.
+func EmptySnapshot(reg *log.Registry) (data []byte, err error) {
 	snap := reg.NewSnapshot()
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("%w: a new, empty %T, which every log begins with: %w", errEncode, snap, err)
+			err = fmt.Errorf("%w: a new, empty %T, which every log begins with: %w", ErrEncode, snap, err)
 		}
 	}()
-	defer guard(&err)
+	defer Guard(&err)
 	if i := snap.GetIndex(); i != 0 {
 		return nil, fmt.Errorf("it has index %d, want 0", i)
 	}
@@ -202,24 +202,8 @@ func emptySnapshot(reg *log.Registry) (data []byte, err error) {
 		return nil, err
 	}
 	m, err := unmarshalSnapshot(reg.NewSnapshot(), bytes.Clone(data))
-	if err == nil && m.index != 0 {
-		err = fmt.Errorf("it is read back with index %d, want 0", m.index)
+	if err == nil && m.Index != 0 {
+		err = fmt.Errorf("it is read back with index %d, want 0", m.Index)
 	}
 	return data, err
-}
-
-// setIndex gives an entry its index.
-func setIndex(ent log.LogEntry, i uint64) error {
-	if isNil(ent) {
-		return fmt.Errorf("%w: a nil entry", errInvalid)
-	}
-	s, ok := ent.(log.IndexSetter)
-	if !ok {
-		return fmt.Errorf("%w: %T has no SetIndex(uint64), by which it would get its index; give it one, or use Save", errInvalid, ent)
-	}
-	s.SetIndex(i)
-	if got := ent.GetIndex(); got != i {
-		return fmt.Errorf("%w: %T has index %d after SetIndex(%d)", errInvalid, ent, got, i)
-	}
-	return nil
 }

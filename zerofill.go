@@ -3,8 +3,8 @@ package wal
 import "github.com/seed449c39bc/wal/internal/vfs"
 
 const (
-	// runwayStep is how much of a segment is zeroed at a time, in bytes.
-	runwayStep = 256 << 10
+	// shortStep is how much of a segment is zeroed at a time, in bytes.
+	shortStep = 256 << 10
 	// longStep is the same behind a large batch, where a save in many would be one in few.
 	longStep = 1 << 20
 	// largeBatch is how large that is, in bytes.
@@ -14,10 +14,10 @@ const (
 	zeroChunk = 64 << 10
 )
 
-// runway is the part of the last segment that has been written before, as zeros
+// zeroed is the part of the last segment that has been written before, as zeros
 // or as records. A sync of a save there has no allocation to record, which makes
 // it up to twice as fast, and a write finds its page in the cache. Whoever writes
-// behind its end writes zeros on to the next multiple of runwayStep, in the same
+// behind its end writes zeros on to the next multiple of shortStep, in the same
 // sync: so one save in many pays for the allocation, in place of each. A batch as large
 // as a step pays for its own alone, since zeros would only be written to be overwritten.
 // Where the device zeroes a new segment by itself, all of it is runway from the start.
@@ -29,15 +29,15 @@ const (
 // they would take the space of the log once more.
 //
 // It belongs to the leader.
-type runway struct {
+type zeroed struct {
 	ready int64 // its end
 	limit int64 // the size of the segment; 0: no zeros are written
 	zeros []byte
 }
 
-// newRunway returns the runway of a segment that is to be written from off on.
-func newRunway(o *options, f vfs.File, off int64) (runway, error) {
-	r := runway{ready: off}
+// newZeroed returns the runway of a segment that is to be written from off on.
+func newZeroed(o *options, f vfs.File, off int64) (zeroed, error) {
+	r := zeroed{ready: off}
 	if o.preallocation != PreallocateZero || f.CopyOnWrite() {
 		return r, nil
 	}
@@ -49,16 +49,16 @@ func newRunway(o *options, f vfs.File, off int64) (runway, error) {
 	return r, err
 }
 
-// lengthen writes zeros behind a batch of n bytes that ends at end, if it reaches behind
+// extend writes zeros behind a batch of n bytes that ends at end, if it reaches behind
 // the runway. They are synced with the batch. Nothing stands there yet: the next batch
 // is written after this one, by the next leader.
-func (r *runway) lengthen(f vfs.File, n int, end int64) error {
+func (r *zeroed) extend(f vfs.File, n int, end int64) error {
 	if end <= r.ready {
 		return nil
 	}
-	step := int64(runwayStep)
+	step := int64(shortStep)
 	switch {
-	case n >= runwayStep:
+	case n >= shortStep:
 		step = 1
 	case n >= largeBatch:
 		step = longStep

@@ -1,4 +1,4 @@
-package wal
+package codec
 
 import "github.com/seed449c39bc/wal/log"
 
@@ -12,10 +12,10 @@ const (
 	slabEntries = 16
 )
 
-// slab makes entries that are read one after the other, with fewer allocations than
+// Slab makes entries that are read one after the other, with fewer allocations than
 // two for each. That needs a type that can share the memory of its encoding. It is not
 // safe for concurrent use.
-type slab struct {
+type Slab struct {
 	entries []log.LogEntry // not used yet; those of one slab lie in one piece of memory
 	made    []log.LogEntry // the memory of entries
 	data    []byte         // not used yet
@@ -23,8 +23,8 @@ type slab struct {
 	alone   bool           // the type cannot share
 }
 
-// decode returns the entry encoded in data, which is intact, and its index.
-func (s *slab) decode(reg *log.Registry, data []byte) (ent log.LogEntry, i uint64, err error) {
+// Decode returns the entry encoded in data, which is intact, and its index.
+func (s *Slab) Decode(reg *log.Registry, data []byte) (ent log.LogEntry, i uint64, err error) {
 	if s.alone || len(data) > slabShare {
 		return decodeEntry(reg, data)
 	}

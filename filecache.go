@@ -9,11 +9,11 @@ import (
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
-// handles are the segments that are open for reading: at most a limit of them,
+// fileCache are the segments that are open for reading: at most a limit of them,
 // shared by all readers of a log. A handle is in use only during one read of the
 // file, never while a caller's code runs. So when all are in use it is right to wait
 // for one: no reader holds one while it waits for another. It is safe for concurrent use.
-type handles struct {
+type fileCache struct {
 	dir vfs.Dir
 
 	mu     sync.Mutex // not held while a file is opened or read
@@ -34,14 +34,14 @@ type handle struct {
 	place *list.Element
 }
 
-func (h *handles) init(o options, dir vfs.Dir) {
+func (h *fileCache) init(o options, dir vfs.Dir) {
 	h.dir, h.limit = dir, o.maxOpenFiles
 	h.open = make(map[uint64]*handle)
 	h.freed.L = &h.mu
 }
 
 // acquire returns a segment's file, to be released soon.
-func (h *handles) acquire(n segmentName) (*handle, error) {
+func (h *fileCache) acquire(n segmentName) (*handle, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for {
@@ -77,7 +77,7 @@ func (h *handles) acquire(n segmentName) (*handle, error) {
 }
 
 // release gives back what acquire returned.
-func (h *handles) release(f *handle) {
+func (h *fileCache) release(f *handle) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	f.refs--
@@ -88,10 +88,10 @@ func (h *handles) release(f *handle) {
 }
 
 // keeps tells whether a segment's file stays open after a read.
-func (h *handles) keeps(seq uint64) bool { return !h.closed && seq >= h.from }
+func (h *fileCache) keeps(seq uint64) bool { return !h.closed && seq >= h.from }
 
 // closeIdle closes the file that has not been used for the longest time, if there is one that is not in use.
-func (h *handles) closeIdle() bool {
+func (h *fileCache) closeIdle() bool {
 	for e := h.used.Front(); e != nil; e = e.Next() {
 		if f := e.Value.(*handle); f.refs == 0 {
 			h.close(f)
@@ -102,7 +102,7 @@ func (h *handles) closeIdle() bool {
 }
 
 // close closes a file that nobody uses. What a close of a file that was only read says is of no use.
-func (h *handles) close(f *handle) {
+func (h *fileCache) close(f *handle) {
 	if f.place != nil {
 		h.used.Remove(f.place)
 		delete(h.open, f.seq)
@@ -112,7 +112,7 @@ func (h *handles) close(f *handle) {
 }
 
 // dropBefore closes the files of the segments before seq, or has them closed after the read under way.
-func (h *handles) dropBefore(seq uint64) {
+func (h *fileCache) dropBefore(seq uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.from = max(h.from, seq)
@@ -121,14 +121,14 @@ func (h *handles) dropBefore(seq uint64) {
 
 // shut closes all files, or has them closed after the read under way. What is
 // read later is opened for one read, as long as the directory is open.
-func (h *handles) shut() {
+func (h *fileCache) shut() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.closed = true
 	h.closeUnkept()
 }
 
-func (h *handles) closeUnkept() {
+func (h *fileCache) closeUnkept() {
 	for _, f := range h.open {
 		if f.refs == 0 && !h.keeps(f.seq) {
 			h.close(f)
@@ -139,7 +139,7 @@ func (h *handles) closeUnkept() {
 
 // segmentFile is one segment's file, open only while it is read.
 type segmentFile struct {
-	handles *handles
+	handles *fileCache
 	name    segmentName
 }
 

@@ -22,18 +22,18 @@ func zeroing(ops []op) (n int64) {
 func TestOneSaveInManyZeroesTheBlocksOfThoseBehindIt(t *testing.T) {
 	fsys := newFaultFS()
 	dir := t.TempDir()
-	w, err := Create(nil, dir, nil, withFS(fsys), WithSegmentSize(4*runwayStep))
+	w, err := Create(nil, dir, nil, withFS(fsys), WithSegmentSize(4*shortStep))
 	require.NoError(t, err)
-	require.EqualValues(t, runwayStep-tailOf(w).off, zeroing(fsys.record(opWrite)), "a new log is fast from its first save on")
+	require.EqualValues(t, shortStep-tailOf(w).off, zeroing(fsys.record(opWrite)), "a new log is fast from its first save on")
 
 	data := make([]byte, 10<<10)
 	zeroed := 0
-	for i := uint64(1); tailOf(w).off < 2*runwayStep-20<<10; i++ {
+	for i := uint64(1); tailOf(w).off < 2*shortStep-20<<10; i++ {
 		require.NoError(t, w.SaveEntry([]log.LogEntry{&walpb.Entry{Index: i, Data: data}}))
 		ops := fsys.record(opWrite, opDatasync)
 		require.Equal(t, opDatasync, ops[len(ops)-1].kind, "zeros are synced with the save")
 		if n := zeroing(ops); n > 0 {
-			require.Equal(t, int64(2*runwayStep)-tailOf(w).off, n)
+			require.Equal(t, int64(2*shortStep)-tailOf(w).off, n)
 			zeroed++
 		}
 	}
@@ -41,7 +41,7 @@ func TestOneSaveInManyZeroesTheBlocksOfThoseBehindIt(t *testing.T) {
 	last := w.LastIndex()
 	crash(w)
 
-	w, err = Open(nil, dir, nil, withFS(fsys), WithSegmentSize(4*runwayStep))
+	w, err = Open(nil, dir, nil, withFS(fsys), WithSegmentSize(4*shortStep))
 	require.NoError(t, err)
 	fsys.record()
 	require.NoError(t, w.SaveEntry(entries(last+1, last+1)))
@@ -50,7 +50,7 @@ func TestOneSaveInManyZeroesTheBlocksOfThoseBehindIt(t *testing.T) {
 }
 
 func TestTheRunwayEndsWithTheSegmentAndIsAChoice(t *testing.T) {
-	big := []log.LogEntry{&walpb.Entry{Index: 1, Data: make([]byte, 3*runwayStep)}}
+	big := []log.LogEntry{&walpb.Entry{Index: 1, Data: make([]byte, 3*shortStep)}}
 	for _, c := range []struct {
 		opts []Option
 		want bool
@@ -61,7 +61,7 @@ func TestTheRunwayEndsWithTheSegmentAndIsAChoice(t *testing.T) {
 		{[]Option{WithNoSync()}, true},
 	} {
 		fsys := newFaultFS()
-		w, err := Create(nil, t.TempDir(), nil, append(c.opts, withFS(fsys), WithSegmentSize(2*runwayStep+100))...)
+		w, err := Create(nil, t.TempDir(), nil, append(c.opts, withFS(fsys), WithSegmentSize(2*shortStep+100))...)
 		require.NoError(t, err)
 		require.Equal(t, c.want, zeroing(fsys.record(opWrite)) > 0)
 		require.NoError(t, w.SaveEntry(big))

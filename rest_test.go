@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/crc32c"
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/internal/verdict"
 	"github.com/seed449c39bc/wal/log"
 )
@@ -50,9 +52,9 @@ func (e endBytes) Data(off int64) (start, end int64, err error) {
 }
 
 // newBytesTail makes a tail of the bytes at p, and of zeros behind them up to a size.
-func newBytesTail(p place, data []byte, size int64, crc uint32, sealed bool) *tail {
-	end := p.off + size
-	return newTail(&window{f: endBytes{p.off, end, data}, name: "bytes", size: end}, p, crc, sealed)
+func newBytesTail(p frame.Position, data []byte, size int64, crc uint32, sealed bool) *rest {
+	end := p.Off + size
+	return newRest(&window{f: endBytes{p.Off, end, data}, name: "bytes", size: end}, p, crc, sealed)
 }
 
 // shape is a record to be damaged.
@@ -138,7 +140,7 @@ var behind = []struct {
 
 func chained(f plainFrame, before uint32) plainFrame {
 	if f.crc = before; f.typ != int64(log.CrcType) {
-		f.crc = crc32c(before, f.data)
+		f.crc = sumOver(before, f.data)
 	}
 	return f
 }
@@ -242,7 +244,7 @@ func verdictOf(row string) verdict.Verdict {
 // reasons are those of the rows that the verdict alone does not tell apart.
 var reasons = map[string]string{
 	"1": "a later record shows that this one was on stable storage", "3'": "one bit of the record is flipped",
-	"4": "the length word was not written", "5": errPastEnd.Error(),
+	"4": "the length word was not written", "5": frame.ErrPastEnd.Error(),
 	"6": "a sector of the record was not written", "7": "the end of the record was not written",
 }
 
@@ -314,7 +316,7 @@ func judgeAll(t *testing.T, rows map[string]int, s *scene, all []damage, synced 
 			require.Contains(t, d.rows, row, what)
 		}
 		was := bytes.Clone(s.seg)
-		got, gotBit, err := newBytesTail(place{sceneSeq, int64(s.p)}, s.seg[s.p:], int64(len(s.seg)-s.p), s.crc, s.sealed).judge()
+		got, gotBit, err := newBytesTail(frame.Position{Seq: sceneSeq, Off: int64(s.p)}, s.seg[s.p:], int64(len(s.seg)-s.p), s.crc, s.sealed).verdict()
 		require.NoError(t, err, what)
 		require.Equal(t, verdictOf(row), got.Verdict, "%s: row %s, got %+v", what, row, got)
 		require.EqualValues(t, bit, gotBit, "%s: row %s", what, row)
@@ -338,7 +340,7 @@ func TestFindFlipFindsEverySingleBit(t *testing.T) {
 				for bit := range int64(size * 8) {
 					data := bytes.Clone(s.seg[p:])
 					data[bit/8] ^= 1 << (bit % 8)
-					tail := newBytesTail(place{sceneSeq, int64(p)}, data, int64(len(data)), s.crc, sealed)
+					tail := newBytesTail(frame.Position{Seq: sceneSeq, Off: int64(p)}, data, int64(len(data)), s.crc, sealed)
 					if _, err := tail.valid(); err == nil && !sealed && bit/8 == 9 {
 						continue // nothing vouches for a plain record's type
 					}
@@ -359,21 +361,21 @@ func TestFlippedBitAgainstBruteForce(t *testing.T) {
 			data[i] = byte(rnd.Uint32())
 		}
 		before := rnd.Uint32()
-		sum := crc32c(before, data)
+		sum := sumOver(before, data)
 		bits := map[uint32]int64{} // what each flip changes
 		for bit := range int64(n * 8) {
 			data[bit/8] ^= 1 << (bit % 8)
-			bits[crc32c(before, data)^sum] = bit
+			bits[sumOver(before, data)^sum] = bit
 			data[bit/8] ^= 1 << (bit % 8)
 		}
 		require.Len(t, bits, n*8, "two flips change the checksum alike")
 		for diff, want := range bits {
-			got, ok := flippedBit(diff, int64(n))
+			got, ok := crc32c.FlippedBit(diff, int64(n))
 			require.True(t, ok, "n %d, bit %d", n, want)
 			require.Equal(t, want, got, "n %d", n)
 			for _, other := range []uint32{diff ^ 1<<(rnd.Uint32()%32), rnd.Uint32(), diff << 1, diff >> 1} {
 				want, is := bits[other]
-				got, ok := flippedBit(other, int64(n))
+				got, ok := crc32c.FlippedBit(other, int64(n))
 				require.Equal(t, is, ok && other != 0, "n %d, difference %08x", n, other)
 				if is {
 					require.Equal(t, want, got)
@@ -390,9 +392,9 @@ func TestVerdictDoesNotNeedTheZerosAtTheEnd(t *testing.T) {
 			s, size := stage(sh.frame, 520, sealed, behind[0].make)
 			for _, bit := range []int{0, 5, 64, size*4 + 1, size*8 - 70} {
 				s.seg[s.p+bit/8] ^= 1 << (bit % 8)
-				whole, _, err := newBytesTail(place{sceneSeq, 520}, s.seg[520:], int64(len(s.seg)-520), s.crc, sealed).judge()
+				whole, _, err := newBytesTail(frame.Position{Seq: sceneSeq, Off: 520}, s.seg[520:], int64(len(s.seg)-520), s.crc, sealed).verdict()
 				require.NoError(t, err)
-				short, _, err := newBytesTail(place{sceneSeq, 520}, trimZeros(s.seg[520:]), int64(len(s.seg)-520), s.crc, sealed).judge()
+				short, _, err := newBytesTail(frame.Position{Seq: sceneSeq, Off: 520}, trimZeros(s.seg[520:]), int64(len(s.seg)-520), s.crc, sealed).verdict()
 				require.NoError(t, err)
 				s.seg[s.p+bit/8] ^= 1 << (bit % 8)
 				require.Equal(t, whole, short, "%s, sealed %v, bit %d", sh.name, sealed, bit)
@@ -410,7 +412,7 @@ func TestVerdictOnHugeLengths(t *testing.T) {
 		for _, sealed := range []bool{true, false} {
 			s := scene{seg: data, seq: sceneSeq, crc: sceneCRC, sealed: sealed}
 			row, _ := s.row()
-			got, _, err := newBytesTail(place{seq: sceneSeq}, data, int64(len(data)), sceneCRC, sealed).judge()
+			got, _, err := newBytesTail(frame.Position{Seq: sceneSeq}, data, int64(len(data)), sceneCRC, sealed).verdict()
 			require.NoError(t, err)
 			require.Equal(t, verdictOf(row), got.Verdict, "length word 1<<%d: row %s, got %+v", shift, row, got)
 		}
@@ -443,23 +445,23 @@ func TestALostSectorIsNotTakenForAFlippedBit(t *testing.T) {
 				data[i] = byte(rnd.Uint32())
 			}
 			if c.poor >= 0 {
-				clear(data[poor : poor+sectorSize])
+				clear(data[poor : poor+frame.SectorSize])
 				data[poor+100] = byte(c.poor)
 			}
 			seen := bytes.Clone(data)
-			clear(seen[lost : lost+sectorSize])
+			clear(seen[lost : lost+frame.SectorSize])
 			asIfFlipped := bytes.Clone(seen)
 			asIfFlipped[c.bit] ^= 8
-			forge(data, lost+100, sceneCRC, crc32c(sceneCRC, asIfFlipped))
+			forge(data, lost+100, sceneCRC, sumOver(sceneCRC, asIfFlipped))
 
 			s, _ := stage(plainFrame{typ: int64(log.EntryType), data: data, flags: 2}, p, true, behind[0].make)
 			require.Equal(t, data, s.seg[at:at+size])
 			copy(s.seg[at:], seen)
-			bit, ok := flippedBit(crc32c(sceneCRC, seen)^crc32c(sceneCRC, data), size)
+			bit, ok := crc32c.FlippedBit(sumOver(sceneCRC, seen)^sumOver(sceneCRC, data), size)
 			require.True(t, ok && bit == int64(c.bit)*8+3, "the chance was not made")
 			row, _ := s.row()
 			require.Equal(t, "6", row)
-			got, _, err := newBytesTail(place{sceneSeq, p}, s.seg[p:], int64(len(s.seg)-p), sceneCRC, true).judge()
+			got, _, err := newBytesTail(frame.Position{Seq: sceneSeq, Off: p}, s.seg[p:], int64(len(s.seg)-p), sceneCRC, true).verdict()
 			require.NoError(t, err)
 			require.Equal(t, verdict.Torn, got.Verdict)
 		})

@@ -62,7 +62,7 @@ func TestAnIterationThatIsLeftEarlyNeedsNothing(t *testing.T) {
 	})
 	purgeAll(t, w)
 	require.Len(t, segmentsOf(t, dir), 1)
-	require.Empty(t, w.live)
+	require.Empty(t, w.readers)
 }
 
 func TestAnIterationEndsWhereTheLogWasReplaced(t *testing.T) {

@@ -1,0 +1,31 @@
+package frame
+
+// The length word that every frame begins with.
+
+const (
+	wordPadded   = 1 << 63
+	wordPadShift = 56
+	wordLenMask  = 1<<56 - 1
+)
+
+func Padding(n int64) int64 { return -n & (WordSize - 1) }
+
+func MakeWord(n int64) uint64 {
+	pad := uint64(Padding(n))
+	if pad == 0 {
+		return uint64(n)
+	}
+	return uint64(n) | wordPadded | pad<<wordPadShift
+}
+
+// ValidWord tells whether w is the length word of some record.
+func ValidWord(w uint64) bool { return w == MakeWord(int64(w&wordLenMask)) && w&wordLenMask != 0 }
+
+// RecordSize is the size of the record that a length word claims, be it damaged or not.
+func RecordSize(w uint64) int64 { return int64(w & wordLenMask) }
+
+// SizeOf is the size of the frame that a length word claims, be it damaged or not.
+func SizeOf(w uint64) int64 {
+	n := RecordSize(w)
+	return WordSize + n + Padding(n)
+}
