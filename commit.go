@@ -4,19 +4,20 @@ import "time"
 
 // How saves become durable
 //
-// A save is encoded, under the writer's lock, into the open batch: that gives it its
-// place in the log. Then the batch is written with one write and one sync, without the lock, by
-// a leader, of which there is at most one: so saves that come meanwhile gather in
-// the next open batch and share its sync. A caller that finds no leader leads for one
-// batch, which usually is its own save alone. If there is more to do by then, a
-// goroutine goes on leading, as long as there is.
+// Under the writer's lock, a save is encoded into the open batch: that gives it its position in the
+// log. Then the leader, of which there is at most one, writes the batch with one write and one
+// sync, without the lock. Saves that come meanwhile collect in the next open batch and share its
+// sync.
+//
+// A caller that finds no leader leads for one batch, which usually is its own save alone. If there
+// is more to write by then, a goroutine leads on, batch by batch. leader.go has the states.
 
-// maxBatch is how large the open batch may grow, in bytes, while another one is
-// being written: a save that finds it larger waits. It bounds the memory of Append.
+// maxBatch is how large the open batch may grow, in bytes, while another one is being written: a
+// save that finds it larger waits. It bounds the memory that Append takes.
 const maxBatch = 1 << 20
 
-// commit saves s and returns when it is durable. An error is either the caller's
-// mistake, and then nothing was written and the log goes on, or it is final.
+// commit saves s and returns when it is durable. An error either is a mistake of the caller's, in
+// which case nothing was written and the log goes on, or is final.
 func (w *WAL) commit(s *save) error {
 	began := w.now()
 	w.writer.Lock()
@@ -27,8 +28,8 @@ func (w *WAL) commit(s *save) error {
 	return w.await(began)
 }
 
-// addOrUnlock is add, and gives up the lock unless the save is in the open batch: also when a
-// method of a record ends the goroutine.
+// addOrUnlock calls add, and gives up the lock unless the save is in the open batch. It does so
+// even when a method of a record ends the goroutine.
 func (w *WAL) addOrUnlock(s *save) (done bool, err error) {
 	added := false
 	defer func() {
@@ -41,9 +42,9 @@ func (w *WAL) addOrUnlock(s *save) (done bool, err error) {
 	return done, err
 }
 
-// await returns when the open batch is durable. It gives up the lock, which is held. If somebody
-// waits for exclusive use of the log, the caller joins the batch instead of leading: the waiter
-// flushes it, or, as the last one to wait, leaves it to a leader.
+// await returns when the open batch is durable. It gives up the lock, which is held. If someone
+// waits for exclusive use, the caller joins the batch instead of leading: the caller that waits
+// flushes it, or, as the last one to wait, leaves it to a new leader.
 func (w *WAL) await(began time.Time) error {
 	if !w.leader.take() {
 		r := w.open.join()
@@ -59,14 +60,14 @@ func (w *WAL) await(began time.Time) error {
 	return err
 }
 
-// allDone tells whether all that is encoded is written, and durable if it has to be. The lock is
-// held, and the log has not failed.
+// allDone reports whether everything that is encoded is written, and durable if its saves require
+// it. The lock is held, and the log has not failed.
 func (w *WAL) allDone() bool { return !w.leader.taken && !w.open.pending() }
 
-// awaitAll returns when all that is encoded is durable, as far as its saves have to be. It gives
-// up the lock, which is held. A call that finds nothing to do ends with it: what it found is
-// what is encoded, be it by a call still on its way, which a crash or a failing disk can take
-// back. Such a caller waits in the open batch, also if that stays empty.
+// awaitAll returns when everything that is encoded is written, and durable if its saves require it.
+// It gives up the lock, which is held. Calls that find nothing to do end with awaitAll: what they
+// found may come from a save that is still under way, which a crash or a failing disk can take
+// back. Such a caller joins the open batch, even if that batch stays empty.
 func (w *WAL) awaitAll(began time.Time) error {
 	if err := w.sticky.err(); err != nil || w.allDone() {
 		w.unlock()
@@ -75,9 +76,9 @@ func (w *WAL) awaitAll(began time.Time) error {
 	return w.await(began)
 }
 
-// unlock gives up the lock. What is pending has a leader whenever nobody holds the lock,
-// or somebody who waits for the log. Then it tells what there is to tell of what was done under the lock;
-// what is told of batches is for their leader to tell.
+// unlock gives up the lock. Whenever the lock is free, a pending batch has a leader, or a caller
+// that waits for exclusive use: so unlock starts a leader if one is needed. Then it tells the
+// events of what was done under the lock. The events of batches are told by their leader.
 func (w *WAL) unlock() {
 	if w.open.pending() && w.leader.take() {
 		go w.lead()
@@ -90,9 +91,8 @@ func (w *WAL) unlock() {
 	}
 }
 
-// add encodes a save into the open batch. If it does not fit into the segment,
-// the save is written in a new one, and done. The lock is held, and given up
-// while waiting.
+// add encodes a save into the open batch. If the save does not fit into the segment, add writes it
+// to a new one and reports it done. The lock is held, and given up while waiting.
 func (w *WAL) add(s *save) (done bool, err error) {
 	for {
 		for w.leader.taken && len(w.open.enc.buf) > maxBatch {
@@ -102,7 +102,7 @@ func (w *WAL) add(s *save) (done bool, err error) {
 			return false, err
 		}
 		if s.control.kind != 0 && !w.open.enc.trailered {
-			// etcd wrote the end of the log, and has no such record; the next segment is ours.
+			// The last segment is plain, and etcd has no control records: begin a trailered one.
 			if err := w.cutWhenIdle(); err != nil {
 				return false, err
 			}
@@ -123,6 +123,8 @@ func (w *WAL) add(s *save) (done bool, err error) {
 		if err != nil {
 			return false, err
 		}
+		// A save that does not fit goes whole into the next segment, so only a save that is larger than a
+		// segment grows a file.
 		// A save that does not fit goes into the next segment whole, so a save
 		// never grows a file; only one that is larger than a segment does.
 		if w.open.enc.end() <= w.opts.segmentSize || begin <= w.headerEnd {
@@ -137,7 +139,8 @@ func (w *WAL) add(s *save) (done bool, err error) {
 	}
 }
 
-// cutWhenIdle goes on to a new segment, or only waits until it can be done. The lock is held.
+// cutWhenIdle goes on to a new segment if nobody leads. Otherwise it only waits until nobody does,
+// and the caller has to try again. The lock is held.
 func (w *WAL) cutWhenIdle() error {
 	if w.leader.taken {
 		w.leader.awaitVacant()
@@ -146,7 +149,8 @@ func (w *WAL) cutWhenIdle() error {
 	return w.cut(nil)
 }
 
-// accept counts a save that was encoded last into a batch, and moves the head behind it.
+// accept counts a save that was encoded into batch b last, and moves w.appended to its end. last is
+// the last index behind the save. The lock is held.
 func (w *WAL) accept(b *batch, s *save, last uint64) {
 	w.appended.last = last
 	if s.st != nil {
@@ -157,8 +161,8 @@ func (w *WAL) accept(b *batch, s *save, last uint64) {
 	b.entries += len(s.ents)
 }
 
-// quiesce waits until nobody leads, and flushes the open batch. The lock is
-// held, and not given up any more once nobody leads: what follows has the log to itself.
+// quiesce waits until nobody leads, and flushes the open batch. The lock is held, and is not given
+// up any more once nobody leads: the caller has exclusive use.
 func (w *WAL) quiesce() error {
 	w.leader.awaitVacant()
 	if err := w.sticky.err(); err != nil {
@@ -172,15 +176,15 @@ func (w *WAL) quiesce() error {
 	return w.recycle(f, w.perform(f))
 }
 
-// flushNow writes the open batch and syncs, without giving up the lock. Nobody leads.
+// flushNow writes the open batch and syncs it, without giving up the lock. Nobody leads.
 func (w *WAL) flushNow() error {
 	w.open.sync = true
 	f := w.take()
 	return w.recycle(f, w.perform(f))
 }
 
-// Sync puts everything that was saved on stable storage. It is only needed
-// with WithNoSync, or after saves of a state whose MustSync said no.
+// Sync puts everything that was saved on stable storage. It is only needed with [WithNoSync], or
+// after saves of a state whose MustSync said no.
 func (w *WAL) Sync() error {
 	began := w.now()
 	w.writer.Lock()

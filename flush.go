@@ -11,17 +11,17 @@ import (
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
-// inflight is a batch on its way to the disk.
+// inflight is a batch that is being written, with the segment that it goes to.
 type inflight struct {
 	*batch
 	file  vfs.File
 	name  segmentName
 	sync  bool
 	began time.Time
-	took  time.Duration // of the sync
+	took  time.Duration // duration of the sync
 }
 
-// write puts the batch's bytes where they belong, with one write.
+// write writes the batch's bytes at their position, with one write.
 func (f *inflight) write() error {
 	if len(f.enc.buf) == 0 {
 		return nil
@@ -30,8 +30,8 @@ func (f *inflight) write() error {
 	return err
 }
 
-// flush writes the open batch and makes it durable. The lock is held, and given
-// up during the I/O; the caller leads.
+// flush writes the open batch and makes it durable, as far as its saves require. The caller leads
+// and holds the lock, which is given up during the I/O.
 func (w *WAL) flush(began time.Time) error {
 	f := w.take()
 	f.began = began
@@ -42,15 +42,17 @@ func (w *WAL) flush(began time.Time) error {
 	return w.recycle(f, err)
 }
 
-// take takes the open batch away and opens the next one behind it. Its first
-// record may say SYNCED if this one is synced: it is written only after that.
+// take takes the open batch for writing, and opens the next one at its end. The first record of the
+// next batch may be flagged SYNCED if this batch is synced, because the next one is written only
+// after that. The lock is held.
 func (w *WAL) take() *inflight {
 	f := w.takeFor(w.spare)
-	w.open.enc.start(frame.Position{Seq: f.name.seq, Off: f.enc.end()}, f.enc.crc, f.enc.trailered, !w.unsynced)
+	at := frame.Position{Seq: f.name.seq, Off: f.enc.end()}
+	w.open.enc.start(at, f.enc.crc, f.enc.trailered, !w.unsynced)
 	return f
 }
 
-// takeFor takes the open batch away, and makes next the open one.
+// takeFor takes the open batch for writing, and makes next the open one. The lock is held.
 func (w *WAL) takeFor(next *batch) *inflight {
 	f := &w.inflight
 	tail := w.tailSegment()
@@ -62,8 +64,8 @@ func (w *WAL) takeFor(next *batch) *inflight {
 	return f
 }
 
-// perform does the I/O of a batch, shows it to readers, and lets its callers go.
-// Only the leader performs, so batches are written one after the other.
+// perform does the I/O of a batch, shows it to readers, and completes it. Its caller leads, or
+// holds the lock while nobody leads, so batches are written one after the other.
 func (w *WAL) perform(f *inflight) error {
 	if err := f.write(); err != nil {
 		return f.complete(w.fail("write", err))
@@ -83,14 +85,17 @@ func (w *WAL) perform(f *inflight) error {
 	return w.acknowledge(f)
 }
 
-// acknowledge shows a batch that is as durable as it has to be to readers, counts it, and lets its callers go.
+// acknowledge shows a batch to readers, counts it, and completes it. The batch is as durable as its
+// saves require.
 func (w *WAL) acknowledge(f *inflight) error {
 	w.publish(f.edits, f.name, f.enc.end())
 	w.count(f)
 	return f.complete(nil)
 }
 
-// recycle ends a batch that was performed, and takes its memory back. The lock is held.
+// recycle takes back the memory of a batch that was performed, as the spare one, and remembers what
+// linger needs of it. If the batch failed with err, the pending batch fails too. It returns err.
+// The lock is held.
 func (w *WAL) recycle(f *inflight, err error) error {
 	w.closedMark = w.closedMark && len(f.enc.buf) == 0
 	w.previous = lastBatch{f.saves, f.took}
@@ -102,15 +107,18 @@ func (w *WAL) recycle(f *inflight, err error) error {
 	return err
 }
 
-// fail ends the log's life: after a failed write or sync nobody knows what is
-// on disk, and a later sync that succeeds proves nothing, as the kernel may have
-// dropped the pages. Every later call gets this error; only a new open recovers.
+// fail makes the failure of an operation, such as "write", final: every later call gets this error,
+// and only a new open recovers. After a failed write or sync it is unknown what is on disk, and a
+// later sync that succeeds proves nothing, as the kernel may have dropped the pages. If the log
+// failed or was closed before, that error stays. fail returns the error that stays.
 func (w *WAL) fail(what string, cause error) error {
 	advice := "what was acknowledged is safe: close it, mend the cause, and open it again"
 	if errors.Is(w.dir.Check(), vfs.ErrDeleted) {
-		advice = "its directory was deleted, and what was acknowledged is gone with it: close it, and put a copy in its place"
+		advice = "its directory was deleted, and what was acknowledged is gone with it: " +
+			"close it, and put a copy in its place"
 	}
-	err := fmt.Errorf("%w: %s of the log in %s: %w; %s", ErrFailed, what, w.dir.Path(), cause, advice)
+	err := fmt.Errorf("%w: %s of the log in %s: %w; %s",
+		ErrFailed, what, w.dir.Path(), cause, advice)
 	if w.sticky.set(err) {
 		w.alarm("the log failed and takes no more saves", zap.String("dir", w.dir.Path()), zap.Error(err))
 		if failed := w.listener.Failed; failed != nil {
@@ -120,24 +128,25 @@ func (w *WAL) fail(what string, cause error) error {
 	return w.sticky.err()
 }
 
-// failPending gives the saves that are not written yet the error that ended the log's life.
+// failPending completes the open batch, which is never written, with the log's final error. The
+// lock is held.
 func (w *WAL) failPending(err error) {
 	w.open.complete(err)
 	w.open.reset()
 	w.room.Broadcast()
 }
 
-// writeBackStep is how much is written without a sync before the device is told to
-// take it, in bytes.
+// writeBackStep is how many bytes are written without a sync before the device is told to begin
+// writing them.
 const writeBackStep = 1 << 20
 
-// writeBack has the device begin with what a batch that is not synced completed. Else
-// all of a segment would wait for the sync at its end, and the save that goes on to the
-// next segment for that: 30 ms in place of 2, with segments of 64 MiB.
+// writeBack makes the device begin to write the steps that a batch without a sync has completed.
+// Otherwise the cut must flush the whole segment at once, and the save that triggers it takes 30 ms
+// instead of 2, with segments of 64 MiB.
 //
-// It promises nothing, and takes nothing back: a crash may leave any part of what was not
-// synced, with it or without, and an error of the device is that of the next sync, as the
-// kernel's own writing back. No byte of a completed step is written again.
+// It promises nothing. With it or without it, a crash may leave any part of what was not synced;
+// and an error of the device is reported by the next sync, as for the kernel's own write-back. No
+// byte of a completed step is written again.
 func (f *inflight) writeBack() {
 	done := f.enc.at.Off / writeBackStep * writeBackStep
 	if end := f.enc.end() / writeBackStep * writeBackStep; end > done {

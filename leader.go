@@ -7,35 +7,45 @@ import (
 // Leadership
 //
 // The file of the last segment belongs to the leader, or, while nobody leads, to the holder of the
-// writer's lock. Everything else follows from that sentence: only a leader gives up the lock during
-// its I/O; a cut, a close, and what else needs the file waits until nobody leads, and then keeps the
-// lock; batches are written one after the other.
+// writer's lock. Everything else follows from that sentence:
 //
-//	             take                      hand over, there is more to write
-//	┌────────┐ ─────────▶ ┌──────────────┐ ──────────────────────────────▶ ┌─────────────────┐
-//	│ vacant │            │ caller leads │                                 │ goroutine leads │
-//	│        │ ◀───────── │  (1 batch)   │                  ┌─────────────▶ │ (batch by batch)│
-//	└────────┘   resign   └──────────────┘                  │              └─────────────────┘
-//	   │ ▲                        take, by unlock, with more to write                │
-//	   │ └──────────────────────────────────────────────────┼────────────────────────┘
-//	   └────────────────────────────────────────────────────┘      resign
+//   - Only the leader gives up the lock during its I/O on the file.
+//   - A call that needs the file for itself, such as a cut or Close, waits until nobody leads and
+//     then keeps the lock until it is done with the file. This is exclusive use.
+//   - Batches are written one after the other.
 //
-// A leader resigns when nothing is left to write, when the log has failed or was closed, and after
-// its batch when somebody waits for exclusive use. While somebody waits so, nobody begins to lead:
-// a caller that saves again and again would otherwise be faster, each time, than the one who waits
-// is woken. The waiter then flushes what is pending, or, as the last one to wait, leaves it to a
-// new leader when it gives up the lock.
+//	             take, by await: a save finds that nobody leads
+//	┌────────┐ ────────────────────────────────────────▶ ┌──────────────┐
+//	│ vacant │                                           │ caller leads │ one batch
+//	│        │ ◀──────────────────────────────────────── └──────────────┘
+//	└────────┘   resign                                          │
+//	   │  ▲                                                      │ handOver: more to write
+//	   │  │                                                      ▼
+//	   │  │      resign                                  ┌─────────────────┐
+//	   │  └───────────────────────────────────────────── │ goroutine leads │ batch by batch
+//	   └───────────────────────────────────────────────▶ └─────────────────┘
+//	             take, by unlock: a batch is pending
+//
+// A caller leads for one batch. Then it hands over to a goroutine if there is more to write, and
+// resigns otherwise. A goroutine leads until nothing is left to write. Both resign after the batch
+// that they are writing when the log has failed or was closed, or when a caller waits for exclusive
+// use.
+//
+// While a caller waits for exclusive use, take fails. Otherwise another caller that saves again and
+// again could take the lead each time before the waiting one has woken up. The pending batch is not
+// forgotten: the caller that waited flushes it, or, if no other one waits for exclusive use by
+// then, starts a leader for it when it gives up the lock (see unlock).
 
-// leadership says whether somebody leads, and who waits for nobody to. All of it is under the
-// writer's lock.
+// leadership records whether there is a leader, and how many callers wait for exclusive use. The
+// writer's lock guards it.
 type leadership struct {
 	taken            bool
 	exclusiveWaiters int
-	vacant           sync.Cond // nobody leads any more; its L is the writer's lock
+	vacant           sync.Cond // signals that nobody leads any more; its L is the writer's lock
 }
 
-// take makes the caller, or a goroutine that it is about to start, the leader. It reports false if
-// there is one, or if somebody waits for exclusive use.
+// take makes the caller the leader, or a goroutine that the caller is about to start. It reports
+// false if there is a leader already, or if a caller waits for exclusive use.
 func (l *leadership) take() bool {
 	if l.taken || l.exclusiveWaiters > 0 {
 		return false
@@ -44,16 +54,18 @@ func (l *leadership) take() bool {
 	return true
 }
 
-// mustResign reports whether the leader has to resign after its batch.
+// mustResign reports whether the leader has to resign after its batch, because a caller waits for
+// exclusive use.
 func (l *leadership) mustResign() bool { return l.exclusiveWaiters > 0 }
 
-// resign ends the leading.
+// resign ends the leadership and wakes the callers that wait for exclusive use.
 func (l *leadership) resign() {
 	l.taken = false
 	l.vacant.Broadcast()
 }
 
-// awaitVacant waits until nobody leads. The caller then has the file until it gives up the lock.
+// awaitVacant waits until nobody leads. The caller then has exclusive use of the file until it
+// gives up the lock.
 func (l *leadership) awaitVacant() {
 	l.exclusiveWaiters++
 	for l.taken {
@@ -62,8 +74,9 @@ func (l *leadership) awaitVacant() {
 	l.exclusiveWaiters--
 }
 
-// handOver ends the caller's leading. If there is more to write, a goroutine
-// leads on: a caller whose own save is durable has better to do.
+// handOver ends the leadership of a caller after its batch. A goroutine takes over if there is more
+// to write, or soon will be: when the batch held several saves, their callers may come back, and
+// the goroutine lingers for them. The caller itself returns, because its own save is durable.
 func (w *WAL) handOver() {
 	if !w.leader.mustResign() && w.sticky.err() == nil && (w.open.pending() || w.previous.saves > 1) {
 		go w.lead()
@@ -72,8 +85,8 @@ func (w *WAL) handOver() {
 	w.stopLeading()
 }
 
-// stopLeading ends the leading. If the log's life is over, be it by somebody who
-// does not lead, nobody will write what is pending, and its callers are told.
+// stopLeading ends the leadership. If the log has failed or was closed, even by a call that does
+// not lead, the pending batch is never written: the callers that wait for it get the error.
 func (w *WAL) stopLeading() {
 	if err := w.sticky.err(); err != nil {
 		w.failPending(err)
@@ -82,7 +95,8 @@ func (w *WAL) stopLeading() {
 	w.room.Broadcast()
 }
 
-// lead flushes batch after batch, as long as there is one.
+// lead flushes batch after batch, and tells what there is to tell after each, until nothing is left
+// to write or it must resign. It runs in a goroutine of its own.
 func (w *WAL) lead() {
 	w.writer.Lock()
 	for !w.leader.mustResign() {
@@ -101,7 +115,8 @@ func (w *WAL) lead() {
 	w.writer.Unlock()
 }
 
-// tellAside tells in the goroutine that leads. If that is ended, another one leads on.
+// tellAside runs tell in the goroutine that leads. A panic of a listener or a logger is logged. If
+// one of them ends the goroutine, a new one continues to lead.
 func (w *WAL) tellAside() {
 	ended := true
 	defer func() {

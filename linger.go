@@ -5,24 +5,29 @@ import (
 	"time"
 )
 
-// lastBatch is what is kept of the batch written last.
+// lastBatch is what is remembered of the batch written last.
 type lastBatch struct {
 	saves int
-	took  time.Duration // of its sync
+	took  time.Duration // duration of its sync
 }
 
-// maxLinger bounds how long a leader waits for saves to gather.
+// maxLinger bounds how long a leader lingers for one batch.
 const maxLinger = 100 * time.Microsecond
 
-// linger waits a moment for the callers of the batch just written to be back
-// with their next saves. Without it they would find the next batch on its way
-// already, and two groups of callers would take turns, each batch holding half
-// of them. It ends when as many saves are there as were on their way when
-// the last batch was done; a caller that does not come back is not expected the next time.
+// linger waits a moment until the callers of the last batch are back with their next saves. Without
+// it their saves would come when the next batch is already being written: two groups of callers
+// would take turns, and each batch would hold only half of the saves.
+//
+// The wait ends when the open batch holds as many saves as were under way when the last batch was
+// done. It also ends after half the time that the last sync took, after maxLinger, and when a
+// caller waits for exclusive use. A caller that does not come back is not expected for the next
+// batch.
+//
+// The caller leads and holds the lock, which is given up while waiting.
 func (w *WAL) linger() {
 	expected := w.previous.saves + w.open.saves
 	patience := min(w.previous.took/2, maxLinger)
-	lone := expected == 2 // one caller and then one: maybe the same
+	lone := expected == 2 // the two saves may be of one caller, one after the other
 	if expected < 2 || patience == 0 || lone && w.backoff.skip() {
 		return
 	}
@@ -37,15 +42,16 @@ func (w *WAL) linger() {
 	}
 }
 
-// maxBackoff is how many batches at most are written without waiting after a wait in vain.
+// maxBackoff is how many batches at most are written without lingering after a wait in vain.
 const maxBackoff = 64
 
-// lingerBackoff keeps a leader from waiting again and again for company that never comes, as
-// behind a caller that appends and waits alone. After each wait in vain, twice as many batches are
-// written without one, up to maxBackoff. It belongs to the leader.
+// lingerBackoff keeps a leader from lingering again and again for a second caller that does not
+// exist, as when one caller appends a save and then waits for it. After each wait in vain, twice as
+// many batches as after the last one are written without lingering, up to maxBackoff. It belongs to
+// the leader.
 type lingerBackoff struct{ left, next int }
 
-// skip reports whether this batch is written without waiting.
+// skip reports whether this batch is written without lingering, and counts it.
 func (b *lingerBackoff) skip() bool {
 	if b.left == 0 {
 		return false
@@ -54,7 +60,7 @@ func (b *lingerBackoff) skip() bool {
 	return true
 }
 
-// waited says whether a wait was in vain.
+// waited records the outcome of a wait: inVain if the expected saves did not come.
 func (b *lingerBackoff) waited(inVain bool) {
 	if !inVain {
 		*b = lingerBackoff{}
