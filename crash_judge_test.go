@@ -33,7 +33,7 @@ func (f *crashFailure) Error() string {
 	chance := ""
 	var c *CorruptionError
 	if errors.As(f.err, &c) && c.Reason == "one bit of the record is flipped" {
-		chance = "docs/FORMAT.md, row 3', taken by chance: "
+		chance = "docs/FORMAT.md 7, row 3', taken by chance: "
 	}
 	return fmt.Sprintf("a crash of the %s after %d changes: %s%v", f.whose, f.moment, chance, f.err)
 }

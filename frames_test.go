@@ -110,7 +110,7 @@ func TestGoldenFiles(t *testing.T) {
 	}
 }
 
-// The vector of docs/FORMAT.md, which etcd writes too.
+// The vector of docs/FORMAT.md 4, which etcd writes too.
 func TestReferenceVector(t *testing.T) {
 	want, err := hex.DecodeString("0400000000000084" + "08041000" + "00000000" +
 		"1200000000000086" + "08011085d4fda0071a08736f6d6564617461" + "000000000000" +
