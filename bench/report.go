@@ -9,28 +9,36 @@ import (
 )
 
 // reading says how the figures are to be read.
-const reading = `Everything was measured in one run of one command, interleaved: in each round every contender has its turn, every other round in
-the opposite order. A figure is the median of the rounds, beside it the lowest and the highest round. A ratio is the median of the
-ratios of each round, so a slow minute of the machine does not count against anybody; it can differ a little from
-the quotient of the two medians. The ratios are to etcd's wal (1.00) and to the floor, which is not a log but what a log can hardly beat.
+const reading = `
+Everything was measured in one run of one command, interleaved: in each round every contender has
+its turn, every other round in the opposite order. A figure is the median of the rounds, beside it
+the lowest and the highest round. A ratio is the median of the ratios of each round, so a slow
+minute of the machine does not count against anybody; it can differ a little from the quotient of
+the two medians. The ratios are to etcd's wal (1.00) and to the floor, which is not a log but what a
+log can hardly beat.
 
 What was made equal, and what was not:
 
-- Every run that saves has a fresh log in a fresh directory, on a file system that was synced before. Opening it and the first tenth of
-  the saves are left out for all alike; the log is a young one for all alike. So what a log gains from files that it has
-  used before (pebble takes its old log files again) is not in the figures, nor is what a large log loses (bbolt).
+- Every run that saves has a fresh log in a fresh directory, on a file system that was synced
+  before. Opening it and the first tenth of the saves are left out for all alike; the log is a young
+  one for all alike. So what a log gains from files that it has used before (pebble takes its old
+  log files again) is not in the figures, nor is what a large log loses (bbolt).
 - A log that is only read is written once, by the contender itself, and read by every round.
 - Segments have 64 MiB for everybody, except where they are what is measured.
-- Data is random bytes, the same for all. Logs whose entries have an index and a term get them; some store bytes only, and write less.
+- Data is random bytes, the same for all. Logs whose entries have an index and a term get them; some
+  store bytes only, and write less.
 - Durable means that the log's own sync has returned. Some call fsync and some fdatasync.
-- A floor writes each entry's data and 40 bytes more, about what a frame of this library takes, in multiples of eight. A log that stores less with an entry
-  may come out ahead of it by a hair.
+- A floor writes each entry's data and 40 bytes more, about what a frame of this library takes, in
+  multiples of eight. A log that stores less with an entry may come out ahead of it by a hair.
 - Building a batch, where a log has such a thing, is part of the save.
-- With many writers pebble gives the order itself, rosedb's wal has none, and
-  this library decides it in Append, under the callers' lock; all others keep that lock until the save is durable, as their order demands.
-- Go's garbage collector runs as it does by default. All that is garbage is collected before every run.
+- With many writers pebble gives the order itself, rosedb's wal has none, and this library decides
+  it in Append, under the callers' lock; all others keep that lock until the save is durable, as
+  their order demands.
+- Go's garbage collector runs as it does by default. All that is garbage is collected before every
+  run.
 - The processor is shared by the writers and by what a log does in the background.
-- etcd's figures belong to its version: those of 3.6 and 3.7 differ, for they marshal with different protobuf runtimes.
+- etcd's figures belong to its version: those of 3.6 and 3.7 differ, for they marshal with different
+  protobuf runtimes.
 `
 
 // markdown returns the report.
@@ -43,7 +51,7 @@ func (r result) markdown() string {
 	for _, v := range r.Versions {
 		fmt.Fprintf(&b, "- %s %s\n", v.Module, v.Version)
 	}
-	b.WriteString("\n" + reading + "\n")
+	b.WriteString(reading + "\n")
 	for _, w := range r.Workloads {
 		fmt.Fprintf(&b, "## %s\n\n%s\n\n%s\n![%s](%s.svg)\n\n", w.Title, w.About, w.table(), w.Title, w.Name)
 	}
