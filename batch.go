@@ -9,19 +9,20 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// save is what one call writes, as one: the control record, then the snapshot, the entries and
-// the state; whatever of it there is.
+// save is what one call writes, as a whole: a control record, then a snapshot, the entries and a
+// state. Each part may be missing.
 type save struct {
 	control control // kind 0: none
 	ents    []log.LogEntry
 	st      log.HardState
 	snap    log.Snapshot
-	lazy    bool   // its state's type says that it need not be durable; known once it is encoded
-	next    bool   // the entries get their indexes here
-	first   uint64 // the first one's; known once it is encoded
+	lazy    bool   // it need not be durable, as its state's type says; set by encode
+	next    bool   // encode gives the entries their indexes
+	first   uint64 // index of the first entry, if next is set; set by encode
 }
 
-// newSave is a save of entries and a state, unless the state is nil or empty.
+// newSave returns a save of entries and a state. A state that is nil or empty is left out. A nil
+// pointer as a state is an error.
 func newSave(st log.HardState, ents []log.LogEntry) (save, error) {
 	s := save{ents: ents}
 	if st == nil {
@@ -37,7 +38,7 @@ func newSave(st log.HardState, ents []log.LogEntry) (save, error) {
 	return s, err
 }
 
-// records is how many records the save has.
+// records returns how many records the save has.
 func (s *save) records() int {
 	n := len(s.ents)
 	if s.st != nil {
@@ -52,23 +53,23 @@ func (s *save) records() int {
 	return n
 }
 
-// batch is one or more saves that are written with one write and one sync.
+// batch is one or more saves that are written with one write and at most one sync.
 type batch struct {
 	enc     encoder
-	edits   edits // what it changes in the contents, in order
-	sync    bool  // something in it has to be durable
+	edits   edits // the changes to the contents, in order
+	sync    bool  // something in the batch has to be durable
 	saves   int
 	entries int
-	waiters *waiters // where they wait; nil as long as nobody does
+	waiters *waiters // nil while no caller waits for the batch
 }
 
-// waiters is where the callers of one batch wait. err is set before done is closed.
+// waiters is what the callers of one batch wait on. err is set before done is closed.
 type waiters struct {
 	done chan struct{}
 	err  error
 }
 
-// join returns the batch's round.
+// join returns the batch's waiters, and makes them if there are none. The writer's lock is held.
 func (b *batch) join() *waiters {
 	if b.waiters == nil {
 		b.waiters = &waiters{done: make(chan struct{})}
@@ -76,7 +77,7 @@ func (b *batch) join() *waiters {
 	return b.waiters
 }
 
-// complete gives the callers that wait for the batch its result.
+// complete wakes the callers that wait for the batch, with its result, and returns the result.
 func (b *batch) complete(err error) error {
 	if b.waiters != nil {
 		b.waiters.err = err
@@ -85,13 +86,13 @@ func (b *batch) complete(err error) error {
 	return err
 }
 
-// pending tells whether there is anything to write or to sync, or anybody who waits for what
+// pending reports whether there is anything to write or to sync, or a caller that waits for what
 // was written before.
 func (b *batch) pending() bool { return len(b.enc.buf) > 0 || b.sync || b.waiters != nil }
 
-// reset makes the batch empty; it keeps its memory, but not that of a large save.
+// reset makes the batch empty. It keeps the batch's memory, except that of a large save.
 func (b *batch) reset() {
-	clear(b.edits) // lets go of states and snapshots
+	clear(b.edits) // so that no state or snapshot is kept in memory
 	*b = batch{enc: b.enc, edits: b.edits[:0]}
 	b.enc.buf, b.enc.data = b.enc.buf[:0], nil
 	b.enc.shrink()
@@ -100,43 +101,44 @@ func (b *batch) reset() {
 	}
 }
 
-// maxKeptEdits is how many notes of a batch may have memory that is kept for the next one.
+// maxKeptEdits is how many edits a batch may have for their memory to be kept for the next batch.
 const maxKeptEdits = 1 << 12
 
-// mark is a point in a batch to go back to.
+// mark is a point in a batch that back can go back to.
 type mark struct {
 	bytes, edits int
 	crc          uint32
 	flags        byte
 }
 
+// mark returns the point that the batch has reached.
 func (b *batch) mark() mark { return mark{len(b.enc.buf), len(b.edits), b.enc.crc, b.enc.flags} }
 
-// back takes out what was encoded since the mark.
+// back takes out everything that was encoded since mark m.
 func (b *batch) back(m mark) {
 	b.enc.buf, b.enc.crc, b.enc.flags = b.enc.buf[:m.bytes], m.crc, m.flags
 	b.enc.shrink()
 	b.edits = b.edits[:m.edits]
 }
 
-// appended is where the records go on from: the last index and the encoded state,
-// with all that was encoded, be it written yet or not.
+// appended is where the records go on from: the last index and the encoded state behind everything
+// that is encoded, whether it is written yet or not.
 type appended struct {
 	last  uint64
 	state []byte // nil: none was ever saved
 }
 
-// encode appends a save to the batch, behind the given head, and returns the new last
-// index. On an error the batch is as it was, and so it is when a method of a record
-// ends the goroutine: a mistake of the caller's types does not touch the log.
-func (b *batch) encode(s *save, h appended, types *codec.SavedTypes) (last uint64, err error) {
+// encode appends a save to the batch, behind what was appended before, and returns the new last
+// index. If it fails, or if a method of a record ends the goroutine, the batch is as it was: a
+// mistake in the caller's types does not touch the log.
+func (b *batch) encode(s *save, before appended, types *codec.SavedTypes) (last uint64, err error) {
 	m, whole := b.mark(), false
 	defer func() {
 		if !whole {
 			b.back(m)
 		}
 	}()
-	last, err = b.encodeRecords(s, h, types)
+	last, err = b.encodeRecords(s, before, types)
 	if _, panics := err.(*codec.PanicError); panics {
 		err = fmt.Errorf("%w: a method of a record: %w", ErrEncode, err)
 	}
@@ -144,8 +146,11 @@ func (b *batch) encode(s *save, h appended, types *codec.SavedTypes) (last uint6
 	return last, err
 }
 
-// encodeRecords is encode, but leaves what it has encoded before an error.
-func (b *batch) encodeRecords(s *save, h appended, types *codec.SavedTypes) (last uint64, err error) {
+// encodeRecords does what encode does, but after an error it leaves in the batch what it has
+// encoded.
+func (b *batch) encodeRecords(
+	s *save, before appended, types *codec.SavedTypes,
+) (last uint64, err error) {
 	defer codec.Guard(&err)
 	begin, left := b.enc.end(), s.records()
 	flags := func() byte {
@@ -154,22 +159,16 @@ func (b *batch) encodeRecords(s *save, h appended, types *codec.SavedTypes) (las
 		}
 		return 0
 	}
-	last, s.first = h.last, h.last+1
+	last, s.first = before.last, before.last+1
 	if c := s.control; c.kind != 0 {
 		b.enc.appendBytes(log.CrcType, frame.ControlData(c.kind, c.index), flags())
 		b.edits = append(b.edits, edit{typ: log.CrcType, control: c.kind, index: c.index})
 		last = c.lastAfter(last)
 	}
 	if s.snap != nil {
-		id := codec.IDOf(s.snap)
-		if id.Index == math.MaxUint64 {
-			return 0, checkIndex(id.Index, last)
-		}
-		if err := b.encodeRecord(log.SnapshotType, s.snap, id.Index, flags(), types); err != nil {
+		if last, err = b.encodeSnapshot(s.snap, last, flags(), types); err != nil {
 			return 0, err
 		}
-		b.edits = append(b.edits, edit{typ: log.SnapshotType, index: id.Index, data: b.enc.data, term: id.Term, termed: id.Termed})
-		last = max(last, id.Index)
 	}
 	for _, ent := range s.ents {
 		if s.next {
@@ -185,7 +184,7 @@ func (b *batch) encodeRecords(s *save, h appended, types *codec.SavedTypes) (las
 		}
 	}
 	if s.st != nil {
-		s.lazy = s.records() == 1 && types.MayWait(s.st, h.state)
+		s.lazy = s.records() == 1 && types.MayWait(s.st, before.state)
 		if err := b.encodeRecord(log.StateType, s.st, s.st.GetCommitted(), flags(), types); err != nil {
 			return 0, err
 		}
@@ -194,9 +193,28 @@ func (b *batch) encodeRecords(s *save, h appended, types *codec.SavedTypes) (las
 	return last, nil
 }
 
-// encodeEntry appends an entry that follows index last in the save that begins at
-// begin, and returns its own index.
-func (b *batch) encodeEntry(ent log.LogEntry, last uint64, begin int64, flags byte, types *codec.SavedTypes) (uint64, error) {
+// encodeSnapshot appends a snapshot behind index last, and returns the last index behind it.
+func (b *batch) encodeSnapshot(
+	snap log.Snapshot, last uint64, flags byte, types *codec.SavedTypes,
+) (uint64, error) {
+	id := codec.IDOf(snap)
+	if id.Index == math.MaxUint64 {
+		return 0, checkIndex(id.Index, last)
+	}
+	if err := b.encodeRecord(log.SnapshotType, snap, id.Index, flags, types); err != nil {
+		return 0, err
+	}
+	b.edits = append(b.edits, edit{
+		typ: log.SnapshotType, index: id.Index, data: b.enc.data, term: id.Term, termed: id.Termed,
+	})
+	return max(last, id.Index), nil
+}
+
+// encodeEntry appends an entry that follows index last, in the save that begins at offset begin of
+// the segment, and returns the entry's index.
+func (b *batch) encodeEntry(
+	ent log.LogEntry, last uint64, begin int64, flags byte, types *codec.SavedTypes,
+) (uint64, error) {
 	if codec.IsNil(ent) {
 		return 0, fmt.Errorf("%w: a nil entry", ErrInvalidArgument)
 	}
@@ -211,9 +229,11 @@ func (b *batch) encodeEntry(ent log.LogEntry, last uint64, begin int64, flags by
 	return i, nil
 }
 
-// encodeRecord appends a record of the user's with an index, of a state the committed one, unless it
-// cannot be read back.
-func (b *batch) encodeRecord(typ log.RecordType, rec log.RecordData, index uint64, flags byte, types *codec.SavedTypes) error {
+// encodeRecord appends a record of one of the user's types. It fails if the record cannot be read
+// back, or is read back with another index; the index of a state is its committed one.
+func (b *batch) encodeRecord(
+	typ log.RecordType, rec log.RecordData, index uint64, flags byte, types *codec.SavedTypes,
+) error {
 	t := types.Of(typ, rec)
 	if err := b.enc.appendRecord(t, rec, flags); err != nil {
 		return err

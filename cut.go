@@ -8,21 +8,21 @@ import (
 	"go.uber.org/zap"
 )
 
-// cut goes on to a new segment, and writes s in it, if s is not nil. The lock is
-// held throughout, and nobody leads. A mistake in s leaves all as it was: what calls
-// methods of the caller's records is over before anything is touched.
+// cut goes on to a new segment and, if s is not nil, writes s in it. The lock is held throughout,
+// and nobody leads. A mistake in s leaves everything as it was, because all methods of the caller's
+// records have returned before anything is touched.
 //
-// A crash at any point leaves a log. The new segment stays N.tmp, which is not part of
-// the log, until all before it and all in it is on stable storage:
-//  1. What is pending is written, the old segment is cut to its end and synced, so that
-//     all segments but the last are whole, always. If the crash comes now, the
-//     old segment is the last one, and full; the next open goes on with a cut.
-//  2. Meanwhile the new file gets its header, which says SYNCED, and the save, and is synced.
-//  3. It gets its name, and the directory is synced. Only then is the save acknowledged.
+// A crash at any point leaves a log. The new segment is named N.tmp, which is not part of the log,
+// until everything before it and everything in it is on stable storage:
+//  1. What is pending is written. The old segment is truncated to its end and synced, so that every
+//     segment but the last is whole, always. If the crash comes now, the old segment is the last
+//     one, and full; the next open goes on with a cut.
+//  2. Meanwhile the new file gets its header, which is flagged SYNCED, and the save. It is synced.
+//  3. The new file gets its name, and the directory is synced. Only then is the save acknowledged.
 //
-// For want of space or of a descriptor in 2 the save is refused with ErrShortage, and the
-// old segment goes on being the last one: the new file has no name, so it is as if the crash
-// had come then.
+// If step 2 fails for want of space or of a file descriptor, the save is refused with ErrShortage
+// and the old segment remains the last one: the new file has no name, so the log is as after a
+// crash at that point.
 func (w *WAL) cut(s *save) error {
 	began := time.Now()
 	h, last, err := w.encodeSegment(s)
@@ -41,17 +41,17 @@ func (w *WAL) cut(s *save) error {
 	if s != nil {
 		w.accept(w.open, s, last)
 	}
-	finished := make(chan error, 1)
-	go func() { finished <- w.sealOld(old) }()
+	done := make(chan error, 1)
+	go func() { done <- w.sealOld(old) }()
 	filling := time.Now()
 	rest, err := newZeroed(&w.opts, f, 0)
 	if err == nil {
 		err = fillSegment(f, w.open.enc.buf, &rest)
 	}
 	filled := time.Since(filling)
-	if ferr := w.recycle(old, <-finished); ferr != nil {
+	if oldErr := w.recycle(old, <-done); oldErr != nil {
 		discard(w.dir, f, tmp)
-		return ferr
+		return oldErr
 	}
 	if vfs.IsShortage(err) {
 		discard(w.dir, f, tmp)
@@ -62,7 +62,7 @@ func (w *WAL) cut(s *save) error {
 		err = nameSegment(w.dir, f, tmp, h.name)
 	}
 	if err != nil {
-		discard(w.dir, f, tmp) // if it has its name already, there is nothing to remove
+		discard(w.dir, f, tmp) // if the file has its name already, this removes nothing
 		err = w.fail("new segment", err)
 		w.failPending(err)
 		return err
@@ -74,7 +74,9 @@ func (w *WAL) cut(s *save) error {
 	return nil
 }
 
-// nextFile returns the file that is to become segment seq, and its name until then.
+// nextFile returns the file that is to become segment seq, and its name until then. It fails with
+// ErrShortage if the file cannot be made, and makes the log fail if the directory was deleted. The
+// lock is held.
 func (w *WAL) nextFile(seq uint64) (f vfs.File, tmp string, err error) {
 	if err := w.checkDir(); err != nil {
 		err = w.fail("new segment", err)
@@ -88,12 +90,13 @@ func (w *WAL) nextFile(seq uint64) (f vfs.File, tmp string, err error) {
 	return f, tmp, nil
 }
 
-// encodeSegment makes the spare batch the beginning of the next segment: its
-// header, and s, if s is not nil. last is the last index behind s. On a mistake in s the spare
-// batch is empty again, and so it is when a method of a record ends the goroutine.
+// encodeSegment encodes the beginning of the next segment into the spare batch: the header and, if
+// s is not nil, s. It returns the last index behind s. If s has a mistake, or if a method of a
+// record ends the goroutine, the spare batch is empty again. The lock is held.
 func (w *WAL) encodeSegment(s *save) (h header, last uint64, err error) {
 	h = header{
-		name: segmentName{w.tailSegment().seq + 1, w.appended.last + 1}, crc: w.open.enc.crc, trailered: !w.opts.etcdFormat,
+		name: segmentName{w.tailSegment().seq + 1, w.appended.last + 1},
+		crc:  w.open.enc.crc, trailered: !w.opts.etcdFormat,
 		metadata: w.metadata, state: w.appended.state,
 	}
 	b, whole := w.spare, false
@@ -111,7 +114,8 @@ func (w *WAL) encodeSegment(s *save) (h header, last uint64, err error) {
 	return h, last, err
 }
 
-// sealOld ends a segment with the batch that was pending for it: it is cut to its end and synced.
+// sealOld completes a segment with the batch that was pending for it: the batch is written, the
+// file is truncated to its end and synced, and the batch is acknowledged.
 func (w *WAL) sealOld(f *inflight) error {
 	if err := f.write(); err != nil {
 		return f.complete(w.fail("write", err))
@@ -127,8 +131,8 @@ func (w *WAL) sealOld(f *inflight) error {
 	return w.acknowledge(f)
 }
 
-// goOn makes s the segment that is appended to. The open batch, with which it
-// begins, is on stable storage by now; its sync took some time.
+// goOn makes s the last segment. The open batch, with which s begins, is on stable storage already;
+// writing and syncing it took the given time. The lock is held.
 func (w *WAL) goOn(s segment, took time.Duration) {
 	w.segments.append(s)
 	w.open.sync = true
@@ -137,8 +141,8 @@ func (w *WAL) goOn(s segment, took time.Duration) {
 	w.recycle(f, w.acknowledge(f))
 }
 
-// checkDir compares the path with the directory. That the path names another one is a warning,
-// given once. If the directory was deleted, that is returned: all of the log went with it.
+// checkDir compares the directory with its path. If the directory was deleted, the whole log went
+// with it, and checkDir returns an error. If the path leads elsewhere, it warns, once.
 func (w *WAL) checkDir() error {
 	switch err := w.dir.Check(); {
 	case errors.Is(err, vfs.ErrDeleted):

@@ -13,60 +13,60 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// WAL is a log that is open for appending and reading. All methods are safe
-// for concurrent use; saves take effect in the order in which they get the
-// writer's lock. Exactly one WAL, in all processes, can have a log open.
+// WAL is a log that is open for appending and reading. All methods are safe for concurrent use.
+// Saves take effect in the order in which they get the writer's lock. At most one WAL, in all
+// processes, has a log open.
 //
-// The directory is held open. When its path names another one since, because it was renamed or
-// replaced, or a link was switched, the log goes on in its own directory, and touches nothing in
-// the other one; a warning says so, once, at the next change of segments, Purge or Close. When
-// the directory was deleted, the log fails there, because what was acknowledged is gone. (On
-// Windows, where nothing can be done in a directory but by its path, a log that was moved
-// fails when it would have to name or delete a file.)
+// The directory is held open. If its path leads elsewhere later, because the directory was renamed
+// or replaced or a link was switched, the log goes on in its own directory and touches nothing in
+// the other one. A warning says so, once, at the next cut, Purge or Close. If the directory was
+// deleted, the log fails there, because what was acknowledged is gone. (On Windows, a directory can
+// only be used by its path: there, a log that was moved fails when it has to name or delete a
+// file.)
 //
-// After the first write or sync that fails, every call that saves, syncs, purges or
-// reads entries returns that failure, as an [ErrFailed], also after Close. After Close of a
-// log that did not fail they return [ErrClosed]. An argument that is refused always is
-// refused first, with [ErrInvalidArgument]. The getters (FirstIndex, LastIndex, Metadata, State,
-// Snapshot, Stats) go on to tell what was durable. Follow and a Pending first give what is
-// due: entries that are durable, and the result of a save that was made.
+// After the first write or sync that fails, every call that saves, syncs, purges or reads entries
+// returns that failure, as an [ErrFailed], also after Close. After Close of a log that did not
+// fail, these calls return [ErrClosed]. A wrong argument is always refused first, with
+// [ErrInvalidArgument]. The getters (FirstIndex, LastIndex, Metadata, State, Snapshot, Stats)
+// continue to return what was durable. Follow and a Pending first deliver what is due: the entries
+// that are durable, and the result of a save that was made.
 type WAL struct {
-	view // the reading half, and the contents, which change only under writer
+	view // the reading half, and the contents, which change only under the writer's lock
 
 	opts options
 	teller
 
 	writer     sync.Mutex // guards what follows
 	leader     leadership
-	room       sync.Cond     // on writer: there is room in the open batch, or nobody leads any more
-	segments   locked        // by number; the last one is appended to
-	dropped    []segmentName // released and not deleted yet, by number
-	headerEnd  int64         // end of the header of the last segment; 0 if it was there at Open
+	room       sync.Cond     // on writer: the open batch has room, or nobody leads any more
+	segments   locked        // in the order of their numbers; the last one is appended to
+	dropped    []segmentName // released and not deleted yet, in the order of their numbers
+	headerEnd  int64         // end of the last segment's header; 0 if Open found the segment
 	appended   appended
 	types      *codec.SavedTypes
-	open       *batch   // saves that are encoded, and not yet on their way
+	open       *batch   // encoded saves that the next write takes
 	inflight   inflight // the batch that the leader writes
 	previous   lastBatch
 	zeroed     zeroed
-	spare      *batch // the next open one; nil while the leader writes
-	unsynced   bool   // there are bytes before the open batch that no sync covers
+	spare      *batch // the next open batch; nil while the leader writes
+	unsynced   bool   // some bytes before the open batch are covered by no sync
 	bare       bool   // the last segment has no prepared space
 	closedMark bool   // the log ends with a CLOSED record
 	closed     bool
-	owes       bool  // who holds the lock has done something that is to be told
+	owes       bool  // the holder of the lock tells events when it gives up the lock
 	closeErr   error // what the first Close returned
 	pipeline   filePipeline
 	backoff    lingerBackoff
 
-	moved   atomic.Bool   // it was said that the path names another directory
-	lacks   atomic.Uint32 // of the file system, that were warned of
-	leaving atomic.Bool   // Close has begun: Purge ends at the next segment
+	moved   atomic.Bool   // the warning that the path leads elsewhere was given
+	lacks   atomic.Uint32 // lacks of the file system that were warned of
+	leaving atomic.Bool   // Close has begun: a Purge ends at the next segment
 
 	counting sync.Mutex // guards stats
 	stats    Stats
 
-	purging sync.Mutex // one Purge at a time, and none during and after Close; taken without writer
-	closing sync.Mutex // one Close at a time; taken without writer
+	purging sync.Mutex // one Purge at a time, and none during or after Close; taken before writer
+	closing sync.Mutex // one Close at a time; taken before purging and writer
 }
 
 func newWAL(lg *zap.Logger, o options) *WAL {
@@ -75,20 +75,19 @@ func newWAL(lg *zap.Logger, o options) *WAL {
 	return w
 }
 
+// tailSegment returns the last segment. The writer's lock is held.
 func (w *WAL) tailSegment() segment { return w.segments[len(w.segments)-1] }
 
-// Save saves the entries and then the state, as one: it returns nil once both
-// are on stable storage, and after a crash either all of it is there or nothing.
-// Either may be nil; of both nil nothing is saved, and Save returns once the saves
-// before it are. A state that has IsEmpty and
-// is empty is left out. A state alone, of a type that has MustSync, may be saved
-// without a sync, when MustSync allows it.
+// Save saves the entries and then the state, as one: it returns nil once both are on stable
+// storage, and after a crash either all of it is there or nothing. Either may be nil. If both are
+// nil, nothing is saved, and Save returns once all earlier saves are done. A state that has IsEmpty
+// and is empty is left out. A state without entries, of a type that has MustSync, is saved without
+// a sync if MustSync allows it.
 //
-// The first entry's index is at most LastIndex+1, each further one's at most
-// one more than that of the one before; else the error is [ErrIndexGap]. An
-// entry whose index is not above the last one replaces it and all after it,
-// also at or below the snapshot. Index 0 is refused. When an error is not
-// [ErrFailed], nothing was written and the log goes on.
+// The first entry's index is at most LastIndex+1, and each further one's at most one more than that
+// of the entry before it; otherwise the error is [ErrIndexGap]. An entry whose index is not above
+// the last one replaces the entry with that index and all after it, even at or below the snapshot.
+// Index 0 is refused. If the error is not [ErrFailed], nothing was written and the log goes on.
 func (w *WAL) Save(st log.HardState, ents []log.LogEntry) error {
 	s, err := newSave(st, ents)
 	if err != nil {
@@ -101,24 +100,24 @@ func (w *WAL) Save(st log.HardState, ents []log.LogEntry) error {
 	return w.commit(&s)
 }
 
-// SaveState is Save of a state alone.
+// SaveState saves a state alone, as [WAL.Save] does.
 func (w *WAL) SaveState(st log.HardState) error { return w.Save(st, nil) }
 
-// SaveEntry is Save of entries alone.
+// SaveEntry saves entries alone, as [WAL.Save] does.
 func (w *WAL) SaveEntry(ents []log.LogEntry) error { return w.Save(nil, ents) }
 
-// SaveSnap records durably that the state machine has a snapshot at an index,
-// so that the log can be opened there. The snapshot itself is saved elsewhere,
-// before this call.
+// SaveSnap records durably that the state machine has a snapshot at an index, so that the log can
+// be opened there. The snapshot itself is saved elsewhere, before this call.
 //
-// One above LastIndex, as a follower receives it, lets the log go on behind it: LastIndex is
-// then its index, and the entries before it are no longer shown. They are kept until an entry is
-// saved behind the snapshot, or a state that commits it: until then the log still opens at an older
-// snapshot, and goes on from there, because a crash may come before that state.
+// A snapshot above LastIndex, as a follower receives it, makes the log jump: LastIndex is then the
+// snapshot's index, the next entry follows it, and the entries before it are no longer shown. They
+// are kept until an entry is saved behind the snapshot, or a state that commits it. Until then the
+// log can still be opened at an older snapshot, and goes on from there, because a crash may come
+// before that state is saved.
 //
-// One at or below LastIndex changes no entry: those above it and below it stay, be their terms
-// what they are. A follower whose log disagrees with the snapshot it has received
-// needs Restore, which drops them.
+// A snapshot at or below LastIndex changes no entry: those above it and below it stay, whatever
+// their terms are. A follower whose log disagrees with the snapshot that it has received needs
+// [WAL.Restore], which drops them.
 func (w *WAL) SaveSnap(snap log.Snapshot) error {
 	if codec.IsNil(snap) {
 		return fmt.Errorf("%w: a nil snapshot", ErrInvalidArgument)
@@ -126,10 +125,10 @@ func (w *WAL) SaveSnap(snap log.Snapshot) error {
 	return w.commit(&save{snap: snap})
 }
 
-// TruncateBack drops the entries above index, durably. If there are none,
-// nothing is written; it then returns once they are gone for good, also when it is
-// another call on its way that drops them. In a log opened with WithEtcdFormat it is refused with
-// errors.ErrUnsupported, because that format has no record for it.
+// TruncateBack drops the entries above index, durably. If there are none, nothing is written;
+// TruncateBack then returns once they are gone for good, even when another call that drops them is
+// still under way. In a log opened with [WithEtcdFormat] it is refused with errors.ErrUnsupported,
+// because that format has no record for it.
 func (w *WAL) TruncateBack(index uint64) error {
 	began := w.now()
 	if err := w.needsControl("truncate", "save an entry over the ones to drop"); err != nil {
@@ -143,7 +142,8 @@ func (w *WAL) TruncateBack(index uint64) error {
 	return w.awaitAll(began)
 }
 
-// addTruncate adds a truncation to the open batch, unless there is nothing to drop. The lock is held.
+// addTruncate adds a truncation to the open batch. If there is nothing to drop, it adds nothing and
+// reports done. The lock is held.
 func (w *WAL) addTruncate(index uint64) (done bool, err error) {
 	if err := w.sticky.err(); err != nil || index >= w.appended.last {
 		return true, err
@@ -151,22 +151,22 @@ func (w *WAL) addTruncate(index uint64) (done bool, err error) {
 	return w.add(&save{control: control{frame.ControlTruncate, index}})
 }
 
-// Storage is what a state machine needs of its log. *WAL implements it; a
-// program that takes a Storage can be tested without a disk.
+// Storage is what a state machine needs of its log. *WAL implements it; a program that takes a
+// Storage can be tested without a disk.
 type Storage interface {
-	// Save saves the entries and then the state, as one: it returns nil once
-	// both are on stable storage, and after a crash either all of it is there or
-	// nothing. Either may be nil.
+	// Save saves the entries and then the state, as one: it returns nil once both are on stable
+	// storage, and after a crash either all of it is there or nothing. Either may be nil.
 	Save(st log.HardState, ents []log.LogEntry) error
-	// SaveState is Save of a state alone.
+	// SaveState saves a state alone, as Save does.
 	SaveState(st log.HardState) error
-	// SaveEntry is Save of entries alone.
+	// SaveEntry saves entries alone, as Save does.
 	SaveEntry(ents []log.LogEntry) error
-	// SaveSnap records that the state machine has a snapshot at an index, durably.
+	// SaveSnap records durably that the state machine has a snapshot at an index.
 	SaveSnap(snap log.Snapshot) error
 	// Close makes everything durable and gives up the log.
 	Close() error
-	// Release lets go of the segments that hold only entries older than snap, so that Purge can delete them.
+	// Release lets go of the segments that hold only entries older than snap, so that Purge can delete
+	// them.
 	Release(snap log.Snapshot) error
 	// Sync puts everything that was saved on stable storage.
 	Sync() error
@@ -182,22 +182,23 @@ type Storage interface {
 type ReadStorage interface {
 	// Metadata returns what the log was created with.
 	Metadata() []byte
-	// State returns the state saved last, an empty one if there is none, nil if it cannot be decoded.
+	// State returns the state saved last: an empty one if there is none, nil if it cannot be decoded.
 	State() log.HardState
-	// Snapshot returns the snapshot saved last, an empty one if there is none, nil as with State.
+	// Snapshot returns the snapshot saved last: an empty one if there is none, nil if it cannot be
+	// decoded.
 	Snapshot() log.Snapshot
-	// FirstIndex returns the index of the oldest entry, one above LastIndex if there is none.
+	// FirstIndex returns the index of the oldest entry; LastIndex+1 if there is none.
 	FirstIndex() uint64
 	// LastIndex returns the index of the newest entry, or of a later snapshot; 0 if there is neither.
 	LastIndex() uint64
 	// Entry returns one entry.
 	Entry(index uint64) (log.LogEntry, error)
-	// Entries yields the entries from lo on, those below hi.
+	// Entries yields the entries with indexes in [lo, hi), in order.
 	Entries(lo, hi uint64) iter.Seq2[log.LogEntry, error]
-	// EntriesLimit returns the entries from lo on, those below hi, as many as have at most maxBytes
-	// bytes, but at least one.
+	// EntriesLimit returns the entries with indexes in [lo, hi), in order: as many as have at most
+	// maxBytes bytes together, but at least one.
 	EntriesLimit(lo, hi, maxBytes uint64) ([]log.LogEntry, error)
-	// ReadAll returns metadata, state, and all entries from where the log was opened on.
+	// ReadAll returns the metadata, the state, and all entries from where the log was opened on.
 	ReadAll() (metadata []byte, st log.HardState, ents []log.LogEntry, err error)
 }
 
