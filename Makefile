@@ -15,7 +15,7 @@ define in
 @set -e; for module in $(1); do echo "== $$module: $(2)"; (cd "$$module" && $(2)); done
 endef
 
-.PHONY: help test test-as-user lint demo bench crash rot damage cross fuzz defects durability
+.PHONY: help test test-as-user lint demo bench crash rot damage cross fuzz mutation durability
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,16 +55,16 @@ BESIDE ?= 2m
 
 # Of go test's lines those are left out that say nothing; its exit status is kept.
 crash: ## power cuts and failing calls on a simulated disk, kills on the real one, and readers beside: make crash IMAGES=1000000 KILLS=500 BESIDE=2m
-	@{ WAL_TEST_SEED=random WAL_TEST_CRASH_IMAGES=$(IMAGES) WAL_TEST_KILL_ROUNDS=$(KILLS) WAL_TEST_BESIDE=$(BESIDE) go test -v -timeout 30m -run 'Crash|FailingCall|TestKilledProcess|TestReadersBeside|WhatIsListedOpens' . ; echo "status $$?"; } | \
+	@{ WAL_TEST_SEED=random WAL_TEST_CRASH_IMAGES=$(IMAGES) WAL_TEST_KILL_ROUNDS=$(KILLS) WAL_TEST_BESIDE=$(BESIDE) go test -v -timeout 30m -run 'Crash|FailingCall|TestKilledProcess|TestBeside_Readers|WhatIsListedOpens' . ; echo "status $$?"; } | \
 		awk '/^status / { exit $$2 } !/^===|^ +--- PASS/'
 
 rot: ## every damaged bit, sector and block of every shape of log
-	WAL_TEST_SEED=random WAL_TEST_FULL_BITROT=1 go test -v -timeout 60m -run 'BitRot|RandomDamage|BitFlipped|InWhichABitRots' .
+	WAL_TEST_SEED=random WAL_TEST_FULL_BITROT=1 go test -v -timeout 60m -run 'BitRot|RandomDamage|BitFlipped' .
 
 MIB ?= 256
 
 damage: ## what a damaged log costs beside an intact one: make damage MIB=256
-	WAL_TEST_DAMAGE_MIB=$(MIB) go test -count=1 -v -timeout 30m -run TestDamageCosts .
+	WAL_TEST_DAMAGE_MIB=$(MIB) go test -count=1 -v -timeout 30m -run TestDamage_Costs .
 
 cross: ## compile everything for Windows, macOS, and Linux on other processors, tests included
 	@set -e; for platform in $(PLATFORMS); do \
@@ -90,8 +90,8 @@ fuzz: ## fuzz every target for a while: make fuzz FUZZTIME=60s
 		done; \
 	done
 
-defects: ## put each deliberate defect into the code, and see that the tests notice it
-	WAL_TEST_ALL_DEFECTS=1 go test -count=1 -timeout 60m ./internal/defects
+mutation: ## put each deliberate mistake into the code, and see that the tests notice it
+	WAL_TEST_ALL_MUTATIONS=1 go test -count=1 -timeout 60m ./internal/mutation
 
 TRIALS ?= 300
 

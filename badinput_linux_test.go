@@ -23,7 +23,7 @@ func asNobody(t *testing.T, f func()) {
 	f()
 }
 
-func TestWithoutPermission(t *testing.T) {
+func TestBadInput_WithoutPermission(t *testing.T) {
 	last := func(t *testing.T, dir string) string { return segmentsOf(t, dir)[3] }
 	for name, tt := range map[string]struct {
 		forbid func(t *testing.T, dir string) (allow func())
@@ -78,7 +78,7 @@ func giveAway(t *testing.T, dir string) {
 	}
 }
 
-func TestADirectoryThatCannotBeWrittenCanBeRead(t *testing.T) {
+func TestBadInput_ADirectoryThatCannotBeWrittenCanBeRead(t *testing.T) {
 	dir, want := strayLog(t)
 	giveAway(t, dir)
 	chmod(t, dir, 0o500)

@@ -85,7 +85,7 @@ func requireRefused(t *testing.T, dir, what string) {
 	require.Equal(t, before, tree(t, dir), what)
 }
 
-func TestOtherFilesInTheDirectoryAreLeftAlone(t *testing.T) {
+func TestBadInput_OtherFilesInTheDirectoryAreLeftAlone(t *testing.T) {
 	dir, want := strayLog(t)
 	last := filepath.Base(segmentsOf(t, dir)[3])
 	content, err := os.ReadFile(segmentsOf(t, dir)[3])
@@ -106,7 +106,7 @@ func TestOtherFilesInTheDirectoryAreLeftAlone(t *testing.T) {
 	require.Equal(t, before, tree(t, dir), "a closed log is not changed by opening and closing it")
 }
 
-func TestWhatIsNamedLikeASegmentButIsNotOne(t *testing.T) {
+func TestBadInput_WhatIsNamedLikeASegmentButIsNotOne(t *testing.T) {
 	next := func(dir string) string { return filepath.Join(dir, segmentName{4, 999}.String()) }
 	for name, put := range map[string]func(dir string) error{
 		"an empty file":      func(dir string) error { return os.WriteFile(next(dir), nil, 0o600) },
@@ -147,7 +147,7 @@ func listed(t *testing.T, dir string) []string {
 	return paths
 }
 
-func TestAnEmptyFileAloneIsNoLog(t *testing.T) {
+func TestBadInput_AnEmptyFileAloneIsNoLog(t *testing.T) {
 	for _, name := range []segmentName{{0, 0}, {7, 100}} {
 		dir := t.TempDir()
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name.String()), nil, 0o600))
@@ -157,7 +157,7 @@ func TestAnEmptyFileAloneIsNoLog(t *testing.T) {
 	}
 }
 
-func TestDirectoriesBehindLinksAndMissingParents(t *testing.T) {
+func TestBadInput_DirectoriesBehindLinksAndMissingParents(t *testing.T) {
 	dir, _ := strayLog(t)
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(dir, link); err != nil {
@@ -200,7 +200,7 @@ func TestDirectoriesBehindLinksAndMissingParents(t *testing.T) {
 	require.NoDirExists(t, filepath.Join(filepath.Dir(link), "missing"))
 }
 
-func TestMetadataOfEverySize(t *testing.T) {
+func TestBadInput_MetadataOfEverySize(t *testing.T) {
 	for _, size := range []int{-1, 0, 1, 7, 8, 100, 440, 441, 442, 443, 444, 445, 446, 447, 448, 449, 511, 512, 513, 4095, 4096, 4097, 8 << 10, 10 << 20} {
 		for _, format := range [][]Option{nil, {WithEtcdFormat()}} {
 			t.Run(fmt.Sprintf("%d bytes, %d options", size, len(format)), func(t *testing.T) {
@@ -235,7 +235,7 @@ func TestMetadataOfEverySize(t *testing.T) {
 
 // A record of 100 MiB, which is larger than a segment, than the buffer that is
 // kept, and than a Size is believed.
-func TestARecordOf100MiB(t *testing.T) {
+func TestBadInput_ARecordOf100MiB(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a gigabyte of memory")
 	}
@@ -271,7 +271,7 @@ func (s *oddState) Marshal() ([]byte, error)    { return s.st.Marshal() }
 func (s *oddState) Unmarshal(data []byte) error { return s.st.Unmarshal(data) }
 func (s *oddState) Reset()                      { s.st.Reset() }
 
-func TestGettersThatPanicAreErrors(t *testing.T) {
+func TestBadInput_GettersThatPanicAreErrors(t *testing.T) {
 	w, dir := newLog(t)
 	require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: 1}, entries(1, 3)))
 	require.NoError(t, w.SaveSnap(at(1)))
@@ -302,12 +302,12 @@ func TestGettersThatPanicAreErrors(t *testing.T) {
 // holdEnv is set for a child that holds the log in this directory until its input ends.
 const holdEnv = "WAL_TEST_HOLD"
 
-func TestTwoProcesses(t *testing.T) {
+func TestBadInput_TwoProcesses(t *testing.T) {
 	if dir := os.Getenv(holdEnv); dir != "" {
 		holdLog(dir)
 	}
 	dir, want := strayLog(t)
-	cmd := exec.Command(os.Args[0], "-test.run=^TestTwoProcesses$")
+	cmd := exec.Command(os.Args[0], "-test.run=^TestBadInput_TwoProcesses$")
 	cmd.Env = append(os.Environ(), holdEnv+"="+dir)
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)

@@ -79,7 +79,7 @@ func check(b *testing.B, err error) {
 	}
 }
 
-func TestSaveOfABinaryAppenderDoesNotAllocate(t *testing.T) {
+func TestSave_OfABinaryAppenderDoesNotAllocate(t *testing.T) {
 	l := newBenchLog(t)
 	b := newBatch(1, 1<<10)
 	require.Zero(t, testing.AllocsPerRun(200, func() {

@@ -25,7 +25,7 @@ const besideLife = 600 * time.Millisecond
 
 // Readers of every kind beside a process that uses a log with everything there is, and is killed
 // now and then, and followed by another one. None of them ever sees an error.
-func TestReadersBesideAProcess(t *testing.T) {
+func TestBeside_ReadersAndAProcess(t *testing.T) {
 	if s := os.Getenv(killChildEnv); s != "" {
 		killedChild(s)
 	}

@@ -221,7 +221,7 @@ var besideWorkloads = []crashWorkload{
 
 // Every reader, beside a writer that takes its next step between any two reads of it, over all
 // that a log does. Set WAL_TEST_CRASH_IMAGES for the long form.
-func TestReadersBesideEveryStepOfAWriter(t *testing.T) {
+func TestBeside_ReadersAndEveryStepOfAWriter(t *testing.T) {
 	plan := newCrashPlan(t, 6)
 	rounds := int64(80)
 	if plan.long() {
@@ -253,7 +253,7 @@ func TestReadersBesideEveryStepOfAWriter(t *testing.T) {
 }
 
 // One synced save at a time, seen by the decoder without its last record and by the judge with it.
-func TestJudgeSeesWhatTheDecoderDidNot(t *testing.T) {
+func TestBeside_JudgeSeesWhatTheDecoderDidNot(t *testing.T) {
 	wl := crashWorkload{name: "small saves", size: 700 << 10, run: func(r *crashRun) {
 		r.create()
 		// Zeros are written far ahead of this one.

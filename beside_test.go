@@ -158,7 +158,7 @@ func (l *besideLog) readMany(rnd *rand.Rand) (err error) {
 // Reads of every kind, in any order, from many goroutines, while saves, cuts, overwrites,
 // truncations, releases and purges go on: what was acknowledged is readable, and nothing
 // is seen of half a save.
-func TestReadsBesideEverythingThatAWriterDoes(t *testing.T) {
+func TestBeside_ReadsAndEverythingThatAWriterDoes(t *testing.T) {
 	for _, limit := range []int{1, 64} {
 		w, _ := newLog(t, WithNoSync(), WithSegmentSize(16<<10), WithMaxOpenFiles(limit))
 		seed := newSeed(t)

@@ -276,7 +276,7 @@ func eachRot(t *testing.T, s rotShape, thin int, im image, check func(t *testing
 // rotTrials counts the damages of all tests of a run.
 var rotTrials atomic.Int64
 
-func TestBitRotInAClosedLog(t *testing.T) {
+func TestBitRot_InAClosedLog(t *testing.T) {
 	before := rotTrials.Load()
 	t.Run("shapes", func(t *testing.T) {
 		for _, s := range rotShapes {
@@ -306,7 +306,7 @@ func sameContent(want, got string) bool {
 // A log that was not closed: besides the above, zeros over the end of the log
 // look like a batch that was never written. That is so for a zeroed piece behind
 // which no record is left that says SYNCED, and for nothing else.
-func TestBitRotInAnUnclosedLog(t *testing.T) {
+func TestBitRot_InAnUnclosedLog(t *testing.T) {
 	before := rotTrials.Load()
 	var lost atomic.Int64
 	t.Run("shapes", func(t *testing.T) {
@@ -346,7 +346,7 @@ func lastSynced(t *testing.T, name string, seg []byte) (off int) {
 // In etcd's format there is no check and no SYNCED. What goes unseen there is
 // exactly: a bit of the type field, which nothing covers, and zeros in the last
 // segment, behind its header, or a bit of a tail that then reads as never written.
-func TestBitRotInEtcdFormat(t *testing.T) {
+func TestBitRot_InEtcdFormat(t *testing.T) {
 	before := rotTrials.Load()
 	var types, zeros atomic.Int64
 	t.Run("shapes", func(t *testing.T) {

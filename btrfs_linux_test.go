@@ -54,7 +54,7 @@ func fillDisk(t *testing.T, dir string) {
 
 // On a full btrfs a log opens, although there is no space to write again what is there; a Purge makes
 // room, and the log goes on.
-func TestAFullBtrfsCanBePurged(t *testing.T) {
+func TestDiskFull_ABtrfsCanBePurged(t *testing.T) {
 	mount := btrfsDisk(t)
 	dir := filepath.Join(mount, "log")
 	opts := []Option{WithSegmentSize(4 << 20)}

@@ -317,7 +317,7 @@ var wildMethods = map[string][]string{
 
 // Each method of a user's type does each thing that it must not do, in each call of the library: the
 // call says so, the next one works, and what was acknowledged is there.
-func TestAMethodOfAUsersTypeHurtsOnlyTheCallThatItIsPartOf(t *testing.T) {
+func TestCodec_AMethodOfAUsersTypeHurtsOnlyTheCallThatItIsPartOf(t *testing.T) {
 	defer currentTrouble.Store(nil)
 	met := map[string]bool{}
 	for _, full := range []bool{false, true} {
@@ -360,7 +360,7 @@ func TestAMethodOfAUsersTypeHurtsOnlyTheCallThatItIsPartOf(t *testing.T) {
 }
 
 // The body of a loop over the log is the caller's code as well.
-func TestALoopThatPanicsOrEndsItsGoroutineLeavesNothingBehind(t *testing.T) {
+func TestCodec_ALoopThatPanicsOrEndsItsGoroutineLeavesNothingBehind(t *testing.T) {
 	for _, how := range []string{panics, exits} {
 		for name, loop := range map[string]func(*wildLog, func()){
 			"Entries": func(l *wildLog, end func()) {

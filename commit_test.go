@@ -59,7 +59,7 @@ func slowSyncs(f *faultFS, d time.Duration) {
 	})
 }
 
-func TestConcurrentSavesShareSyncs(t *testing.T) {
+func TestCommit_ConcurrentSavesShareSyncs(t *testing.T) {
 	const callers, rounds = 32, 20
 	dir := t.TempDir()
 	fsys := newFaultFS()
@@ -86,7 +86,7 @@ func TestConcurrentSavesShareSyncs(t *testing.T) {
 	require.Equal(t, callers*rounds, len(readAll(t, dir, nil)))
 }
 
-func TestALoneSaveIsWrittenAndSyncedOnceByItsCaller(t *testing.T) {
+func TestCommit_ALoneSaveIsWrittenAndSyncedOnceByItsCaller(t *testing.T) {
 	fsys := newFaultFS()
 	w, err := Create(nil, t.TempDir(), nil, withFS(fsys))
 	require.NoError(t, err)
@@ -99,7 +99,7 @@ func TestALoneSaveIsWrittenAndSyncedOnceByItsCaller(t *testing.T) {
 	require.Equal(t, opDatasync, ops[1].kind)
 }
 
-func TestSaveAllocatesNothing(t *testing.T) {
+func TestCommit_ASaveAllocatesNothing(t *testing.T) {
 	w, err := Create(nil, t.TempDir(), nil)
 	require.NoError(t, err)
 	defer w.Close()
@@ -116,77 +116,7 @@ func TestSaveAllocatesNothing(t *testing.T) {
 	require.Less(t, testing.AllocsPerRun(200, save), 1.0)
 }
 
-func TestAppendKeepsItsOrderAndBecomesDurableWithoutWaiting(t *testing.T) {
-	dir := t.TempDir()
-	w, err := Create(nil, dir, nil, WithSegmentSize(4<<10))
-	require.NoError(t, err)
-	var last *Pending
-	for i := uint64(1); i <= 500; i++ {
-		last, err = w.Append(&walpb.HardState{Term: 1, Commit: i}, entries(i, i))
-		require.NoError(t, err)
-	}
-	require.NoError(t, last.Wait())
-	require.EqualValues(t, 500, w.LastIndex(), "the last save is durable, so all before it are")
-	require.NoError(t, last.Wait(), "waiting twice")
-	_, err = w.Append(nil, entries(501, 510)) // nobody waits
-	require.NoError(t, err)
-	require.NoError(t, w.Close())
-	require.Equal(t, entries(1, 510), readAll(t, dir, nil))
-}
-
-func TestAppendDoesNotNeedTheEntriesAfterItReturned(t *testing.T) {
-	dir := t.TempDir()
-	w, err := Create(nil, dir, nil)
-	require.NoError(t, err)
-	e := entry(1, 1, "as it was")
-	st := &walpb.HardState{Term: 3, Commit: 1}
-	p, err := w.Append(st, []log.LogEntry{e})
-	require.NoError(t, err)
-	copy(e.Data, "scribble!")
-	st.Term = 9
-	require.NoError(t, p.Wait())
-	require.NoError(t, w.Close())
-	r, err := OpenForRead(nil, dir, nil)
-	require.NoError(t, err)
-	_, got, ents, err := r.ReadAll()
-	require.NoError(t, err)
-	require.Equal(t, []log.LogEntry{entry(1, 1, "as it was")}, ents)
-	require.Equal(t, &walpb.HardState{Term: 3, Commit: 1}, got)
-}
-
-func TestAppendWaitsWhenTooMuchIsPending(t *testing.T) {
-	fsys := newFaultFS()
-	w, err := Create(nil, t.TempDir(), nil, withFS(fsys))
-	require.NoError(t, err)
-	disk := make(chan struct{}) // as long as it is open, no sync comes back
-	fsys.setFail(func(o op) (int, error) {
-		if o.kind == opDatasync {
-			<-disk
-		}
-		return 0, nil
-	})
-	const size = 64 << 10
-	var appended atomic.Int64
-	done := make(chan error, 1)
-	go func() {
-		for i := uint64(1); i <= 100; i++ {
-			if _, err := w.Append(nil, []log.LogEntry{entry(1, i, string(make([]byte, size)))}); err != nil {
-				done <- err
-				return
-			}
-			appended.Add(size)
-		}
-		done <- nil
-	}()
-	require.Eventually(t, func() bool { return appended.Load() > maxBatch }, 10*time.Second, time.Millisecond)
-	time.Sleep(20 * time.Millisecond)
-	require.LessOrEqual(t, appended.Load(), int64(2*maxBatch), "Append has gone on without bound")
-	close(disk)
-	require.NoError(t, <-done)
-	require.NoError(t, w.Close())
-}
-
-func TestAFailureReachesEveryWaiterAndEveryLaterCall(t *testing.T) {
+func TestCommit_AFailureReachesEveryWaiterAndEveryLaterCall(t *testing.T) {
 	const callers = 16
 	for _, kind := range []opKind{opWrite, opDatasync} {
 		t.Run(string(kind), func(t *testing.T) {
@@ -244,7 +174,7 @@ func TestAFailureReachesEveryWaiterAndEveryLaterCall(t *testing.T) {
 
 // A failure outside the leading ends the log too: callers that wait for a batch that nobody will
 // write any more are told.
-func TestAFailedPurgeDoesNotLeaveSavesWaiting(t *testing.T) {
+func TestCommit_AFailedPurgeDoesNotLeaveSavesWaiting(t *testing.T) {
 	fsys := newFaultFS()
 	w, err := Create(nil, t.TempDir(), nil, withFS(fsys), WithSegmentSize(4<<10))
 	require.NoError(t, err)
@@ -286,7 +216,7 @@ func TestAFailedPurgeDoesNotLeaveSavesWaiting(t *testing.T) {
 }
 
 // Nor does it where the log's next user is on its way, and would have written the batch.
-func TestAFailureLeavesNoSaveToWhoCloses(t *testing.T) {
+func TestCommit_AFailureLeavesNoSaveToWhoCloses(t *testing.T) {
 	w, _ := newLog(t)
 	wants := func(n int) {
 		w.writer.Lock()
@@ -326,7 +256,7 @@ func (h *flightHook) Datasync() error {
 	return h.File.Datasync()
 }
 
-func TestASecondCloseWaitsForTheFirst(t *testing.T) {
+func TestCommit_ASecondCloseWaitsForTheFirst(t *testing.T) {
 	fsys := newFaultFS()
 	w, dir := newLog(t, withFS(fsys), WithNoSync())
 	require.NoError(t, w.SaveEntry(entries(1, 3)))
@@ -358,7 +288,7 @@ func TestASecondCloseWaitsForTheFirst(t *testing.T) {
 	require.NoError(t, w.Close())
 }
 
-func TestCloseWhileSavesWait(t *testing.T) {
+func TestCommit_CloseWhileSavesWait(t *testing.T) {
 	for round := range 20 {
 		dir := t.TempDir()
 		w, err := Create(nil, dir, nil, WithSegmentSize(8<<10))
@@ -389,7 +319,7 @@ func TestCloseWhileSavesWait(t *testing.T) {
 	}
 }
 
-func TestEverythingAtOnce(t *testing.T) {
+func TestCommit_EverythingAtOnce(t *testing.T) {
 	seed := newSeed(t)
 	dir := t.TempDir()
 	w, err := Create(nil, dir, []byte("meta"), WithSegmentSize(16<<10))
@@ -476,7 +406,7 @@ func TestEverythingAtOnce(t *testing.T) {
 
 // Whoever needs the log for himself (Close, or a save that goes on to another segment) is not kept
 // waiting by those who save again and again, also where there is one processor only.
-func TestNobodyOvertakesWhoWaitsForTheLog(t *testing.T) {
+func TestCommit_NobodyOvertakesWhoWaitsForTheLog(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for name, wants := range map[string]func(w *WAL) error{
 		"close": (*WAL).Close,
@@ -526,5 +456,28 @@ func TestNobodyOvertakesWhoWaitsForTheLog(t *testing.T) {
 			require.Less(t, saves, 100)
 			require.NoError(t, w.Close())
 		})
+	}
+}
+
+// A large save leaves no memory of its size behind.
+func TestCommit_ALargeSaveLeavesNoLargeBuffer(t *testing.T) {
+	const large = 3 * maxKeptBuffer
+	bytes := func(n int) log.LogEntry { return &walpb.Entry{Term: 1, Data: make([]byte, n)} }
+	for name, segment := range map[string]int64{"in its segment": 4 * large, "larger than a segment": MinSegmentSize} {
+		w, err := Create(nil, t.TempDir(), nil, WithSegmentSize(segment), WithPreallocation(PreallocateNone), WithNoSync())
+		require.NoError(t, err)
+		e := bytes(large).(*walpb.Entry)
+		e.Index = 1
+		require.NoError(t, w.SaveEntry([]log.LogEntry{e}))
+		gap := bytes(large).(*walpb.Entry)
+		gap.Index = 2
+		require.Error(t, w.SaveEntry([]log.LogEntry{gap, &walpb.Entry{Index: 9}}), "it is encoded in part")
+		settle(w)
+		w.writer.Lock()
+		require.LessOrEqual(t, cap(w.open.enc.buf), maxKeptBuffer, name)
+		require.LessOrEqual(t, cap(w.spare.enc.buf), maxKeptBuffer, name)
+		require.Nil(t, w.spare.enc.data, "it is part of a buffer")
+		w.writer.Unlock()
+		require.NoError(t, w.Close())
 	}
 }

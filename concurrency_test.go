@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
 	"github.com/seed449c39bc/wal/internal/vfs"
+	"github.com/seed449c39bc/wal/walpb"
 )
 
 // Every method from many goroutines at the same time, and then the end: a close, a
@@ -61,7 +62,7 @@ func (r *ackRecorder) Write(line []byte) (int, error) {
 // After every single acknowledgement, what was synced by then holds it and all before it,
 // in a log that opens. So no call returns nil before its data is durable; not those either
 // that wait while the log is closed.
-func TestEveryAcknowledgementIsDurableAtThatMoment(t *testing.T) {
+func TestConcurrency_EveryAcknowledgementIsDurableAtThatMoment(t *testing.T) {
 	seed := newSeed(t)
 	images := 0
 	for round := range 6 {
@@ -204,7 +205,7 @@ func (c *killChild) beLockedOut(*rand.Rand) error {
 	return fmt.Errorf("a second writer got in: %v", err)
 }
 
-func TestAllAtOnceAndThenSeveralCloses(t *testing.T) {
+func TestConcurrency_AllAtOnceAndThenSeveralCloses(t *testing.T) {
 	seed := newSeed(t)
 	for round := range uint64(3) {
 		_, errs := liveWith(t, vfs.OS{}, seed+round, func(c *killChild) {
@@ -223,7 +224,7 @@ func TestAllAtOnceAndThenSeveralCloses(t *testing.T) {
 	}
 }
 
-func TestAllAtOnceAndThenTheDiskFails(t *testing.T) {
+func TestConcurrency_AllAtOnceAndThenTheDiskFails(t *testing.T) {
 	seed := newSeed(t)
 	for round, kind := range []opKind{opDatasync, opWrite, opSync, opSyncDir, opRename} {
 		t.Run(string(kind), func(t *testing.T) {
@@ -255,4 +256,35 @@ func TestAllAtOnceAndThenTheDiskFails(t *testing.T) {
 			requireAllAre(t, errs, syscall.EIO)
 		})
 	}
+}
+
+func TestConcurrency_SavesAreEachWholeAndInTheOrderOfTheirIndexes(t *testing.T) {
+	w, dir := newLog(t, WithNoSync())
+	var mu sync.Mutex // hands out indexes; the log may be called by all at once
+	next := uint64(1)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 30 {
+				mu.Lock()
+				first := next
+				next += 3
+				p, err := w.Append(nil, entries(first, first+2))
+				mu.Unlock()
+				if err == nil {
+					err = w.SaveState(&walpb.HardState{Term: first})
+				}
+				if err == nil {
+					err = p.Wait()
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	require.NoError(t, w.Close())
+	require.Equal(t, entries(1, 360), readAll(t, dir, nil))
 }

@@ -11,7 +11,7 @@ import (
 
 // The power is cut at every change of a Repair that cuts at a corruption: it can be run again, ends
 // with the same log, and what it cuts off is in some .broken file all the same.
-func TestCrashDuringRepairOfACorruption(t *testing.T) {
+func TestCrash_DuringRepairOfACorruption(t *testing.T) {
 	plan := newCrashPlan(t, 4)
 	images := 0
 	for _, c := range damageCases() {

@@ -83,7 +83,7 @@ func newCrashRun(t *testing.T, wl crashWorkload, prealloc Preallocation, rnd *ra
 	return &crashRun{t: t, rnd: rnd, opts: opts, kind: wl.kind, life: newLife(crashfs.Image{}, nil, 0)}
 }
 
-func TestCrashAtEveryMoment(t *testing.T) {
+func TestCrash_AtEveryMoment(t *testing.T) {
 	plan := newCrashPlan(t, 1)
 	share := plan.images / int64(len(crashWorkloads)*len(preallocations))
 	var total atomic.Int64
@@ -132,7 +132,7 @@ func requireSurvived(t *testing.T, err error, l *crashLife) {
 }
 
 // The judge notices disks that do not do what they say, and logs that promise more than they keep.
-func TestTheCrashJudgeSeesDefects(t *testing.T) {
+func TestCrash_TheJudgeSeesDisksAndLogsThatLie(t *testing.T) {
 	lie := func(kinds ...crashfs.Kind) func(r *crashRun) {
 		return func(r *crashRun) {
 			r.life.disk.Inject(func(c crashfs.Call) *crashfs.Fault {
@@ -149,7 +149,7 @@ func TestTheCrashJudgeSeesDefects(t *testing.T) {
 		after  func(l *crashLife)
 		want   string
 	}{
-		{name: "no defect"},
+		{name: "no lie"},
 		{name: "a datasync that does nothing", before: lie(crashfs.Datasync), want: "found entries"},
 		{name: "a sync that does nothing", before: lie(crashfs.Sync), want: "log is corrupt"},
 		{name: "a sync of a directory that does nothing", before: lie(crashfs.SyncDir), want: "found no log"},
@@ -174,7 +174,7 @@ func TestTheCrashJudgeSeesDefects(t *testing.T) {
 	plan := newCrashPlan(t, 3)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			rnd := plan.random("defects")
+			rnd := plan.random("lies")
 			r := newCrashRun(t, wl, PreallocateReserve, rnd)
 			var err error
 			if tt.before != nil {

@@ -32,7 +32,7 @@ func busyLog(t *testing.T, dir, metadata string) (last uint64) {
 
 // A log whose path names something else since it was opened goes on where it is, and says so once.
 // Nothing changes in the directory that has the path now.
-func TestALogGoesOnInItsOwnDirectory(t *testing.T) {
+func TestDirectory_ALogGoesOnInItsOwn(t *testing.T) {
 	moves := map[string]func(t *testing.T, dir, old string){ // dir is where the log is opened, old where it is then
 		"replaced by a copy": func(t *testing.T, dir, old string) {
 			require.NoError(t, os.Rename(dir, old))
@@ -101,7 +101,7 @@ func TestALogGoesOnInItsOwnDirectory(t *testing.T) {
 	}
 }
 
-func TestALogThatStaysWhereItIsWarnsOfNothing(t *testing.T) {
+func TestDirectory_ALogThatStaysWhereItIsWarnsOfNothing(t *testing.T) {
 	core, logs := observer.New(zap.WarnLevel)
 	w, err := Create(zap.New(core), filepath.Join(t.TempDir(), "log"), nil, WithSegmentSize(testSegment))
 	require.NoError(t, err)
@@ -110,7 +110,7 @@ func TestALogThatStaysWhereItIsWarnsOfNothing(t *testing.T) {
 	require.Empty(t, logs.All())
 }
 
-func TestADeletedDirectoryIsTheEndOfItsLog(t *testing.T) {
+func TestDirectory_ADeletedOneIsTheEndOfItsLog(t *testing.T) {
 	ends := map[string]func(w *WAL) error{
 		"a cut": func(w *WAL) (err error) {
 			for err == nil {
@@ -162,7 +162,7 @@ func (g *gateDir) Remove(name string) error {
 }
 
 // A Purge under way ends at the segment it is at when the log is closed, and Close returns after it.
-func TestCloseWaitsForPurgeWhichEnds(t *testing.T) {
+func TestDirectory_CloseWaitsForPurgeWhichEnds(t *testing.T) {
 	gate := &gateDir{arrived: make(chan struct{}), goOn: make(chan struct{})}
 	fsys := wrapFS{vfs.OS{}, func(d vfs.Dir) vfs.Dir {
 		gate.Dir = d
@@ -230,7 +230,7 @@ var foreign = map[string]func(t *testing.T, path string){
 
 // What has the name of a temporary file and is none keeps a log neither from being
 // created, nor from being opened, nor from going on; and it is there afterwards.
-func TestWhatStandsInTheWayOfATemporaryFileIsLeftAlone(t *testing.T) {
+func TestDirectory_WhatStandsInTheWayOfATemporaryFileIsLeftAlone(t *testing.T) {
 	for name, put := range foreign {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "log")
@@ -275,7 +275,7 @@ func TestWhatStandsInTheWayOfATemporaryFileIsLeftAlone(t *testing.T) {
 }
 
 // Whatever opens a log gives an error, at once, when something that is no file has the name of a segment.
-func TestWhatIsNoFileInThePlaceOfASegment(t *testing.T) {
+func TestDirectory_WhatIsNoFileInThePlaceOfASegment(t *testing.T) {
 	for _, name := range []string{"a pipe", "a directory", "a directory with something in it", "a link to a pipe"} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "log")
@@ -327,7 +327,7 @@ func requireIrregular(t *testing.T, dir, segment string) {
 }
 
 // A segment may be a link to a file on another disk.
-func TestASegmentMayBeALink(t *testing.T) {
+func TestDirectory_ASegmentMayBeALink(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	last := busyLog(t, dir, "metadata")
 	other := t.TempDir()

@@ -13,7 +13,7 @@ import (
 )
 
 // A log in a relative directory stays in that directory when the process goes elsewhere.
-func TestChdirDoesNotMoveALog(t *testing.T) {
+func TestDirectory_ChdirDoesNotMoveALog(t *testing.T) {
 	here, there := t.TempDir(), t.TempDir()
 	t.Chdir(there)
 	other, err := Create(nil, "log", []byte("other"), WithSegmentSize(testSegment))
@@ -59,7 +59,7 @@ func (s secretiveFS) SyncDir(dir string) error {
 	return s.FS.SyncDir(dir)
 }
 
-func TestTheParentNeedNotBeReadable(t *testing.T) {
+func TestDirectory_TheParentNeedNotBeReadable(t *testing.T) {
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "log")
 	require.NoError(t, os.Mkdir(dir, 0o700))

@@ -25,7 +25,7 @@ func smallDisk(t *testing.T) (mount string) {
 }
 
 // A disk that is really full.
-func TestARealFullDiskLosesNothingAcknowledged(t *testing.T) {
+func TestDiskFull_NothingAcknowledgedIsLost(t *testing.T) {
 	for name, opts := range map[string][]Option{
 		"zeros":   {WithSegmentSize(100 << 10)},
 		"reserve": {WithSegmentSize(100 << 10), WithPreallocation(PreallocateReserve)},
@@ -95,7 +95,7 @@ func requireGoesOnWithRoom(t *testing.T, w *WAL, mount string, last uint64) {
 // The same with savers beside each other, small segments, so that the disk is full
 // in the middle of a cut as well as of a save, and again and again: each time some
 // room is made by deleting something else.
-func TestARealDiskFullUnderConcurrentSaversAgainAndAgain(t *testing.T) {
+func TestDiskFull_UnderConcurrentSaversAgainAndAgain(t *testing.T) {
 	for _, p := range []Preallocation{PreallocateZero, PreallocateReserve, PreallocateNone} {
 		t.Run(fmt.Sprintf("preallocation %d", p), func(t *testing.T) {
 			mount := smallDisk(t)

@@ -1,7 +1,6 @@
 package wal
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -16,7 +15,7 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-func TestStatsCountWhatHappened(t *testing.T) {
+func TestStats_CountWhatHappened(t *testing.T) {
 	w, dir := newLog(t)
 	s := w.Stats()
 	require.Equal(t, Stats{Segments: 1, TailSegment: segmentName{}.String(), TailBytes: tailOf(w).off, FirstIndex: 1}, s)
@@ -48,7 +47,7 @@ func TestStatsCountWhatHappened(t *testing.T) {
 	require.Greater(t, w.Stats().FirstIndex, uint64(1))
 }
 
-func TestListenerIsToldOfEverything(t *testing.T) {
+func TestEvents_ListenerIsToldOfEverything(t *testing.T) {
 	var saves []SaveEvent
 	var cuts []CutEvent
 	var syncs int
@@ -111,7 +110,7 @@ func tear(t *testing.T, path string) {
 	require.NoError(t, f.Close())
 }
 
-func TestUnsyncedSaveIsNotReportedAsDurable(t *testing.T) {
+func TestEvents_UnsyncedSaveIsNotReportedAsDurable(t *testing.T) {
 	var saves []SaveEvent
 	w, _ := newLog(t, WithNoSync(), WithListener(Listener{Saved: func(e SaveEvent) { saves = append(saves, e) }}))
 	require.NoError(t, w.SaveEntry(entries(1, 1)))
@@ -121,7 +120,7 @@ func TestUnsyncedSaveIsNotReportedAsDurable(t *testing.T) {
 	require.EqualValues(t, 1, w.Stats().Syncs)
 }
 
-func TestHealingAndFailingAreLogged(t *testing.T) {
+func TestEvents_HealingAndFailingAreLogged(t *testing.T) {
 	fsys := newFaultFS()
 	core, logs := observer.New(zap.DebugLevel)
 	dir := filepath.Join(t.TempDir(), "log")
@@ -156,7 +155,7 @@ func TestHealingAndFailingAreLogged(t *testing.T) {
 	require.Equal(t, 2, logs.FilterLevelExact(zap.WarnLevel).Len(), "it is healed")
 }
 
-func TestSlowSyncIsWarnedOf(t *testing.T) {
+func TestEvents_SlowSyncIsWarnedOf(t *testing.T) {
 	for _, tt := range []struct {
 		threshold time.Duration
 		warnings  int
@@ -181,39 +180,20 @@ func TestSlowSyncIsWarnedOf(t *testing.T) {
 	}
 }
 
-func TestReadOnlyFileSystem(t *testing.T) {
-	w, dir := newLog(t)
+// The sync of the segment that ends counts as every other one.
+func TestStats_SeeTheSyncOfTheSegmentThatEnds(t *testing.T) {
+	core, logs := observer.New(zap.WarnLevel)
+	var told int
+	w, err := Create(zap.New(core), t.TempDir(), nil, WithSlowSyncThreshold(1), WithListener(Listener{
+		Synced: func(took time.Duration) { told++ },
+	}))
+	require.NoError(t, err)
+	defer w.Close()
 	require.NoError(t, w.SaveEntry(entries(1, 3)))
-	require.NoError(t, w.Close())
-	for _, cause := range []error{syscall.EROFS, fs.ErrPermission, syscall.EACCES} {
-		for _, refused := range [][]opKind{
-			{opOpenLocked, opCreate}, {opWrite}, {opSync}, {opMkdir, opCreate, opOpenLocked},
-		} {
-			fsys := newFaultFS()
-			fsys.setFail(func(o op) (int, error) {
-				for _, kind := range refused {
-					if o.kind == kind {
-						return 0, cause
-					}
-				}
-				return 0, nil
-			})
-			_, err := Open(nil, dir, nil, withFS(fsys))
-			require.ErrorIs(t, err, ErrReadOnly)
-			require.ErrorIs(t, err, cause)
-			_, err = Create(nil, filepath.Join(t.TempDir(), "log"), nil, withFS(fsys))
-			require.ErrorIs(t, err, ErrReadOnly)
-			_, err = Repair(nil, dir, withFS(fsys))
-			require.ErrorIs(t, err, ErrReadOnly)
-
-			r, err := OpenForRead(nil, dir, nil, withFS(fsys))
-			require.NoError(t, err)
-			_, _, ents, err := r.ReadAll()
-			require.NoError(t, err)
-			require.Equal(t, entries(1, 3), ents)
-			_, err = Verify(nil, dir, withFS(fsys))
-			require.NoError(t, err)
-		}
-	}
-	openLog(t, dir, nil)
+	before, warned := w.Stats(), logs.FilterMessageSnippet("slow sync").Len()
+	forceCut(t, w)
+	s := w.Stats()
+	require.EqualValues(t, 2, s.Syncs-before.Syncs, "of the segment that ends, and of the next one")
+	require.EqualValues(t, s.Syncs, told)
+	require.Equal(t, warned+2, logs.FilterMessageSnippet("slow sync").Len())
 }

@@ -55,7 +55,7 @@ var faultModes = []faultMode{
 // Whichever call on the file system fails, and in whichever way, the error is
 // final where it has to be, and nothing that was acknowledged is lost: neither when the
 // log is opened again, nor when the power is cut after the fault or after that.
-func TestAnyOneFailingCallLosesNothingAcknowledged(t *testing.T) {
+func TestFaults_AnyOneFailingCallLosesNothingAcknowledged(t *testing.T) {
 	plan := newCrashPlan(t, 2)
 	stride, preallocs := 17, 1 // calls from one that fails to the next
 	if plan.long() {

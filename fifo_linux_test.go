@@ -11,7 +11,7 @@ import (
 )
 
 // A pipe in the place of a segment is an error of every reader, and is not waited for.
-func TestReadersDoNotWaitForAPipe(t *testing.T) {
+func TestFIFO_ReadersDoNotWait(t *testing.T) {
 	for place, of := range map[string]func(segments []string) string{
 		"the first segment": func(s []string) string { return s[0] },
 		"the last segment":  func(s []string) string { return s[len(s)-1] },

@@ -20,7 +20,7 @@ func newPipeline(t *testing.T, fsys vfs.FS, size int64, reserve bool) *filePipel
 	return &filePipeline{dir: d, size: size, reserve: reserve}
 }
 
-func TestAPreparedFileIsLockedAndZeroWhateverWasInIt(t *testing.T) {
+func TestFilePipeline_APreparedFileIsLockedAndZeroWhateverWasInIt(t *testing.T) {
 	for _, size := range []int64{512, 4096, 100_001} {
 		for _, reserve := range []bool{true, false} {
 			for _, waited := range []bool{true, false} {
@@ -51,7 +51,7 @@ func TestAPreparedFileIsLockedAndZeroWhateverWasInIt(t *testing.T) {
 	}
 }
 
-func TestTheNextFileIsPreparedOnceTheSegmentIsHalfFull(t *testing.T) {
+func TestFilePipeline_TheNextFileIsPreparedOnceTheSegmentIsHalfFull(t *testing.T) {
 	fsys := newFaultFS()
 	p := newPipeline(t, fsys, 1000, true)
 	fsys.record()
@@ -71,7 +71,7 @@ func TestTheNextFileIsPreparedOnceTheSegmentIsHalfFull(t *testing.T) {
 	require.NoError(t, f.Close())
 }
 
-func TestClosingThePipelineLeavesNoFile(t *testing.T) {
+func TestFilePipeline_ClosingItLeavesNoFile(t *testing.T) {
 	p := newPipeline(t, vfs.OS{}, 512, true)
 	p.close()
 	p.start(3)
@@ -92,7 +92,7 @@ func TestClosingThePipelineLeavesNoFile(t *testing.T) {
 	require.Len(t, files(t, dir), 1)
 }
 
-func TestAFailedPreparationIsTriedAgainWhenTheFileIsTaken(t *testing.T) {
+func TestFilePipeline_AFailedPreparationIsTriedAgainWhenTheFileIsTaken(t *testing.T) {
 	for _, kind := range []opKind{opCreate, opTruncate, opReserve} {
 		fsys := newFaultFS()
 		p := newPipeline(t, fsys, 512, true)

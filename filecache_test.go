@@ -65,7 +65,7 @@ func (c *countingFS) counts() (open, most, opened int) {
 	return open, most, opened
 }
 
-func TestOpenFilesAreLimitedHoweverManyReadersThereAre(t *testing.T) {
+func TestOpenFiles_AreLimitedHoweverManyReadersThereAre(t *testing.T) {
 	for _, limit := range []int{1, 2, 5, 64} {
 		fsys := &countingFS{FS: vfs.OS{}}
 		w, _ := newLog(t, withFS(fsys), WithMaxOpenFiles(limit), WithNoSync())
@@ -104,7 +104,7 @@ func TestOpenFilesAreLimitedHoweverManyReadersThereAre(t *testing.T) {
 }
 
 // With one file at most, iterations within iterations still go on: none holds it while another reads.
-func TestIterationsWithinIterationsShareOneFile(t *testing.T) {
+func TestOpenFiles_IterationsWithinIterationsShareOne(t *testing.T) {
 	fsys := &countingFS{FS: vfs.OS{}}
 	w, _ := newLog(t, withFS(fsys), WithMaxOpenFiles(1))
 	fillSegments(t, w, 3)
@@ -126,7 +126,7 @@ func TestIterationsWithinIterationsShareOneFile(t *testing.T) {
 	require.Equal(t, 1, most)
 }
 
-func TestAFailedOpenTakesNoPlace(t *testing.T) {
+func TestOpenFiles_AFailedOpenTakesNoPlace(t *testing.T) {
 	fsys := newFaultFS()
 	w, _ := newLog(t, withFS(fsys), WithMaxOpenFiles(1))
 	require.NoError(t, w.SaveEntry(entries(1, 3)))
@@ -146,7 +146,7 @@ func TestAFailedOpenTakesNoPlace(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestPurgeClosesTheFilesOfWhatItRemoves(t *testing.T) {
+func TestOpenFiles_PurgeClosesThoseOfWhatItRemoves(t *testing.T) {
 	fsys := &countingFS{FS: vfs.OS{}}
 	w, _ := newLog(t, withFS(fsys))
 	fillSegments(t, w, 5)
@@ -161,7 +161,7 @@ func TestPurgeClosesTheFilesOfWhatItRemoves(t *testing.T) {
 	require.Equal(t, 1, open)
 }
 
-func TestMaxOpenFilesHasAMinimum(t *testing.T) {
+func TestOpenFiles_TheLimitHasAMinimum(t *testing.T) {
 	for _, n := range []int{0, -1} {
 		_, err := Create(nil, t.TempDir(), nil, WithMaxOpenFiles(n))
 		require.ErrorIs(t, err, ErrInvalidArgument)

@@ -57,7 +57,7 @@ func TestFinder_TheFirstRecordIsFoundAmongBeginningsThatAreNone(t *testing.T) {
 }
 
 // The outline of a frame says the same as parsing all of it, whatever byte is damaged.
-func TestOutlineAgreesWithTheParsedFrame(t *testing.T) {
+func TestOutline_AgreesWithTheParsedFrame(t *testing.T) {
 	var c frame.Checker
 	for _, sh := range shapes() {
 		for _, sealed := range []bool{true, false} {

@@ -74,7 +74,7 @@ func waitForFollower(t *testing.T, w *WAL) {
 	}, testPatience, time.Millisecond)
 }
 
-func TestFollowYieldsWhatThereIsAndThenWhatComes(t *testing.T) {
+func TestFollow_YieldsWhatThereIsAndThenWhatComes(t *testing.T) {
 	w, _ := newLog(t)
 	require.NoError(t, w.SaveEntry(entries(1, 5)))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -94,7 +94,7 @@ func TestFollowYieldsWhatThereIsAndThenWhatComes(t *testing.T) {
 	require.Empty(t, f.ents)
 }
 
-func TestFollowFromOutsideTheLog(t *testing.T) {
+func TestFollow_FromOutsideTheLog(t *testing.T) {
 	w, _ := newLog(t)
 	require.NoError(t, w.SaveSnap(at(9)))
 	require.NoError(t, w.SaveEntry(entries(10, 12)))
@@ -106,7 +106,7 @@ func TestFollowFromOutsideTheLog(t *testing.T) {
 	require.ErrorIs(t, follow(ctx, w, 10).err(t), context.Canceled)
 }
 
-func TestAFollowerLearnsOfWhatIsReplaced(t *testing.T) {
+func TestFollow_LearnsOfWhatIsReplaced(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		act   func(*WAL) error // when it has yielded 1 to 20 and waits
@@ -156,7 +156,7 @@ func TestAFollowerLearnsOfWhatIsReplaced(t *testing.T) {
 }
 
 // What is replaced before it was yielded is yielded as it is now: no error, and nothing of the old.
-func TestAFollowerGoesOnWithWhatWasReplacedAheadOfIt(t *testing.T) {
+func TestFollow_GoesOnWithWhatWasReplacedAheadOfIt(t *testing.T) {
 	w, _ := newLog(t)
 	require.NoError(t, w.SaveEntry(entries(1, 30)))
 	var got []log.LogEntry
@@ -176,7 +176,7 @@ func TestAFollowerGoesOnWithWhatWasReplacedAheadOfIt(t *testing.T) {
 }
 
 // A follower that is behind yields all that is durable before it tells of the end, also of a closed log.
-func TestAFollowerYieldsWhatIsDurableBeforeTheEnd(t *testing.T) {
+func TestFollow_YieldsWhatIsDurableBeforeTheEnd(t *testing.T) {
 	for name, tt := range map[string]struct {
 		end func(*WAL)
 		err error
@@ -210,7 +210,7 @@ func TestAFollowerYieldsWhatIsDurableBeforeTheEnd(t *testing.T) {
 	}
 }
 
-func TestAFollowerThatIsBehindKeepsItsSegments(t *testing.T) {
+func TestFollow_OneThatIsBehindKeepsItsSegments(t *testing.T) {
 	w, dir := newLog(t)
 	fillSegments(t, w, 4)
 	last := w.LastIndex()
@@ -231,7 +231,7 @@ func TestAFollowerThatIsBehindKeepsItsSegments(t *testing.T) {
 }
 
 // Replicas that go back to where the log was replaced, and go on, end as the log is.
-func TestReplicasThatFollowBecomeTheLog(t *testing.T) {
+func TestFollow_ReplicasBecomeTheLog(t *testing.T) {
 	w, _ := newLog(t, WithNoSync())
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -284,7 +284,7 @@ func TestReplicasThatFollowBecomeTheLog(t *testing.T) {
 	t.Logf("%d entries; rewinds %v", len(want), rewinds)
 }
 
-func TestFollowWithoutAContext(t *testing.T) {
+func TestFollow_WithoutAContext(t *testing.T) {
 	w, _ := newLog(t)
 	require.NoError(t, w.SaveEntry(entries(1, 2)))
 	var ctx context.Context

@@ -3,125 +3,14 @@ package wal
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/hex"
-	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/seed449c39bc/wal/internal/codec"
 	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
-	"github.com/seed449c39bc/wal/walpb"
 )
-
-var update = flag.Bool("update", false, "write the golden files under testdata anew")
-
-// goldenLog lives the life that the golden files show.
-func goldenLog(t *testing.T, opts ...Option) image {
-	m := newMemFS(nil)
-	w, err := Create(nil, memDir, []byte("somedata"), append([]Option{withFS(m), WithSegmentSize(512), WithPreallocation(PreallocateNone)}, opts...)...)
-	require.NoError(t, err)
-	require.NoError(t, w.Save(&walpb.HardState{Term: 1, Vote: 2, Commit: 1}, []log.LogEntry{entry(1, 1, "one"), entry(1, 2, "two")}))
-	require.NoError(t, w.SaveSnap(&walpb.Snapshot{Index: 1, Term: 1}))
-	require.NoError(t, w.SaveEntry([]log.LogEntry{entry(2, 2, strings.Repeat("2", 400))}))
-	if w.TruncateBack(1) != nil {
-		require.NoError(t, w.SaveEntry([]log.LogEntry{entry(2, 3, "")}))
-	}
-	w.pipeline.close()
-	return m.image()
-}
-
-// dump writes a log as text: each frame with what it says, and its bytes.
-func dump(im image) string {
-	var b strings.Builder
-	for _, name := range im.names() {
-		n, _ := parseSegmentName(name)
-		fmt.Fprintf(&b, "%s\n", name)
-		seg := im[name]
-		for off := 0; off < len(seg); {
-			f, ok := readFrame(seg, n.seq, off)
-			if !ok {
-				fmt.Fprintf(&b, "\n# offset %d: not a record\n%s\n", off, hex.EncodeToString(seg[off:]))
-				break
-			}
-			fmt.Fprintf(&b, "\n# offset %d: %s, crc %08x, data of %d bytes", off, log.RecordType(f.typ), f.crc, len(f.data))
-			if f.flags&1 != 0 {
-				b.WriteString(", SYNCED")
-			}
-			if f.flags&2 != 0 {
-				b.WriteString(", COMMIT")
-			}
-			b.WriteByte('\n')
-			for rest := seg[off : off+f.size]; len(rest) > 0; rest = rest[min(32, len(rest)):] {
-				fmt.Fprintf(&b, "%s\n", hex.EncodeToString(rest[:min(32, len(rest))]))
-			}
-			off += f.size
-		}
-		b.WriteByte('\n')
-	}
-	return b.String()
-}
-
-// undump reads back what dump wrote.
-func undump(t *testing.T, text string) image {
-	im, name := image{}, ""
-	for line := range strings.Lines(text) {
-		switch line = strings.TrimSpace(line); {
-		case line == "" || line[0] == '#':
-		case strings.HasSuffix(line, ".wal"):
-			name = line
-		default:
-			b, err := hex.DecodeString(line)
-			require.NoError(t, err)
-			im[name] = append(im[name], b...)
-		}
-	}
-	return im
-}
-
-func TestGoldenFiles(t *testing.T) {
-	for name, opts := range map[string][]Option{"sealed": nil, "etcd": {WithEtcdFormat()}} {
-		t.Run(name, func(t *testing.T) {
-			path := filepath.Join("testdata", name+".golden")
-			im := goldenLog(t, opts...)
-			if *update {
-				require.NoError(t, os.MkdirAll("testdata", 0o755))
-				require.NoError(t, os.WriteFile(path, []byte(dump(im)), 0o644))
-			}
-			want, err := os.ReadFile(path)
-			require.NoError(t, err)
-			require.Equal(t, string(want), dump(im), "the format is final: run with -update only if it is meant to change")
-
-			read := undump(t, string(want))
-			require.True(t, im.equal(read), "the file says all bytes")
-			written, err := readContent(im)
-			require.NoError(t, err)
-			got, err := readContent(read)
-			require.NoError(t, err)
-			require.Equal(t, written, got)
-			require.Contains(t, got, `metadata "somedata"`)
-		})
-	}
-}
-
-// The vector of docs/FORMAT.md 4, which etcd writes too.
-func TestReferenceVector(t *testing.T) {
-	want, err := hex.DecodeString("0400000000000084" + "08041000" + "00000000" +
-		"1200000000000086" + "08011085d4fda0071a08736f6d6564617461" + "000000000000" +
-		"0e00000000000082" + "08051080db81c1011a0408001000" + "0000")
-	require.NoError(t, err)
-	m := newMemFS(nil)
-	w, err := Create(nil, memDir, []byte("somedata"), withFS(m), WithEtcdFormat(), WithPreallocation(PreallocateNone))
-	require.NoError(t, err)
-	require.NoError(t, w.Close())
-	require.Equal(t, want, m.image()["0000000000000000-0000000000000000.wal"], "and a close adds nothing")
-}
 
 // encodeOne encodes one record with the encoder under test.
 func encodeOne(p frame.Position, crc uint32, sealed bool, typ log.RecordType, data []byte, flags byte) []byte {
@@ -146,7 +35,7 @@ func sizes() []int {
 	return list
 }
 
-func TestFramesAreAsTheFormatSays(t *testing.T) {
+func TestFrame_IsAsTheFormatSays(t *testing.T) {
 	var c frame.Checker
 	p := frame.Position{Seq: 3, Off: 4096}
 	data := bytes.Repeat([]byte("0123456789abcdef"), 1<<18)
@@ -193,7 +82,7 @@ func readsBack(b []byte, p frame.Position, crc uint32) error {
 	return err
 }
 
-func TestEveryFlippedBitOfASealedFrameIsRefused(t *testing.T) {
+func TestFrame_EveryFlippedBitOfATraileredOneIsRefused(t *testing.T) {
 	p := frame.Position{Seq: 2, Off: 512}
 	for _, n := range []int{-1, 0, 1, 3, 7, 8, 100, 127, 128, 600} {
 		for _, typ := range []log.RecordType{log.EntryType, log.StateType, log.CrcType} {
@@ -215,7 +104,7 @@ func TestEveryFlippedBitOfASealedFrameIsRefused(t *testing.T) {
 	}
 }
 
-func TestAFrameElsewhereIsRefused(t *testing.T) {
+func TestFrame_ElsewhereIsRefused(t *testing.T) {
 	p := frame.Position{Seq: 2, Off: 512}
 	b := encodeOne(p, 5, true, log.EntryType, []byte("data"), frame.FlagCommit)
 	require.ErrorIs(t, readsBack(b, frame.Position{Seq: 2, Off: 520}, 5), frame.ErrCheck)
@@ -225,7 +114,7 @@ func TestAFrameElsewhereIsRefused(t *testing.T) {
 	require.ErrorIs(t, readsBack(b, p, 6), frame.ErrChain)
 }
 
-func TestMalformedFramesAreRefused(t *testing.T) {
+func TestFrame_MalformedIsRefused(t *testing.T) {
 	p := frame.Position{Seq: 2, Off: 512}
 	good := func() []byte { return encodeOne(p, 0, true, log.EntryType, []byte("data"), frame.FlagCommit) }
 	n := uint64(frame.RecordSize(binary.LittleEndian.Uint64(good())))
@@ -258,60 +147,6 @@ func TestMalformedFramesAreRefused(t *testing.T) {
 			require.ErrorIs(t, err, c.want)
 		})
 	}
-}
-
-// hintedRecord is one that marshals in place and whose size hint is anything.
-type hintedRecord struct {
-	data []byte
-	size int
-	room int // what it allocates of its own, when not 0
-}
-
-func (a *hintedRecord) Marshal() ([]byte, error) { return a.data, nil }
-func (a *hintedRecord) Unmarshal([]byte) error   { return errors.ErrUnsupported }
-func (a *hintedRecord) Size() int                { return a.size }
-func (a *hintedRecord) AppendBinary(b []byte) ([]byte, error) {
-	if a.room > 0 {
-		b = append(make([]byte, 0, a.room+len(a.data)), b...)
-	}
-	return append(b, a.data...), nil
-}
-
-// The head is put before data whose place was guessed: with a checksum of 1 to 5
-// bytes, and a size that is right, too small, too large or nonsense.
-func TestWrongGuessesOfTheHeadCostNothing(t *testing.T) {
-	seen := map[int]bool{}
-	for _, sealed := range []bool{true, false} {
-		for _, crc := range []uint32{0, 1, 1 << 7, 1 << 14, 1 << 21, 1<<28 - 1, 1 << 28, 1<<32 - 1} {
-			for _, n := range []int{0, 1, 127, 128, 129, 16383, 16384} {
-				data := dataWithSum(crc, n)
-				want := chained(plainFrame{typ: 2, data: data, sealed: sealed}, 9)
-				if sealed {
-					want.flags = frame.FlagSynced | frame.FlagCommit
-				}
-				if n >= 4 {
-					require.Equal(t, crc, want.crc)
-				}
-				for _, a := range []hintedRecord{
-					{size: len(data)}, {size: 0}, {size: -5}, {size: len(data) + 1}, {size: 1 << 20}, {size: 3}, {size: 200}, {size: len(data), room: 1}, {room: 1000},
-				} {
-					a.data = data
-					var e encoder
-					e.start(frame.Position{Seq: 1, Off: 64}, 9, sealed, true)
-					require.NoError(t, e.appendRecord(codec.NewSavedTypes(log.NewRegistry()).Of(log.EntryType, &a), &a, frame.FlagCommit))
-					require.True(t, bytes.Equal(want.build(1, 64), e.buf), "crc %08x, %d bytes, hint %d, own room %d", want.crc, n, a.size, a.room)
-					require.True(t, bytes.Equal(data, e.data))
-					// One more behind it, in the same batch.
-					end := int(e.end())
-					e.appendBytes(log.StateType, []byte("next"), 0)
-					next := chained(plainFrame{typ: 3, data: []byte("next"), sealed: sealed}, want.crc)
-					require.True(t, bytes.Equal(next.build(1, end), e.buf[end-64:]))
-				}
-				seen[walpb.RecordHeaderSize(2, want.crc, -1)] = true
-			}
-		}
-	}
-	require.Len(t, seen, 5, "every length of a checksum was met")
 }
 
 // dataWithSum returns n bytes, or fewer than 4, whose running checksum behind 9
@@ -359,7 +194,7 @@ func forge(data []byte, at int, before, crc uint32) {
 
 // A record of a control record's form with more data than one has is none, however its check is. So the
 // check, which covers that data, is never computed over much.
-func TestAControlRecordHasBoundedData(t *testing.T) {
+func TestFrame_AControlRecordHasBoundedData(t *testing.T) {
 	var c frame.Checker
 	p := frame.Position{Seq: 3, Off: 512}
 	for n, want := range map[int]error{frame.MaxControl: nil, frame.MaxControl + 1: frame.ErrRecord, 3000: frame.ErrRecord} {

@@ -70,7 +70,7 @@ func (l frameList) expand(t *testing.T, extents []extent) (out []spot, first uin
 	return out, first
 }
 
-func TestIndexAgreesWithANaiveOne(t *testing.T) {
+func TestIndex_AgreesWithANaiveOne(t *testing.T) {
 	for seed := range uint64(10) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 1))
@@ -180,7 +180,7 @@ func requireNear(t *testing.T, frames []spot, s spot, e extent, end int64) {
 }
 
 // What find returns does not change with the index.
-func TestFoundExtentsAreACopy(t *testing.T) {
+func TestIndex_FoundExtentsAreACopy(t *testing.T) {
 	var x index
 	for i := uint64(1); i <= 10; i++ {
 		x.add(i, i+1, segmentName{}, int64(i*8), 0)
@@ -207,7 +207,7 @@ func heapOf(build func() any) int64 {
 
 // The index takes less than 1 % of the log's bytes, in the memory that it really
 // takes, with entries of 128 bytes, in segments of every size that is of use.
-func TestIndexTakesLessThanAHundredthOfTheLog(t *testing.T) {
+func TestIndex_TakesLessThanAHundredthOfTheLog(t *testing.T) {
 	ent := &walpb.Entry{Term: 1, Index: 1 << 20, Data: make([]byte, 128)}
 	var e encoder
 	e.start(frame.Position{}, 1, true, false)
@@ -233,7 +233,7 @@ func TestIndexTakesLessThanAHundredthOfTheLog(t *testing.T) {
 }
 
 // Adding never copies more than a chunk: what it allocates in all is bounded by what it keeps.
-func TestAddingToTheIndexCopiesLittle(t *testing.T) {
+func TestIndex_AddingCopiesLittle(t *testing.T) {
 	const entries, frame = 1 << 20, 2 << 10
 	bytes := int64(testing.AllocsPerRun(1, func() {
 		var x index
@@ -247,7 +247,7 @@ func TestAddingToTheIndexCopiesLittle(t *testing.T) {
 
 // Entries that are saved again and again, as a group or one by one, cost a bit a frame more, not a run each:
 // the index stays below 1.5 % of the log's bytes.
-func TestIndexOfEntriesThatAreReplacedIsSmall(t *testing.T) {
+func TestIndex_OfEntriesThatAreReplacedIsSmall(t *testing.T) {
 	const total, segment = 32 << 20, 1 << 20
 	for _, c := range []struct{ frame, times, back int64 }{
 		{48, 2, 1}, {24, 2, 1}, {24, 5, 1}, {48, 2, 3}, {24, 2, 50}, {24, 2, 100}, {24, 2, 1000}, {144, 2, 20},

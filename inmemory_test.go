@@ -10,7 +10,7 @@ import (
 )
 
 // A log in memory lives the whole life of one on disk, and leaves nothing on it.
-func TestInMemoryALogLivesAsOnADisk(t *testing.T) {
+func TestInMemory_ALogLivesAsOnADisk(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	in := []Option{WithMemory(NewMemory()), WithSegmentSize(testSegment)}
 	_, err := Open(nil, dir, nil, in...)
@@ -45,7 +45,7 @@ func TestInMemoryALogLivesAsOnADisk(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 
-func TestInMemoryNoneIsRefused(t *testing.T) {
+func TestInMemory_NoneIsRefused(t *testing.T) {
 	for _, m := range []*Memory{nil, {}} {
 		_, err := Create(nil, filepath.Join(t.TempDir(), "log"), nil, WithMemory(m))
 		require.ErrorIs(t, err, ErrInvalidArgument)

@@ -33,7 +33,7 @@ const (
 	killPatience = 30 * time.Second
 )
 
-func TestKilledProcessLosesNothingAcknowledged(t *testing.T) {
+func TestKilledProcess_LosesNothingAcknowledged(t *testing.T) {
 	if s := os.Getenv(killChildEnv); s != "" {
 		killedChild(s)
 	}

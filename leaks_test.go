@@ -16,8 +16,8 @@ import (
 )
 
 // What ends leaves no goroutine behind, however it ends. That no file stays open is
-// proven for every failing call, in TestAnyOneFailingCallLosesNothingAcknowledged.
-func TestNoGoroutineIsLeft(t *testing.T) {
+// proven for every failing call, in TestFaults_AnyOneFailingCallLosesNothingAcknowledged.
+func TestLeaks_NoGoroutineIsLeft(t *testing.T) {
 	small := []wal.Option{wal.WithSegmentSize(16 << 10), wal.WithNoSync()}
 	fill := func(t *testing.T) *benchLog {
 		l := newBenchLog(t, small...)

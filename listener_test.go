@@ -90,7 +90,7 @@ func survives(t *testing.T, f func()) (returned bool) {
 }
 
 // Whatever a listener's function does when it is told of something, in whatever call: the log goes on.
-func TestAListenerThatPanicsOrEndsItsGoroutineHurtsOnlyThatCall(t *testing.T) {
+func TestListener_ThatPanicsOrEndsItsGoroutineHurtsOnlyThatCall(t *testing.T) {
 	for _, how := range []string{panics, exits} {
 		for what, call := range map[string]func(w *WAL){
 			"Saved":  func(w *WAL) { _ = w.SaveEntry(entries(w.LastIndex()+1, w.LastIndex()+1)) },
@@ -127,7 +127,7 @@ func TestAListenerThatPanicsOrEndsItsGoroutineHurtsOnlyThatCall(t *testing.T) {
 }
 
 // The same where the goroutine of the log's own tells: nobody but the log has called it.
-func TestAListenerCannotStopTheGoroutineThatLeads(t *testing.T) {
+func TestListener_CannotStopTheGoroutineThatLeads(t *testing.T) {
 	for _, how := range []string{panics, exits} {
 		for _, what := range []string{"Saved", "Synced"} {
 			r := new(rude)
@@ -152,7 +152,7 @@ func TestAListenerCannotStopTheGoroutineThatLeads(t *testing.T) {
 	}
 }
 
-func TestAListenerThatPanicsWhenTheLogFails(t *testing.T) {
+func TestListener_ThatPanicsWhenTheLogFails(t *testing.T) {
 	for _, how := range []string{panics, exits} {
 		for _, what := range []string{"Failed", "log"} {
 			r := new(rude)
@@ -174,7 +174,7 @@ func TestAListenerThatPanicsWhenTheLogFails(t *testing.T) {
 	}
 }
 
-func TestAListenerThatPanicsInOpenLeavesTheLogUnlocked(t *testing.T) {
+func TestListener_ThatPanicsInOpenLeavesTheLogUnlocked(t *testing.T) {
 	for _, how := range []string{panics, exits} {
 		for _, what := range []string{"Healed", "log"} {
 			for name, open := range map[string]func(*zap.Logger, string, ...Option) error{
@@ -204,7 +204,7 @@ func closed(w *WAL, err error) error {
 }
 
 // A listener may look at the counters.
-func TestAListenerMayCallStats(t *testing.T) {
+func TestListener_MayCallStats(t *testing.T) {
 	var w *WAL
 	var seen []uint64
 	l := Listener{Saved: func(SaveEvent) { seen = append(seen, w.Stats().Saves) }}
@@ -217,7 +217,7 @@ func TestAListenerMayCallStats(t *testing.T) {
 }
 
 // What there is to tell is put in the queue, everywhere: under which lock does not matter then.
-func TestNothingOfAWALIsToldButByTheQueue(t *testing.T) {
+func TestListener_NothingOfAWALIsToldButByTheQueue(t *testing.T) {
 	files, err := filepath.Glob("*.go")
 	require.NoError(t, err)
 	direct := regexp.MustCompile(`w\.lg\.|w\.listener\.\w+\(|w\.opts\.listener\.\w+\(`)
@@ -232,7 +232,7 @@ func TestNothingOfAWALIsToldButByTheQueue(t *testing.T) {
 }
 
 // A logger's hook that panics while a log is made leaves one that is there, and not locked.
-func TestALoggerThatPanicsInCreateLeavesTheLogUnlocked(t *testing.T) {
+func TestListener_ALoggerThatPanicsInCreateLeavesTheLogUnlocked(t *testing.T) {
 	for _, how := range []string{panics, exits} {
 		var lacks atomic.Uint32
 		lacks.Store(uint32(vfs.LackReserve))

@@ -62,7 +62,7 @@ func (f lockCountFile) Close() error {
 }
 
 // Three locks and the next file, however many segments there are.
-func TestALogHoldsFewLocksHoweverManySegmentsItHas(t *testing.T) {
+func TestLocks_AreFewHoweverManySegmentsThereAre(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4)) // as many segments would be read at a time
 	var c lockCount
 	slow := newFaultFS()
@@ -125,7 +125,7 @@ func isLocked(t *testing.T, path string) bool {
 }
 
 // The locks that are held keep out who opens the log for writing, and etcd's purge.
-func TestTheLocksThatAreHeldKeepOthersOut(t *testing.T) {
+func TestLocks_KeepOthersOut(t *testing.T) {
 	w, dir := newLog(t, WithNoSync())
 	check := func(what string) {
 		t.Helper()
@@ -168,7 +168,7 @@ func TestTheLocksThatAreHeldKeepOthersOut(t *testing.T) {
 }
 
 // A Release that cannot lock what is the oldest segment then has not let go of anything.
-func TestReleaseForWantOfADescriptor(t *testing.T) {
+func TestLocks_ReleaseForWantOfADescriptor(t *testing.T) {
 	fsys := newFaultFS()
 	w, dir := newLog(t, withFS(fsys))
 	fillSegments(t, w, 6)
@@ -200,7 +200,7 @@ func TestReleaseForWantOfADescriptor(t *testing.T) {
 }
 
 // Other files in the directory cost a Purge nothing.
-func TestPurgeDoesNotListTheDirectory(t *testing.T) {
+func TestLocks_PurgeDoesNotListTheDirectory(t *testing.T) {
 	fsys := newFaultFS()
 	w, _ := newLog(t, withFS(fsys))
 	fillSegments(t, w, 6)
@@ -221,7 +221,7 @@ func TestPurgeDoesNotListTheDirectory(t *testing.T) {
 }
 
 // What stands before the segment that a log is opened at is purged without being released again.
-func TestPurgeDeletesWhatIsBeforeTheSegmentThatTheLogWasOpenedAt(t *testing.T) {
+func TestLocks_PurgeDeletesWhatIsBeforeTheSegmentThatTheLogWasOpenedAt(t *testing.T) {
 	w, dir := newLog(t)
 	fillSegments(t, w, 5)
 	last := w.LastIndex()

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestOpenOrCreateMakesALogOnceAndThenOpensIt(t *testing.T) {
+func TestOpenOrCreate_MakesALogOnceAndThenOpensIt(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "log")
 	for i := uint64(1); i <= 3; i++ {
 		w, err := OpenOrCreate(nil, dir, []byte("metadata"), WithSegmentSize(testSegment))
@@ -25,7 +25,7 @@ func TestOpenOrCreateMakesALogOnceAndThenOpensIt(t *testing.T) {
 	require.NoError(t, w.Close())
 }
 
-func TestOpenOrCreateRefusesALogOfOthers(t *testing.T) {
+func TestOpenOrCreate_RefusesALogOfOthers(t *testing.T) {
 	w, dir := newLog(t)
 	_, err := OpenOrCreate(nil, dir, []byte("metadata"))
 	require.ErrorIs(t, err, ErrLocked)
@@ -51,7 +51,7 @@ func TestOpenOrCreateRefusesALogOfOthers(t *testing.T) {
 }
 
 // Of many that come at once one gets the log, and the others are told that it is in use.
-func TestOpenOrCreateByManyAtOnce(t *testing.T) {
+func TestOpenOrCreate_ByManyAtOnce(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	var wait sync.WaitGroup
 	logs := make([]*WAL, 8)

@@ -17,7 +17,7 @@ import (
 // newer is entry i as a later save has it.
 func newer(i uint64) log.LogEntry { return entry(2, i, "newer") }
 
-func TestPurgeLeavesWhatAnIterationNeeds(t *testing.T) {
+func TestReaders_PurgeLeavesWhatAnIterationNeeds(t *testing.T) {
 	w, dir := newLog(t)
 	fillSegments(t, w, 6)
 	last := w.LastIndex()
@@ -49,7 +49,7 @@ func TestPurgeLeavesWhatAnIterationNeeds(t *testing.T) {
 	require.Len(t, segmentsOf(t, dir), 1)
 }
 
-func TestAnIterationThatIsLeftEarlyNeedsNothing(t *testing.T) {
+func TestReaders_AnIterationThatIsLeftEarlyNeedsNothing(t *testing.T) {
 	w, dir := newLog(t)
 	fillSegments(t, w, 3)
 	for range w.Entries(1, w.LastIndex()+1) {
@@ -65,7 +65,7 @@ func TestAnIterationThatIsLeftEarlyNeedsNothing(t *testing.T) {
 	require.Empty(t, w.readers)
 }
 
-func TestAnIterationEndsWhereTheLogWasReplaced(t *testing.T) {
+func TestReaders_AnIterationEndsWhereTheLogWasReplaced(t *testing.T) {
 	overwrite := func(i uint64) func(*WAL) error {
 		return func(w *WAL) error { return w.SaveEntry([]log.LogEntry{newer(i)}) }
 	}
@@ -125,7 +125,7 @@ func TestAnIterationEndsWhereTheLogWasReplaced(t *testing.T) {
 	}
 }
 
-func TestEntriesLimit(t *testing.T) {
+func TestReaders_EntriesLimit(t *testing.T) {
 	w, _ := newLog(t)
 	var size []uint64 // of what entry i has encoded
 	for _, ent := range entries(0, 500) {
@@ -185,7 +185,7 @@ func (e *countedEntry) Unmarshal(data []byte) error {
 // A read of one entry is one read of the file, of little more than the space
 // between two points, and decodes no other entry; of one that is in the last piece of a
 // segment it may read more.
-func TestEntryReadsAndDecodesLittle(t *testing.T) {
+func TestReaders_EntryReadsAndDecodesLittle(t *testing.T) {
 	for _, size := range []int{0, 100, 900, 3000, 70_000} {
 		t.Run(fmt.Sprintf("%d bytes", size), func(t *testing.T) {
 			reg := log.NewRegistry()
@@ -228,7 +228,7 @@ func TestEntryReadsAndDecodesLittle(t *testing.T) {
 	}
 }
 
-func TestReadsSeeErrorsOfTheFile(t *testing.T) {
+func TestReaders_SeeErrorsOfTheFile(t *testing.T) {
 	fsys := newFaultFS()
 	w, _ := newLog(t, withFS(fsys))
 	fillSegments(t, w, 2)
@@ -266,7 +266,7 @@ func (g *gate) Unmarshal(data []byte) error {
 // UnmarshalShared is not to be promoted.
 func (g *gate) UnmarshalShared(data []byte) error { return g.Unmarshal(data) }
 
-func TestReadAllKeepsItsSegmentsFromBeingPurged(t *testing.T) {
+func TestReaders_ReadAllKeepsItsSegmentsFromBeingPurged(t *testing.T) {
 	reading, purged := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	wait := func() { once.Do(func() { close(reading); <-purged }) }

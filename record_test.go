@@ -1,327 +1,284 @@
 package wal
 
 import (
-	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
-	"sync"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// rawEntry is an index and a payload. It has no AppendBinary.
-type rawEntry struct {
-	Index   uint64
-	Payload []byte
-	size    int // what Size says
-}
-
-func (e *rawEntry) Marshal() ([]byte, error) {
-	return append(binary.LittleEndian.AppendUint64(nil, e.Index), e.Payload...), nil
-}
-
-func (e *rawEntry) Unmarshal(data []byte) error {
-	if len(data) < 8 {
-		return errors.New("too short")
+// physical returns the records of a log and the damage that is reported between them.
+func physical(t *testing.T, dir string, opts ...Option) (recs []Record, damage []*CorruptionError) {
+	t.Helper()
+	for rec, err := range Records(dir, opts...) {
+		if err != nil {
+			var c *CorruptionError
+			require.ErrorAs(t, err, &c)
+			damage = append(damage, c)
+			continue
+		}
+		rec.Data = append([]byte(nil), rec.Data...)
+		recs = append(recs, rec)
 	}
-	e.Index, e.Payload = binary.LittleEndian.Uint64(data), append([]byte{}, data[8:]...)
-	return nil
-}
-func (e *rawEntry) GetIndex() uint64 { return e.Index }
-func (e *rawEntry) Size() int        { return e.size }
-
-// appender is a rawEntry that appends in a way of its own, within or against the contract.
-type appender struct {
-	rawEntry
-	how func(e *appender, b []byte) ([]byte, error)
+	return recs, damage
 }
 
-func (e *appender) AppendBinary(b []byte) ([]byte, error) { return e.how(e, b) }
+func sameRecord(a, b Record) bool { return reflect.DeepEqual(a, b) }
 
-func TestEveryWayToAppendAndEverySizeHintSavesTheSame(t *testing.T) {
-	properly := func(e *appender, b []byte) ([]byte, error) {
-		return append(binary.LittleEndian.AppendUint64(b, e.Index), e.Payload...), nil
+// recordsLog is a closed log with records of every kind, in several segments.
+func recordsLog(t *testing.T, opts ...Option) string {
+	t.Helper()
+	w, dir := newLog(t, append([]Option{WithSegmentSize(MinSegmentSize), WithPreallocation(PreallocateReserve)}, opts...)...)
+	require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: 2}, entries(1, 4)))
+	if !w.opts.etcdFormat {
+		require.NoError(t, w.TruncateBack(3))
 	}
-	ways := map[string]func(e *appender, b []byte) ([]byte, error){
-		"properly":          properly,
-		"a foreign slice":   func(e *appender, _ []byte) ([]byte, error) { return e.Marshal() },
-		"in pieces":         inPieces,
-		"scribbles behind":  func(e *appender, b []byte) ([]byte, error) { fill(b[:cap(b)], 0xFF); return properly(e, b) },
-		"with a small copy": func(e *appender, b []byte) ([]byte, error) { return properly(e, b[:0:0]) },
-	}
-	for name, how := range ways {
-		for _, hint := range []int{0, 1, 8, -1, math.MinInt, 64, 1 << 16} {
-			t.Run(fmt.Sprintf("%s, hint %d", name, hint), func(t *testing.T) {
-				reg := log.NewRegistry()
-				reg.Register(log.EntryType, &rawEntry{})
-				w, _ := newLog(t, WithRegistry(reg))
-				var want []log.LogEntry
-				for i, size := range []int{0, 1, 7, 8, 120, 121, 200, 2000, 20_000} {
-					e := rawEntry{Index: uint64(i + 1), Payload: bytes.Repeat([]byte{byte(i), 0x80}, size)[:size], size: hint}
-					if hint == 64 {
-						e.size = size + 8
+	require.NoError(t, w.SaveEntry(entries(4, 9)))
+	require.NoError(t, w.SaveSnap(at(5)))
+	require.NoError(t, w.SaveEntry(entries(3, 14)))
+	require.NoError(t, w.SaveState(&walpb.HardState{Term: 2}))
+	require.NoError(t, w.SaveEntry(entries(15, 17)))
+	require.NoError(t, w.Close())
+	require.GreaterOrEqual(t, len(segmentsOf(t, dir)), 3)
+	return dir
+}
+
+func TestRecords_ShowsEveryRecordAsItStands(t *testing.T) {
+	for name, opts := range map[string][]Option{"sealed": nil, "plain": {WithEtcdFormat()}} {
+		t.Run(name, func(t *testing.T) {
+			dir := recordsLog(t, opts...)
+			before := files(t, dir)
+			recs, damage := physical(t, dir)
+			require.Empty(t, damage)
+			tolerant, damage := physical(t, dir, WithTolerant())
+			require.Empty(t, damage)
+			require.Equal(t, recs, tolerant)
+			report, err := Verify(nil, dir)
+			require.NoError(t, err)
+			require.Len(t, recs, report.Records)
+
+			types := map[log.RecordType]int{}
+			controls := map[Control]int{}
+			for _, path := range segmentsOf(t, dir) {
+				for _, f := range framesOf(t, path) {
+					rec := recs[0]
+					recs = recs[1:]
+					require.Equal(t, Record{
+						Segment: filepath.Base(path), Offset: f.off, Size: f.Size, Type: f.Type, Crc: f.Crc, Data: f.Data,
+						HasTrailer: f.HasTrailer, Synced: f.Flags&frame.FlagSynced != 0, Commit: f.Flags&frame.FlagCommit != 0,
+						Check: rec.Check, Control: rec.Control, TruncatedTo: rec.TruncatedTo,
+					}, rec)
+					if f.HasTrailer { // its trailer, rebuilt from what is shown, is the one in the file
+						want := frame.MakeTrailer(rec.Check, f.Flags, f.Sparsity)
+						data := before[filepath.Base(path)][f.off : f.off+f.Size]
+						require.Contains(t, data, string(walpb.AppendTrailer(nil, want)))
 					}
-					stored := e
-					stored.size = 0
-					want = append(want, &stored)
-					// Each beside another, so that one cannot spoil the other.
-					require.NoError(t, w.SaveEntry([]log.LogEntry{&appender{e, how}}))
+					types[rec.Type]++
+					controls[rec.Control]++
+					if rec.Control == ControlTruncate {
+						require.EqualValues(t, 3, rec.TruncatedTo)
+					}
 				}
-				_, ents := contentsOf(t, w)
-				require.Equal(t, want, ents)
-				var batch []log.LogEntry
-				for _, e := range want {
-					batch = append(batch, &appender{*e.(*rawEntry), how})
-				}
-				require.NoError(t, w.SaveEntry(batch))
-				w = reopen(t, w, nil, WithRegistry(reg))
-				_, ents = contentsOf(t, w)
-				require.Equal(t, want, ents)
-			})
-		}
+			}
+			require.Empty(t, recs)
+			require.Equal(t, 4+6+12+3, types[log.EntryType])
+			require.GreaterOrEqual(t, types[log.StateType], 2)
+			require.Equal(t, 2, types[log.SnapshotType])
+			if name == "sealed" {
+				require.Equal(t, 1, controls[ControlTruncate])
+				require.Equal(t, 1, controls[ControlClosed])
+			}
+			require.Equal(t, before, files(t, dir))
+		})
 	}
 }
 
-func inPieces(e *appender, b []byte) ([]byte, error) {
-	data, _ := e.Marshal()
-	b = append(b, data[:3]...)
-	return append(b, data[3:]...), nil
-}
-
-func fill(b []byte, c byte) {
-	for i := range b {
-		b[i] = c
+func TestRecords_WithoutALog(t *testing.T) {
+	for _, err := range Records(t.TempDir()) {
+		require.ErrorIs(t, err, os.ErrNotExist)
 	}
 }
 
-// A hint that nobody could satisfy is not taken at its word.
-func TestAWrongSizeHintTakesNoHugeMemory(t *testing.T) {
-	reg := log.NewRegistry()
-	reg.Register(log.EntryType, &rawEntry{})
-	w, _ := newLog(t, WithRegistry(reg))
-	used := allocated(func() {
-		var batch []log.LogEntry
-		for i := uint64(1); i <= 10; i++ {
-			batch = append(batch, &appender{rawEntry{Index: i, size: math.MaxInt}, inPieces})
+func TestRecords_CanBeLeftEarly(t *testing.T) {
+	dir := recordsLog(t)
+	recs, _ := physical(t, dir)
+	for stop := range recs {
+		n := 0
+		for _, err := range Records(dir) {
+			require.NoError(t, err)
+			if n == stop {
+				break
+			}
+			n++
 		}
-		require.NoError(t, w.SaveEntry(batch))
+		require.Equal(t, stop, n)
+	}
+}
+
+// Whatever bit is flipped in a sealed log (one in rotStep, or all with fullRot): without WithTolerant Records ends at the
+// record with it, and with it all other records are shown as they were.
+func TestRecords_WithEveryBitFlipped(t *testing.T) {
+	dir := recordsLog(t)
+	want, _ := physical(t, dir)
+	withEveryBitFlipped(t, dir, func(segment string, off int64, where string) {
+		hit := -1 // the record with the bit; -1: it is behind the log's end
+		for i, rec := range want {
+			if rec.Segment == segment && off >= rec.Offset && off < rec.Offset+rec.Size {
+				hit = i
+			}
+		}
+		strict, damage := physical(t, dir)
+		got, reported := physical(t, dir, WithTolerant())
+		require.Len(t, reported, 1, where)
+		require.Equal(t, segment, reported[0].Segment, where)
+		if hit < 0 {
+			require.Empty(t, damage, where)
+			require.Equal(t, want, strict, where)
+			require.Equal(t, want, got, where)
+			return
+		}
+		require.Len(t, damage, 1, where)
+		require.True(t, slices.EqualFunc(want[:hit], strict, sameRecord), where)
+		require.Equal(t, want[hit].Offset, reported[0].Offset, where)
+		require.Len(t, got, len(want)-1, where)
+		for i, rec := range got {
+			orig := want[i]
+			if i >= hit {
+				orig = want[i+1]
+			}
+			if i == hit {
+				rec.Unverified = false // the first one behind the damage may be
+			}
+			require.Equal(t, orig, rec, where)
+		}
 	})
-	require.Less(t, used, uint64(200<<20))
-	require.NoError(t, w.SaveEntry([]log.LogEntry{&rawEntry{Index: 11, size: math.MaxInt}}))
-	require.LessOrEqual(t, cap(w.open.enc.buf), maxKeptBuffer)
-	w = reopen(t, w, nil, WithRegistry(reg))
-	require.EqualValues(t, 11, w.LastIndex())
 }
 
-// badRecord fails to be encoded, as an entry, a state and a snapshot.
-type badRecord struct {
-	touchyData
-	index uint64
-	fail  func() error
-}
-
-func (r *badRecord) Marshal() ([]byte, error) { return []byte("x"), r.fail() }
-func (r *badRecord) GetIndex() uint64         { return r.index }
-func (r *badRecord) GetCommitted() uint64     { return 0 }
-func (r *badRecord) Reset()                   {}
-func (r *badRecord) Size() int                { return 1 }
-
-// badAppender fails in the middle of appending.
-type badAppender struct{ badRecord }
-
-func (r *badAppender) AppendBinary(b []byte) ([]byte, error) {
-	return append(b, "half of it"...), r.fail()
-}
-
-func TestAMarshalThatFailsInTheMiddleOfASaveLeavesTheLogAsItWas(t *testing.T) {
-	w, dir := newLog(t)
-	require.NoError(t, w.Save(&walpb.HardState{Term: 1}, entries(1, 2)))
-	before, tail, stats := files(t, dir), tailOf(w), w.Stats()
-	for name, fail := range map[string]func() error{
-		"error":            func() error { return errTouchy },
-		"panic":            func() error { panic("in Marshal") },
-		"panic with error": func() error { panic(errTouchy) },
-	} {
-		marshals := badRecord{index: 4, fail: fail}
-		appends := badAppender{marshals}
-		for what, save := range map[string]func() error{
-			"entry":             func() error { return w.SaveEntry([]log.LogEntry{entry(1, 3, "x"), &marshals, entry(1, 5, "x")}) },
-			"appended entry":    func() error { return w.SaveEntry([]log.LogEntry{entry(1, 3, "x"), &appends}) },
-			"state":             func() error { return w.Save(&marshals, entries(3, 4)) },
-			"appended state":    func() error { return w.Save(&appends, entries(3, 4)) },
-			"snapshot":          func() error { return w.SaveSnap(&marshals) },
-			"appended snapshot": func() error { return w.SaveSnap(&appends) },
-		} {
-			err := save()
-			require.ErrorIs(t, err, ErrEncode, "%s, %s", what, name)
-			require.NotErrorIs(t, err, ErrFailed)
-			if name == "error" {
-				require.ErrorIs(t, err, errTouchy)
-			}
-			require.Equal(t, before, files(t, dir), "%s, %s", what, name)
-			require.Equal(t, tail, tailOf(w))
-			require.Equal(t, stats, w.Stats())
-		}
-	}
-	require.NoError(t, w.SaveEntry(entries(3, 5)))
-	w = reopen(t, w, nil)
-	st, ents := contentsOf(t, w)
-	require.Equal(t, &walpb.HardState{Term: 1}, st)
-	require.Equal(t, entries(1, 5), ents)
-}
-
-func TestLogsWithDifferentTypesAtTheSameTime(t *testing.T) {
-	raw := log.NewRegistry()
-	raw.Register(log.EntryType, &rawEntry{})
-	regs := []*log.Registry{nil, customRegistry(), raw}
-	build := []func(i uint64) log.LogEntry{
-		func(i uint64) log.LogEntry { return entry(1, i, "default") },
-		func(i uint64) log.LogEntry { return &customEntry{Index: i, Value: "custom"} },
-		func(i uint64) log.LogEntry { return &rawEntry{Index: i, Payload: []byte("raw")} },
-	}
-	var wg sync.WaitGroup
-	for k, reg := range regs {
-		w, dir := newLog(t, WithRegistry(reg), WithNoSync())
-		wg.Go(func() {
-			var want []log.LogEntry
-			for i := uint64(1); i <= 150; i++ {
-				want = append(want, build[k](i))
-				if err := w.SaveEntry(want[i-1:]); err != nil {
-					t.Error(err)
-					return
-				}
-				if i%50 == 0 {
-					_, _, ents, err := w.ReadAll()
-					if err != nil || len(ents) != len(want) {
-						t.Errorf("%d entries of %d: %v", len(ents), len(want), err)
-					}
-				}
-			}
-			r, err := OpenForRead(nil, dir, nil, WithRegistry(reg))
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			_, _, ents, err := r.ReadAll()
-			if err != nil || !equalEntries(want, ents) {
-				t.Errorf("log %d reads back other entries: %v", k, err)
-			}
-		})
-	}
-	wg.Wait()
-}
-
-// equalEntries compares by encoding, for goroutines that must not stop the test.
-func equalEntries(a, b []log.LogEntry) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		x, errx := a[i].Marshal()
-		y, erry := b[i].Marshal()
-		if errx != nil || erry != nil || !bytes.Equal(x, y) || fmt.Sprintf("%T", a[i]) != fmt.Sprintf("%T", b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func TestALogKeepsTheTypesThatItWasOpenedWith(t *testing.T) {
-	reg := customRegistry()
-	w, dir := newLog(t, WithRegistry(reg))
-	want := []log.LogEntry{&customEntry{Index: 1, Value: "a"}}
-	require.NoError(t, w.SaveEntry(want))
-	reg.Register(log.EntryType, &rawEntry{})
-	_, ents := contentsOf(t, w)
-	require.Equal(t, want, ents)
-	require.NoError(t, w.Close())
-	require.Equal(t, want, readAll(t, dir, nil, WithRegistry(customRegistry())))
-	_, err := Open(nil, dir, nil)
-	require.ErrorIs(t, err, ErrDecode, "the default type is not what was written")
-}
-
-func TestEmptyPayloadsAndNilPayloadsAreKeptApart(t *testing.T) {
-	w, _ := newLog(t)
-	want := []log.LogEntry{
-		&walpb.Entry{Index: 1},
-		&walpb.Entry{Index: 2, Data: []byte{}},
-		&walpb.Entry{Index: 3, Data: []byte{0}},
-		&walpb.Entry{Index: 4, Data: make([]byte, 600)}, // whole sectors of zeros
-	}
-	require.NoError(t, w.SaveEntry(want))
-	crash(w)
-	require.Equal(t, want, readAll(t, w.dir.Path(), nil))
-
-	// A record without any bytes: nil data and empty data.
-	reg := log.NewRegistry()
-	reg.Register(log.StateType, &touchyState{})
-	for _, data := range [][]byte{nil, {}} {
-		w, _ := newLog(t, WithRegistry(reg))
-		require.NoError(t, w.SaveState(&touchyState{touchyData{data}}))
-		forceCut(t, w)
-		w = reopen(t, w, nil, WithRegistry(reg))
-		require.Empty(t, w.State().(*touchyState).Data)
-	}
-}
-
-func TestAppendAndWait(t *testing.T) {
-	w, dir := newLog(t)
-	var pending []*Pending
-	for i := uint64(1); i <= 20; i++ {
-		p, err := w.Append(&walpb.HardState{Term: 1, Commit: i}, entries(i, i))
+// withEveryBitFlipped calls during with each bit of each segment flipped, one in rotFiles or all with fullRot.
+func withEveryBitFlipped(t *testing.T, dir string, during func(segment string, off int64, where string)) {
+	t.Helper()
+	for _, path := range segmentsOf(t, dir) {
+		segment := filepath.Base(path)
+		data, err := os.ReadFile(path)
 		require.NoError(t, err)
-		pending = append(pending, p)
-	}
-	_, err := w.Append(nil, entries(30, 30))
-	require.ErrorIs(t, err, ErrIndexGap)
-	var wg sync.WaitGroup
-	for _, p := range pending {
-		for range 2 {
-			wg.Go(func() {
-				if err := p.Wait(); err != nil {
-					t.Error(err)
-				}
+		for bit := range len(data) * 8 {
+			if os.Getenv(fullRot) == "" && bit%rotFiles != 0 {
+				continue
+			}
+			off := int64(bit / 8)
+			patch(t, path, off, []byte{data[off] ^ 1<<(bit%8)}, func() {
+				during(segment, off, fmt.Sprintf("bit %d of %s", bit, segment))
 			})
 		}
 	}
-	wg.Wait()
-	crash(w)
-	require.Equal(t, entries(1, 20), readAll(t, dir, nil))
 }
 
-func TestConcurrentSavesAreEachWholeAndInTheOrderOfTheirIndexes(t *testing.T) {
-	w, dir := newLog(t, WithNoSync())
-	var mu sync.Mutex // hands out indexes; the log may be called by all at once
-	next := uint64(1)
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			for range 30 {
-				mu.Lock()
-				first := next
-				next += 3
-				p, err := w.Append(nil, entries(first, first+2))
-				mu.Unlock()
-				if err == nil {
-					err = w.SaveState(&walpb.HardState{Term: first})
-				}
-				if err == nil {
-					err = p.Wait()
-				}
-				if err != nil {
-					t.Error(err)
-					return
-				}
-			}
-		})
+// In a plain log what is shown as a record has the data of that record, and at
+// most the damaged one and its neighbour are not shown.
+func TestRecords_OfAPlainLogWithEveryBitFlipped(t *testing.T) {
+	dir := recordsLog(t, WithEtcdFormat())
+	want, _ := physical(t, dir)
+	at := map[string]Record{}
+	place := func(r Record) string { return fmt.Sprint(r.Segment, r.Offset) }
+	for _, rec := range want {
+		at[place(rec)] = rec
 	}
-	wg.Wait()
-	require.NoError(t, w.Close())
-	require.Equal(t, entries(1, 360), readAll(t, dir, nil))
+	withEveryBitFlipped(t, dir, func(_ string, _ int64, where string) {
+		got, _ := physical(t, dir, WithTolerant())
+		require.GreaterOrEqual(t, len(got), len(want)-2, where)
+		for _, rec := range got {
+			orig, ok := at[place(rec)]
+			require.True(t, ok, "%s: no record stands at %d", where, rec.Offset)
+			if !rec.Unverified {
+				require.Equal(t, orig.Data, rec.Data, where)
+			}
+		}
+	})
+}
+
+// A segment that is gone, one that is all zeros, and a torn tail: all that is left is shown.
+func TestRecords_TolerantGoesOnBehindAnything(t *testing.T) {
+	dir := recordsLog(t)
+	want, _ := physical(t, dir)
+	paths := segmentsOf(t, dir)
+	others := func(path string) (out []Record) {
+		for _, rec := range want {
+			if rec.Segment != filepath.Base(path) {
+				out = append(out, rec)
+			}
+		}
+		return out
+	}
+	for i, path := range paths[:len(paths)-1] {
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(path, make([]byte, len(data)), 0o600))
+		got, damage := physical(t, dir, WithTolerant())
+		require.Equal(t, others(path), got)
+		require.Len(t, damage, 1)
+		require.NoError(t, os.Remove(path))
+		got, damage = physical(t, dir, WithTolerant())
+		require.Equal(t, others(path), got)
+		if i > 0 {
+			require.Len(t, damage, 1)
+			require.Contains(t, damage[0].Reason, "missing")
+		} else {
+			require.Empty(t, damage, "it may have been purged")
+		}
+		require.NoError(t, os.WriteFile(path, data, 0o600))
+	}
+
+	last := paths[len(paths)-1]
+	end := want[len(want)-1]
+	data, err := os.ReadFile(last)
+	require.NoError(t, err)
+	data = append(data[:end.Offset+end.Size], make([]byte, 1000)...)
+	require.NoError(t, os.WriteFile(last, data, 0o600))
+	patch(t, last, end.Offset+end.Size+frame.WordSize, []byte{1, 2, 3}, func() {
+		recs, damage := physical(t, dir)
+		require.Empty(t, damage, "a torn tail is no damage")
+		require.Equal(t, want, recs)
+		recs, damage = physical(t, dir, WithTolerant())
+		require.Equal(t, want, recs)
+		require.Len(t, damage, 1)
+		require.Contains(t, damage[0].Reason, "torn tail: ")
+		require.Equal(t, end.Offset+end.Size, damage[0].Offset)
+	})
+}
+
+func TestRecords_TellsOfErrorsOfReading(t *testing.T) {
+	dir := recordsLog(t)
+	fsys := newFaultFS()
+	bad := errors.New("input/output error")
+	for n := 0; ; n++ {
+		calls := 0
+		fsys.setFail(func(o op) (int, error) {
+			if calls++; calls == n+1 {
+				return 0, bad
+			}
+			return 0, nil
+		})
+		var last error
+		for _, err := range Records(dir, withFS(fsys), WithTolerant()) {
+			require.NoError(t, last, "it goes on behind an error")
+			last = err
+		}
+		if calls <= n {
+			require.NoError(t, last)
+			return
+		}
+		if last == nil {
+			continue // a close
+		}
+		require.ErrorIs(t, last, bad)
+	}
 }

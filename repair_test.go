@@ -71,7 +71,7 @@ func repaired(im image, opts ...Option) (*Report, image, error) {
 	return report, m.image(), err
 }
 
-func TestRepairLeavesAHealthyLogAsItIs(t *testing.T) {
+func TestRepair_LeavesAHealthyLogAsItIs(t *testing.T) {
 	for _, closed := range []bool{true, false} {
 		rl := newRepairLog(t, closed)
 		for _, opts := range [][]Option{nil, {WithTruncateCorruption()}} {
@@ -100,7 +100,7 @@ func (rl *repairLog) tear() (im image, end int64, cut []byte) {
 	return im, end, bytes.Clone(trimZeros(im[name][end:]))
 }
 
-func TestVerifyReportsWhatItFindsAndChangesNothing(t *testing.T) {
+func TestVerify_ReportsWhatItFindsAndChangesNothing(t *testing.T) {
 	rl := newRepairLog(t, false)
 	torn, end, cut := rl.tear()
 	before := torn.clone()
@@ -126,7 +126,7 @@ func TestVerifyReportsWhatItFindsAndChangesNothing(t *testing.T) {
 	require.True(t, before.equal(rotten))
 }
 
-func TestRepairKeepsATornTailBeforeItCuts(t *testing.T) {
+func TestRepair_KeepsATornTailBeforeItCuts(t *testing.T) {
 	rl := newRepairLog(t, false)
 	im, end, cut := rl.tear()
 	m := newMemFS(im)
@@ -203,7 +203,7 @@ func splitBroken(im image) (broken, rest image) {
 	return broken, rest
 }
 
-func TestRepairCutsAtCorruptionOnlyWhenAsked(t *testing.T) {
+func TestRepair_CutsAtCorruptionOnlyWhenAsked(t *testing.T) {
 	for _, c := range damageCases() {
 		t.Run(c.name, func(t *testing.T) {
 			rl := newRepairLog(t, true)
@@ -258,7 +258,7 @@ func (rl *repairLog) requireKept(t *testing.T, before, after image, cut savedAt)
 	}
 }
 
-func TestSecondRepairKeepsBoth(t *testing.T) {
+func TestRepair_ASecondOneKeepsBoth(t *testing.T) {
 	rl := newRepairLog(t, true)
 	name := rl.names[0]
 	im := rl.im.clone()
@@ -285,7 +285,7 @@ func TestSecondRepairKeepsBoth(t *testing.T) {
 	require.Equal(t, second.content, got)
 }
 
-func TestRepairHasNothingToKeepWhenTheFirstHeaderIsDamaged(t *testing.T) {
+func TestRepair_HasNothingToKeepWhenTheFirstHeaderIsDamaged(t *testing.T) {
 	rl := newRepairLog(t, true)
 	im := rl.im.clone()
 	im[rl.names[0]][20] ^= 1
@@ -297,7 +297,7 @@ func TestRepairHasNothingToKeepWhenTheFirstHeaderIsDamaged(t *testing.T) {
 }
 
 // A repair that dies at any call can be run again, and loses nothing that was to be kept.
-func TestInterruptedRepairCanBeRunAgain(t *testing.T) {
+func TestRepair_InterruptedCanBeRunAgain(t *testing.T) {
 	cases := append(damageCases(), damageCase{"torn tail",
 		func(rl *repairLog, im image) { torn, _, _ := rl.tear(); im[rl.names[3]] = torn[rl.names[3]] },
 		func(rl *repairLog) savedAt { return rl.saves[13] }})
@@ -349,7 +349,7 @@ func requireSomewhere(t *testing.T, before, after image, cut savedAt, what strin
 	}
 }
 
-func TestRepairOfAnOpenLogIsRefused(t *testing.T) {
+func TestRepair_OfAnOpenLogIsRefused(t *testing.T) {
 	w, dir := newLog(t)
 	require.NoError(t, w.SaveEntry(entries(1, 3)))
 	_, err := Repair(nil, dir, WithTruncateCorruption())

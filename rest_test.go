@@ -248,7 +248,7 @@ var reasons = map[string]string{
 	"6": "a sector of the record was not written", "7": "the end of the record was not written",
 }
 
-func TestVerdictFollowsTheTable(t *testing.T) {
+func TestVerdict_FollowsTheTable(t *testing.T) {
 	for name, kind := range map[string]struct{ before, sealed bool }{ // what is before p, and the record at p
 		"sealed": {true, true}, "plain": {false, false}, "plain behind sealed": {true, false},
 	} {
@@ -329,7 +329,7 @@ func judgeAll(t *testing.T, rows map[string]int, s *scene, all []damage, synced 
 }
 
 // Every bit of every shape, header, data, trailer and padding, is found again.
-func TestFindFlipFindsEverySingleBit(t *testing.T) {
+func TestVerdict_FindFlipFindsEverySingleBit(t *testing.T) {
 	for _, sealed := range []bool{true, false} {
 		for _, sh := range shapes() {
 			if sh.control && !sealed {
@@ -353,7 +353,7 @@ func TestFindFlipFindsEverySingleBit(t *testing.T) {
 	}
 }
 
-func TestFlippedBitAgainstBruteForce(t *testing.T) {
+func TestVerdict_FlippedBitAgainstBruteForce(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
 	for n := range 70 {
 		data := make([]byte, n)
@@ -386,7 +386,7 @@ func TestFlippedBitAgainstBruteForce(t *testing.T) {
 }
 
 // Whether zeros at the end of a file are written or a hole does not change the judgement.
-func TestVerdictDoesNotNeedTheZerosAtTheEnd(t *testing.T) {
+func TestVerdict_DoesNotNeedTheZerosAtTheEnd(t *testing.T) {
 	for _, sh := range shapes() {
 		for _, sealed := range []bool{true, false} {
 			s, size := stage(sh.frame, 520, sealed, behind[0].make)
@@ -404,7 +404,7 @@ func TestVerdictDoesNotNeedTheZerosAtTheEnd(t *testing.T) {
 }
 
 // A length that claims more than the file holds is only ever a number.
-func TestVerdictOnHugeLengths(t *testing.T) {
+func TestVerdict_OnHugeLengths(t *testing.T) {
 	for shift := range 64 {
 		data := make([]byte, 64)
 		data[40] = 1
@@ -422,7 +422,7 @@ func TestVerdictOnHugeLengths(t *testing.T) {
 // A torn record that lost a sector can look, by chance, as if one bit of its data were
 // flipped, be it elsewhere or in that very sector. Here the chance is made. Its thinness
 // shows it for what it is: torn, in whatever sector, and whatever else in it is thin.
-func TestALostSectorIsNotTakenForAFlippedBit(t *testing.T) {
+func TestVerdict_ALostSectorIsNotTakenForAFlippedBit(t *testing.T) {
 	const (
 		p    = 512    // the frame begins at a sector
 		at   = p + 19 // and its data here, with a checksum of five bytes

@@ -176,7 +176,7 @@ func TestRestore_LargerThanASegment(t *testing.T) {
 	require.Equal(t, big, readAll(t, dir, nil))
 }
 
-func TestRestoreAndCompactInEtcdFormat(t *testing.T) {
+func TestRestore_AndCompactInEtcdFormat(t *testing.T) {
 	w, dir := newLog(t, WithEtcdFormat())
 	require.NoError(t, w.SaveEntry(entries(1, 10)))
 	before := files(t, dir)

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestSegmentNames(t *testing.T) {
+func TestSegment_Names(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 1))
 	for range 1000 {
 		n := segmentName{rnd.Uint64() >> rnd.IntN(64), rnd.Uint64() >> rnd.IntN(64)}

@@ -44,7 +44,7 @@ func saveUntil(t *testing.T, w *WAL, cause error) (next uint64) {
 
 // What the next segment needs is short for a while: the saves that need it are refused, all else goes
 // on, and once it is there again so do they. Nothing of the refused ones is in the log.
-func TestAShortageRefusesTheSaveAndPasses(t *testing.T) {
+func TestShortage_RefusesTheSaveAndPasses(t *testing.T) {
 	causes := []syscall.Errno{syscall.ENOSPC, syscall.EMFILE, syscall.EDQUOT, syscall.ENFILE}
 	for i, opts := range [][]Option{nil, {WithPreallocation(PreallocateNone)}, {WithEtcdFormat()}, {WithNoSync()}} {
 		for j, kind := range []opKind{opCreate, opTruncate, opReserve, opWrite, opSync} {
@@ -94,7 +94,7 @@ func requireShortagePasses(t *testing.T, kind opKind, cause error, opts []Option
 
 // A log whose last segment has no space opens with a warning, can be read and purged, and takes
 // saves as soon as there is space. Until then nothing is written to it, not even the mark of Close.
-func TestALogOpensWithoutSpaceForItsLastSegment(t *testing.T) {
+func TestShortage_ALogOpensWithoutSpaceForItsLastSegment(t *testing.T) {
 	fsys := newFaultFS()
 	w, dir := newLog(t, withFS(fsys))
 	fillSegments(t, w, 3)
@@ -134,7 +134,7 @@ func TestALogOpensWithoutSpaceForItsLastSegment(t *testing.T) {
 }
 
 // Closing a file of a released segment can fail, and means nothing.
-func TestAReleasedFileThatDoesNotCloseWellIsNoFailure(t *testing.T) {
+func TestShortage_AReleasedFileThatDoesNotCloseWellIsNoFailure(t *testing.T) {
 	fsys := newFaultFS()
 	w, _ := newLog(t, withFS(fsys))
 	fillSegments(t, w, 3)
@@ -148,7 +148,7 @@ func TestAReleasedFileThatDoesNotCloseWellIsNoFailure(t *testing.T) {
 }
 
 // A cut that fails for good leaves no temporary file behind.
-func TestACutThatFailsLeavesNoTemporaryFile(t *testing.T) {
+func TestShortage_ACutThatFailsLeavesNoTemporaryFile(t *testing.T) {
 	for _, kind := range []opKind{opWrite, opSync, opRename} {
 		fsys := newFaultFS()
 		w, dir := newLog(t, withFS(fsys))
@@ -180,7 +180,7 @@ type lackingDir struct {
 
 func (l lackingDir) Lacks() vfs.Lack { return vfs.Lack(l.lacks.Load()) }
 
-func TestWhatAFileSystemCannotDoIsSaidOnce(t *testing.T) {
+func TestShortage_WhatAFileSystemCannotDoIsSaidOnce(t *testing.T) {
 	var lacks atomic.Uint32
 	fsys := wrapFS{vfs.OS{}, func(d vfs.Dir) vfs.Dir { return lackingDir{d, &lacks} }}
 	core, logs := observer.New(zap.WarnLevel)
@@ -237,7 +237,7 @@ func (f cowFile) WriteAt(b []byte, off int64) (int, error) {
 }
 
 // Healing need not write what the device has, if there is no space for it; otherwise it must.
-func TestALogOpensOnAFullDiskThatCopiesOnWrite(t *testing.T) {
+func TestShortage_ALogOpensOnAFullDiskThatCopiesOnWrite(t *testing.T) {
 	for _, stored := range []bool{true, false} {
 		var full atomic.Bool
 		fsys := wrapFS{vfs.OS{}, func(d vfs.Dir) vfs.Dir { return cowDir{d, &full, stored} }}
@@ -264,7 +264,7 @@ func TestALogOpensOnAFullDiskThatCopiesOnWrite(t *testing.T) {
 }
 
 // Zeros ahead of the saves are for a file system that overwrites in place.
-func TestNoZerosAheadWhereWritesAreCopied(t *testing.T) {
+func TestShortage_NoZerosAheadWhereWritesAreCopied(t *testing.T) {
 	for _, cow := range []bool{true, false} {
 		fsys := newFaultFS()
 		opts := []Option{withFS(fsys), WithSegmentSize(1 << 20)}

@@ -12,7 +12,7 @@ import (
 
 // Entries of one slab are independent: appending to the data of one, or changing
 // it, leaves its neighbours as they are.
-func TestEntriesThatShareMemoryDoNotReachEachOther(t *testing.T) {
+func TestSlab_EntriesThatShareMemoryDoNotReachEachOther(t *testing.T) {
 	w, _ := newLog(t)
 	var want []log.LogEntry
 	for i := range uint64(200) {
@@ -33,7 +33,7 @@ func TestEntriesThatShareMemoryDoNotReachEachOther(t *testing.T) {
 	}
 }
 
-func TestAppendedEntriesAreNewOnesOfTheRegisteredType(t *testing.T) {
+func TestSlab_AppendedEntriesAreNewOnesOfTheRegisteredType(t *testing.T) {
 	for name, reg := range map[string]*log.Registry{"default": log.NewRegistry(), "custom": customRegistry()} {
 		t.Run(name, func(t *testing.T) {
 			made := reg.AppendEntries([]log.LogEntry{entry(1, 7, "kept")}, 3)
@@ -49,7 +49,7 @@ func TestAppendedEntriesAreNewOnesOfTheRegisteredType(t *testing.T) {
 	}
 }
 
-func TestReadingSmallEntriesTakesLessThanOneAllocationForEach(t *testing.T) {
+func TestSlab_ReadingSmallEntriesTakesLessThanOneAllocationForEach(t *testing.T) {
 	again := customRegistry()
 	again.Register(log.EntryType, &walpb.Entry{})
 	for name, reg := range map[string]*log.Registry{"default": log.NewRegistry(), "the default type, registered": again} {

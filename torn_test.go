@@ -168,7 +168,7 @@ func (tl *tornLog) check(t *testing.T, im image, what string, want ...string) st
 	return got
 }
 
-func TestTornSaveIsWholeOrGone(t *testing.T) {
+func TestTorn_ASaveIsWholeOrGone(t *testing.T) {
 	tried := 0
 	for _, c := range tornCases {
 		t.Run(c.name, func(t *testing.T) {
@@ -201,7 +201,7 @@ func (tl *tornLog) shortWrites(t *testing.T, rnd *rand.Rand) (tried int) {
 
 // In etcd's format each record is its own save: what is left is any number of the
 // save's first records. A sector is the finest that can be torn there.
-func TestTornSaveInEtcdFormatKeepsARunOfRecords(t *testing.T) {
+func TestTorn_ASaveInEtcdFormatKeepsARunOfRecords(t *testing.T) {
 	for _, c := range tornCases {
 		if c.name == "truncation" {
 			continue // not in this format
@@ -235,7 +235,7 @@ func TestTornSaveInEtcdFormatKeepsARunOfRecords(t *testing.T) {
 
 // A crash during healing, at any change, leaves any of its sectors written; the next open
 // comes to the same log.
-func TestCrashDuringHealing(t *testing.T) {
+func TestTorn_CrashDuringHealing(t *testing.T) {
 	tried := 0
 	for _, c := range tornCases {
 		t.Run(c.name, func(t *testing.T) {

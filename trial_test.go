@@ -68,7 +68,7 @@ func registryOf(records map[log.RecordType]log.RecordData) *log.Registry {
 
 // A record that the registry cannot read back, or not with its index, is never acknowledged: the
 // log would not open any more.
-func TestWhatCannotBeReadBackIsRefusedWhenItIsSaved(t *testing.T) {
+func TestTrial_WhatCannotBeReadBackIsRefusedWhenItIsSaved(t *testing.T) {
 	for name, tt := range map[string]struct {
 		registered map[log.RecordType]log.RecordData
 		save       func(*WAL) error
@@ -145,7 +145,7 @@ func (e *adaptedEntry) Unmarshal([]byte) error   { return errors.New("it is only
 func (e *adaptedEntry) GetIndex() uint64         { return e.index }
 func (e *adaptedEntry) Size() int                { return len(e.encoded) }
 
-func TestARecordMayBeSavedAsAnotherTypeThanItIsReadAs(t *testing.T) {
+func TestTrial_ARecordMayBeSavedAsAnotherTypeThanItIsReadAs(t *testing.T) {
 	w, _ := newLog(t)
 	for i := uint64(1); i <= 50; i++ {
 		data, err := entries(i, i)[0].Marshal()
@@ -161,7 +161,7 @@ func TestARecordMayBeSavedAsAnotherTypeThanItIsReadAs(t *testing.T) {
 }
 
 // A state or snapshot with index 0 proves nothing of its type's index: the first one above 0 is tried, too.
-func TestAnIndexOfZeroIsNoTrial(t *testing.T) {
+func TestTrial_AnIndexOfZeroIsNone(t *testing.T) {
 	w, _ := newLog(t, WithRegistry(registryOf(map[log.RecordType]log.RecordData{
 		log.StateType: &hiddenState{}, log.SnapshotType: &hiddenSnapshot{},
 	})))
@@ -199,7 +199,7 @@ func (e *fickleEntry) ReadIndex(data []byte) (uint64, error) {
 func (e *fickleEntry) GetIndex() uint64 { return e.Index }
 func (e *fickleEntry) Size() int        { return 8 }
 
-func TestTheIndexOfEveryEntryIsCheckedWhereThatIsCheap(t *testing.T) {
+func TestTrial_TheIndexOfEveryEntryIsCheckedWhereThatIsCheap(t *testing.T) {
 	w, _ := newLog(t, WithRegistry(registryOf(map[log.RecordType]log.RecordData{log.EntryType: &fickleEntry{}})))
 	for i := uint64(1); i < fickleIndex; i++ {
 		require.NoError(t, w.SaveEntry([]log.LogEntry{&fickleEntry{i}}))
@@ -209,7 +209,7 @@ func TestTheIndexOfEveryEntryIsCheckedWhereThatIsCheap(t *testing.T) {
 }
 
 // Without a cheap way to the index, records are tried the rarer the more of them went well.
-func TestLaterRecordsOfATypeAreTriedToo(t *testing.T) {
+func TestTrial_LaterRecordsOfATypeAreTriedToo(t *testing.T) {
 	types := codec.NewSavedTypes(customRegistry())
 	right, wrong := []byte(`{"Index":5}`), []byte(`{"Index":6}`)
 	kind := types.Of(log.EntryType, &customEntry{})
@@ -230,7 +230,7 @@ type emptyless struct{ hiddenSnapshot }
 
 func (s *emptyless) Unmarshal(data []byte) error { return errTrouble }
 
-func TestCreateRefusesASnapshotTypeThatCannotReadAnEmptyOne(t *testing.T) {
+func TestTrial_CreateRefusesASnapshotTypeThatCannotReadAnEmptyOne(t *testing.T) {
 	dir := t.TempDir()
 	_, err := Create(nil, dir, nil, WithRegistry(registryOf(map[log.RecordType]log.RecordData{log.SnapshotType: &emptyless{}})))
 	require.ErrorIs(t, err, ErrEncode)
@@ -239,7 +239,7 @@ func TestCreateRefusesASnapshotTypeThatCannotReadAnEmptyOne(t *testing.T) {
 }
 
 // What is saved cannot be decoded for a while.
-func TestAStateThatCannotBeDecodedIsNilAndNeverEmpty(t *testing.T) {
+func TestTrial_AStateThatCannotBeDecodedIsNilAndNeverEmpty(t *testing.T) {
 	defer currentTrouble.Store(nil)
 	l := newWildLog(t, newWildTypes(false))
 	defer l.w.Close()
@@ -272,7 +272,7 @@ func (s *mapState) GetCommitted() uint64             { return s.Votes["committed
 func (s *mapState) Reset()                           { s.Votes = map[string]uint64{} }
 func (s *mapState) MustSync(prev log.HardState) bool { return len(prev.(*mapState).Votes) != 1 }
 
-func TestAStateIsResetBeforeItIsDecodedIntoOrHandedOut(t *testing.T) {
+func TestTrial_AStateIsResetBeforeItIsDecodedIntoOrHandedOut(t *testing.T) {
 	opts := []Option{WithRegistry(registryOf(map[log.RecordType]log.RecordData{log.StateType: &mapState{}}))}
 	w, dir := newLog(t, opts...)
 	require.Equal(t, &mapState{Votes: map[string]uint64{}}, w.State())
@@ -294,7 +294,7 @@ type emptyReader struct{ customEntry }
 func (e *emptyReader) Unmarshal([]byte) error { return nil }
 
 // A log that is opened with the wrong type is not corrupt, and a repair must not cut it.
-func TestAnEntryThatIsReadWithIndexZeroIsNoDamage(t *testing.T) {
+func TestTrial_AnEntryThatIsReadWithIndexZeroIsNoDamage(t *testing.T) {
 	w, dir := newLog(t)
 	require.NoError(t, w.SaveEntry(entries(1, 5)))
 	require.NoError(t, w.Close())
@@ -324,7 +324,7 @@ func (s *scribble) Reset()                      { s.rec = wildRecord{} }
 func (s *scribble) MustSync(log.HardState) bool { return true }
 
 // The log writes states again, into each segment: a type must not get at what it keeps.
-func TestADecoderThatChangesItsInputDoesNotChangeTheLog(t *testing.T) {
+func TestTrial_ADecoderThatChangesItsInputDoesNotChangeTheLog(t *testing.T) {
 	opts := []Option{WithRegistry(registryOf(map[log.RecordType]log.RecordData{
 		log.StateType: &scribble{}, log.SnapshotType: &scribble{},
 	}))}
@@ -361,7 +361,7 @@ func (f *forgetfulEntry) Unmarshal(data []byte) error {
 }
 
 // What the chain vouches for is not damaged, whatever a type makes of it.
-func TestAnEntryThatIsReadWithAnotherIndexThanReadIndexSaysIsNoDamage(t *testing.T) {
+func TestTrial_AnEntryThatIsReadWithAnotherIndexThanReadIndexSaysIsNoDamage(t *testing.T) {
 	w, dir := newLog(t)
 	require.NoError(t, w.SaveEntry([]log.LogEntry{entry(1, 1, "a"), entry(1, 2, "b")}))
 	require.NoError(t, w.Close())

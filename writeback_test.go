@@ -46,7 +46,7 @@ func (f *hintFile) WriteBack(off, n int64) {
 
 // In each segment every whole step is written back once, as soon as it is complete, however large the
 // saves are; but for the save that begins the segment, which is synced, as all is without WithNoSync.
-func TestWhatIsNotSyncedIsWrittenBackStepByStep(t *testing.T) {
+func TestWriteBack_WhatIsNotSyncedIsWrittenBackStepByStep(t *testing.T) {
 	const segment = 6 * writeBackStep
 	for name, size := range map[string]int{"small": 10 << 10, "larger than a step": 5 * writeBackStep / 2} {
 		t.Run(name, func(t *testing.T) {

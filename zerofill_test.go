@@ -19,7 +19,7 @@ func zeroing(ops []op) (n int64) {
 	return n
 }
 
-func TestOneSaveInManyZeroesTheBlocksOfThoseBehindIt(t *testing.T) {
+func TestZerofill_OneSaveInManyZeroesTheBlocksOfThoseBehindIt(t *testing.T) {
 	fsys := newFaultFS()
 	dir := t.TempDir()
 	w, err := Create(nil, dir, nil, withFS(fsys), WithSegmentSize(4*shortStep))
@@ -49,7 +49,7 @@ func TestOneSaveInManyZeroesTheBlocksOfThoseBehindIt(t *testing.T) {
 	require.NoError(t, w.Close())
 }
 
-func TestTheRunwayEndsWithTheSegmentAndIsAChoice(t *testing.T) {
+func TestZerofill_EndsWithTheSegmentAndIsAChoice(t *testing.T) {
 	big := []log.LogEntry{&walpb.Entry{Index: 1, Data: make([]byte, 3*shortStep)}}
 	for _, c := range []struct {
 		opts []Option

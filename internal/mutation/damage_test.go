@@ -1,0 +1,57 @@
+package mutation
+
+func init() {
+	const (
+		costs    = "TestDamage_CostsNoMoreThanHealth"
+		evidence = "TestEvidence_AMadeUpRecordInAPayloadDoesNotKeepATornSaveFromHealing"
+		finder   = "TestFinder_TheFirstRecordIsFoundAmongBeginningsThatAreNone"
+	)
+	table = append(table, []mutation{
+		{
+			name: "a length is believed before anything vouches for it", file: "decoder.go",
+			old:   "if err := d.claim(size); err != nil {",
+			new:   "if err := error(nil); err != nil {",
+			tests: []string{costs},
+		}, {
+			name: "what a client made up inside a torn record is evidence", file: "rest.go",
+			old:   "case o.Intact || t.footLost(off, &o):",
+			new:   "case o.Intact:",
+			tests: []string{evidence},
+		}, {
+			name: "what is behind a torn record is no evidence", file: "rest.go",
+			old:   "at, err := f.first(off+frame.WordSize, frame.FlagSynced)",
+			new:   "at, err := f.first(t.win.Size, frame.FlagSynced)",
+			tests: []string{tableTest, rotTest},
+		}, {
+			name: "a record that had to wait is forgotten", file: "finder.go",
+			old:   "\treturn f.checkWaiting(flags)\n}",
+			new:   "\treturn -1, nil\n}",
+			tests: []string{finder},
+		}, {
+			name: "a later record is found before one that waits", file: "finder.go",
+			old:   "if earlier, err := f.checkWaiting(flags); err != nil || earlier >= 0 {",
+			new:   "if earlier, err := f.checkWaiting(Flags); err != nil || earlier >= 0 && q < 0 {",
+			tests: []string{finder},
+		}, {
+			name: "a check covers any amount of a control record's data", file: "internal/frame/outline.go",
+			old:   "o.DataSize > MaxControl {",
+			new:   "o.DataSize > 1<<40 {",
+			tests: []string{"TestFrame_AControlRecordHasBoundedData"},
+		}, {
+			name: "a repair cuts behind the metadata, and the state is lost", file: "scan.go",
+			old:   "\t\thead++\n",
+			new:   "\t\thead += 0\n",
+			tests: []string{"TestRepair_DamageToTheHeadOfAPlainSegment"},
+		}, {
+			name: "one of two bits that look alike is put back", file: "internal/crc32c/crc32c.go",
+			old:   "behind < bits && behind+period >= bits",
+			new:   "behind < bits",
+			tests: []string{"TestCRC_AFlipIsFoundInDataOfAnySize"},
+		}, {
+			name: "the rest of a segment is read again for each record behind damage", file: "window.go",
+			old:   "if b := w.ahead(off); int64(len(b)) >= min(n, minAhead) {",
+			new:   "if b := w.ahead(off); int64(len(b)) >= n {",
+			tests: []string{costs},
+		},
+	}...)
+}

@@ -1,0 +1,26 @@
+package mutation
+
+// Telling the caller.
+func init() {
+	table = append(table, mutation{
+		name: "a listener is told in the middle of a batch", file: "stats.go",
+		old:   "w.later(event{synced: f.took})",
+		new:   "l.Synced(f.took)",
+		tests: []string{"TestListener_ThatPanicsOrEndsItsGoroutineHurtsOnlyThatCall"},
+	}, mutation{
+		name: "nobody leads on when a listener ends the goroutine", file: "leader.go",
+		old:   "\t\tif ended {\n",
+		new:   "\t\tif false && ended {\n",
+		tests: []string{"TestListener_CannotStopTheGoroutineThatLeads"},
+	}, mutation{
+		name: "a listener's panic in the log's own goroutine ends the process", file: "leader.go",
+		old:   "\t\tif r := recover(); r != nil {\n",
+		new:   "\t\tif r := any(nil); r != nil {\n",
+		tests: []string{"TestListener_CannotStopTheGoroutineThatLeads"},
+	}, mutation{
+		name: "an open whose listener panics keeps the locks", file: "open.go",
+		old:   "\t\tif !alive {\n",
+		new:   "\t\tif false && !alive {\n",
+		tests: []string{"TestListener_ThatPanicsInOpenLeavesTheLogUnlocked"},
+	})
+}

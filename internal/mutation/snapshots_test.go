@@ -1,0 +1,121 @@
+package mutation
+
+func init() {
+	table = append(table, mutation{
+		name: "a snapshot that was never saved is released", file: "release.go",
+		old:   "\tcase !ok:\n\t\treturn fmt.Errorf",
+		new:   "\tcase !ok && mark.Index == 0:\n\t\treturn fmt.Errorf",
+		tests: []string{"TestRelease_OfASnapshotThatWasNeverSaved"},
+	}, mutation{
+		name: "the terms do not count for Release", file: "internal/codec/snapshot.go",
+		old:   "(!m.Termed || !want.Termed || m.Term == want.Term)",
+		new:   "(!m.Termed || !want.Termed || true)",
+		tests: []string{"TestRelease_ComparesTheTermIfThereIsOne", "TestRelease_OfASnapshotThatWasNeverSaved"},
+	}, mutation{
+		name: "the marks of older snapshots are kept", file: "release.go",
+		old:   "return m.Index < index })",
+		new:   "return false })",
+		tests: []string{"TestRelease_ForgetsTheSnapshotsBelow"},
+	})
+}
+
+func init() {
+	table = append(table, mutation{
+		name: "a jump takes the entries before it at once", file: "jump.go",
+		old:   "\tc.last = i\n}\n\n// land",
+		new:   "\tc.last = i\n\tc.index.clear()\n}\n\n// land",
+		tests: []string{"TestJump_TheOlderSnapshotStillOpens", "TestJump_EntriesThatGoOnBeforeItTakeItBack"},
+	}, mutation{
+		name: "a jump that is committed is taken back", file: "jump.go",
+		old:   "case to <= committed:",
+		new:   "case to <= committed && to == 0:",
+		tests: []string{"TestJump_Settled", "TestJump_Twice"},
+	}, mutation{
+		name: "that a jump was taken back is not written", file: "open.go",
+		old:   "if !ld.tookBack || w.opts.etcdFormat {",
+		new:   "if true {",
+		tests: []string{"TestJump_TheOlderSnapshotStillOpens", "TestJump_PowerCutWhileItIsTakenBack"},
+	}, mutation{
+		name: "a jump that was taken back stays shown", file: "jump.go",
+		old:   "\tcase i <= j.from:\n\t\t*j = jump{}",
+		new:   "\tcase i < j.from:\n\t\t*j = jump{}",
+		tests: []string{"TestJump_TheOlderSnapshotStillOpens", "TestJump_EntriesThatGoOnBeforeItTakeItBack"},
+	})
+}
+
+func init() {
+	table = append(table, mutation{
+		name: "a Restore keeps the entries", file: "control.go",
+		old:   "\tc.index.clear()\n\tc.marks,",
+		new:   "\tc.marks,",
+		tests: []string{"TestRestore_ReplacesTheLog", crashTest, modelTest},
+	}, mutation{
+		name: "a Restore keeps the older snapshots", file: "replay.go",
+		old:   "if x.control == frame.ControlRestore {",
+		new:   "if false {",
+		tests: []string{"TestRestore_OlderSnapshotsAreGone"},
+	}, mutation{
+		name: "a Restore takes entries that its snapshot covers", file: "control.go",
+		old:   "if c.kind == frame.ControlRestore && i <= c.index {",
+		new:   "if false {",
+		tests: []string{"TestRestore_RefusesWhatDoesNotFollow"},
+	}, mutation{
+		name: "the snapshot of a Restore needs a state that commits it", file: "valid_snapshots.go",
+		old:   "r.Index <= committed || r.restored",
+		new:   "r.Index <= committed",
+		tests: []string{"TestRestore_CountsAsCommitted"},
+	}, mutation{
+		name: "a compaction is not written", file: "compact.go",
+		old:   "if w.allDone() && w.FirstIndex() > index && (len(w.dropped) == 0 || index <= w.compacted) {",
+		new:   "if w.mu.Lock(); true {\n\t\tw.dropUpTo(index)\n\t\tw.mu.Unlock()",
+		tests: []string{"TestCompact_DropsExactlyAndForEver", crashTest},
+	}, mutation{
+		name: "a compaction deletes the segment with the snapshot's record", file: "compact.go",
+		old:   "\tif left {",
+		new:   "\tif left && w == nil {",
+		tests: []string{"TestCompact_KeepsTheSnapshotsThatOpen"},
+	}, mutation{
+		name: "an entry over a compacted one counts as dropped", file: "control.go",
+		old:   "{ c.compacted = min(c.compacted, i-1) }",
+		new:   "{}",
+		tests: []string{"TestCompact_WhatIsSavedOverItCounts", modelTest},
+	})
+}
+
+func init() {
+	table = append(table, mutation{
+		name: "snapshots behind which entries are missing are listed", file: "valid_snapshots.go",
+		old:   "if _, ok := s.goesOnAt(m.Index, committed); !ok {",
+		new:   "if s == nil {",
+		tests: []string{"TestValidSnapshots_ThoseThatDoNotOpenAreNotListed", "TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
+	}, mutation{
+		name: "snapshots that need what is damaged are listed", file: "valid_snapshots.go",
+		old:   "\treturn h >= len(s.before) && m.seq >= names[h].seq",
+		new:   "\treturn h >= 0",
+		tests: []string{"TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
+	}, mutation{
+		name: "Repair cuts at damage that a snapshot has made needless", file: "repair.go",
+		old:   "err == nil && len(opens) > 0 {",
+		new:   "err == nil && len(opens) < 0 {",
+		tests: []string{"TestValidSnapshots_NeedlessDamageDoesNotCount", "TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
+	}, mutation{
+		name: "Repair cuts within the head of a segment of etcd's", file: "scan.go",
+		old:   "\tif s.records < head {\n\t\treturn frame.Position{}",
+		new:   "\tif s.records < 0 {\n\t\treturn frame.Position{}",
+		tests: []string{"TestRepair_NeverCutsWithinTheHeadOfASegment"},
+	}, mutation{
+		name: "a dry run of Repair repairs", file: "repair.go",
+		old:   "if o.dryRun {",
+		new:   "if false {",
+		tests: []string{"TestRepair_SaysBeforeWhatIsLost", "TestValidSnapshots_NeedlessDamageDoesNotCount"},
+	})
+}
+
+func init() {
+	table = append(table, mutation{
+		name: "a compaction drops what a pending jump hides", file: "control.go",
+		old:   "i <= c.compacted || c.jump.pending() {",
+		new:   "i <= c.compacted {",
+		tests: []string{"TestCompact_WhileAJumpIsPending"},
+	})
+}
