@@ -8,7 +8,7 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// The kinds of control records: crc records with data.
+// The kinds of control records, which are crc records with data: the first byte of that data.
 const (
 	ControlClosed   byte = 0x01
 	ControlTruncate byte = 0x02
@@ -24,14 +24,16 @@ func (f *Frame) Control() []byte {
 	return f.Data
 }
 
+// ClosedData returns the data of a CLOSED record.
 func ClosedData() []byte { return []byte{ControlClosed} }
 
-// ControlData is the data of a control record with an index: TRUNCATE, RESTORE or COMPACT.
+// ControlData returns the data of a control record with an index: TRUNCATE, RESTORE or COMPACT.
 func ControlData(kind byte, index uint64) []byte {
 	return binary.LittleEndian.AppendUint64([]byte{kind}, index)
 }
 
-// ParseControl returns what kind of control record with an index the data is of, and the index.
+// ParseControl returns the kind and the index of a control record with the given data. ok is false
+// for data of another form, such as that of a CLOSED record.
 func ParseControl(data []byte) (kind byte, index uint64, ok bool) {
 	if len(data) != WordSize+1 || data[0] < ControlTruncate || data[0] > ControlCompact {
 		return 0, 0, false
@@ -39,9 +41,10 @@ func ParseControl(data []byte) (kind byte, index uint64, ok bool) {
 	return data[0], binary.LittleEndian.Uint64(data[1:]), true
 }
 
-// Unknown returns what this version does not know in a frame whose check is right, "" if it knows
-// all. The check vouches for the type, the flags and a control record's data, so none of them is
-// damaged: a newer version wrote it. Nothing vouches for a plain record, which is never newer.
+// Unknown describes what this version does not know in a frame whose check is right; "" if it knows
+// all of it. The check covers the type, the flags and a control record's data, so they are not
+// damaged: a newer version wrote them. A plain record has no check, and is never taken for newer
+// (docs/FORMAT.md 8).
 func (f *Frame) Unknown() string {
 	switch {
 	case !f.HasTrailer:

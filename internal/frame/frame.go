@@ -1,3 +1,6 @@
+// Package frame is docs/FORMAT.md 2, 3 and 5 as pure functions, bytes in, bytes out: the length word,
+// the record in it, the trailer with its check, and the control records. The encoder and the
+// decoder of the log put frames together and take them apart with it; nothing here reads a file.
 package frame
 
 import (
@@ -9,21 +12,18 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// This file is docs/FORMAT.md sections 2, 3 and 5 as pure functions: bytes in,
-// bytes out, no files.
-
 const (
-	WordSize   = 8   // a frame starts with a length word, at a multiple of 8
-	SectorSize = 512 // what a disk writes whole or not at all
+	WordSize   = 8   // bytes of the length word that a frame begins with, at a multiple of 8
+	SectorSize = 512 // bytes that a disk writes as a whole or not at all
 )
 
-// Position is where a frame stands: the segment's sequence number and the offset in it.
+// Position is where a frame stands: the number of the segment, and the offset in it in bytes.
 type Position struct {
 	Seq uint64
 	Off int64
 }
 
-// What can be wrong with a frame. The texts become the reason of a CorruptionError.
+// What can be wrong with a frame. Each text becomes the reason of a CorruptionError.
 var (
 	ErrZeroWord           = errors.New("the length word is zero")
 	ErrPastEnd            = errors.New("the frame reaches past the end of the segment")
@@ -36,21 +36,22 @@ var (
 	ErrTrailerBehindPlain = errors.New("a record with a trailer behind one without")
 )
 
-// Frame is one parsed frame. Its data aliases what was parsed.
+// Frame is one parsed frame. Its Data aliases the bytes that were parsed.
 type Frame struct {
 	Type       log.RecordType
-	Crc        uint32
+	Crc        uint32 // the chain behind this record
 	Data       []byte
-	Flags      byte
-	Sparsity   uint16 // its thinness when it was written
 	HasTrailer bool
-	Size       int64 // length word, record and padding
+	Flags      byte   // of the trailer
+	Sparsity   uint16 // of the trailer: what SparsityOf returned when the frame was written
+	Size       int64  // bytes of length word, record and padding
 }
 
-// Commits tells whether a save ends with this record. In a plain segment every record counts as its own.
+// Commits reports whether a save ends with this record. A record without a trailer is a save of its
+// own.
 func (f *Frame) Commits() bool { return !f.HasTrailer || f.Flags&FlagCommit != 0 }
 
-// Chain returns the running checksum after the record, given the one before it.
+// Chain returns the running checksum behind the record, given the one before it.
 func (f *Frame) Chain(before uint32) uint32 {
 	if f.Type == log.CrcType {
 		return before
@@ -58,9 +59,9 @@ func (f *Frame) Chain(before uint32) uint32 {
 	return crc32c.Update(before, f.Data)
 }
 
-// Parse takes apart the frame in b, which begins at p and has at least the
-// size that its length word claims. All is verified but the chain. After an error
-// f means nothing. It is filled in place because every record read passes here.
+// Parse parses the frame that stands at p into f. b holds at least as many bytes as its length word
+// claims. Everything is verified but the chain. After an error f means nothing. It is filled in
+// place, because every record that is read passes through here.
 func (c *Checker) Parse(f *Frame, b []byte, p Position) error {
 	w := binary.LittleEndian.Uint64(b)
 	if w == 0 {
@@ -99,7 +100,7 @@ func (c *Checker) Parse(f *Frame, b []byte, p Position) error {
 	return nil
 }
 
-// ParseAt is parse for bytes that may hold anything, or end too early.
+// ParseAt is Parse for bytes that may hold anything, or end too early.
 func (c *Checker) ParseAt(b []byte, p Position) (Frame, error) {
 	if len(b) < WordSize {
 		return Frame{}, ErrPastEnd

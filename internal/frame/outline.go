@@ -8,33 +8,34 @@ import (
 )
 
 const (
-	// MaxHead is how many bytes of a frame hold all that is before its payload, at least.
+	// MaxHead is more than the bytes that a frame can have before its payload.
 	MaxHead = 48
-	// MaxControl is the largest data of a control record, in bytes.
+	// MaxControl is the most bytes of data that a control record has.
 	MaxControl = 64
-	// MaxFoot is the most that is behind the payload, in bytes: trailer and padding.
+	// MaxFoot is the most bytes that a frame has behind its payload: trailer and padding.
 	MaxFoot = walpb.TrailerSize + WordSize
 )
 
-// Outline is what the first bytes of a frame tell of it. So a frame of any size can be judged
-// without reading it, and what claims to be one costs next to nothing.
+// Outline is what the first bytes of a frame say about it. With it a frame of any size can be
+// checked, but for its payload, by its first and its last bytes: something that only claims to be a
+// large frame costs next to nothing.
 type Outline struct {
 	Type       log.RecordType
 	Crc        uint32
-	HeadSize   int   // bytes before the payload, length word included
-	DataSize   int64 // bytes of payload; -1: the record has no data
-	FootAt     int64 // where the trailer begins in the frame or, without one, the padding
-	Size       int64 // of the frame
-	HasTrailer bool  // there is room for a trailer, exactly
+	HeadSize   int   // bytes before the payload, the length word included
+	DataSize   int64 // bytes of payload; -1 for a record without data
+	FootAt     int64 // offset in the frame of the trailer or, without one, of the padding
+	Size       int64 // bytes of the frame
+	HasTrailer bool  // there is exactly the room for a trailer
 
-	Flags    byte   // of the trailer, once it was looked at
+	Flags    byte   // of the trailer; Vouch fills these in
 	Sparsity uint16 // of the trailer
-	Intact   bool   // it has a trailer, and all but the payload is right
+	Intact   bool   // it has a trailer, and all but the payload was verified; for callers of Vouch
 }
 
-// OutlineOf returns the outline of the frame that begins with b, which are MaxHead bytes, or as
-// many as there are. The frame states its length twice: in its length word, and with that of its
-// data. If the two do not agree, or anything else is malformed, the error says so.
+// OutlineOf returns the outline of the frame that begins with b: MaxHead bytes, or as many as there
+// are. A frame states its length twice, in its length word and as the length of its data. An error
+// says that the two do not agree, or what else is malformed.
 func OutlineOf(b []byte) (o Outline, err error) {
 	if len(b) < WordSize {
 		return o, ErrPastEnd
@@ -71,14 +72,14 @@ func OutlineOf(b []byte) (o Outline, err error) {
 	return o, nil
 }
 
-// Payload returns the frame's payload as far as it is in b, the first bytes of the frame.
+// Payload returns the payload out of b, the first bytes of the frame, which hold all of it.
 func (o *Outline) Payload(b []byte) []byte {
 	return b[o.HeadSize : int64(o.HeadSize)+max(o.DataSize, 0)]
 }
 
-// Vouch verifies all of a frame at p but its payload: padding and, if there is one, the trailer
-// and its check, which it adds to the outline. head are the frame's first bytes, with all of a
-// control record's data among them, and foot is all that is behind its payload.
+// Vouch verifies all of the frame at p but its payload: the padding and, if there is one, the
+// trailer with its check. It fills in the trailer's flags and sparsity. head holds the first bytes
+// of the frame, with all the data of a control record; foot is all that follows the payload.
 func (c *Checker) Vouch(o *Outline, head, foot []byte, p Position) error {
 	used := 0
 	if o.HasTrailer {
@@ -110,7 +111,8 @@ func (c *Checker) Vouch(o *Outline, head, foot []byte, p Position) error {
 	return nil
 }
 
-// MayBegin tells whether a frame with a record may begin so. It sees most that is none.
+// MayBegin reports whether a frame may begin with the first WordSize+1 bytes of b. It is quick, and
+// says no to nearly everything that is not the beginning of a frame.
 func MayBegin(b []byte) bool {
 	return b[WordSize] == recordTag && ValidWord(binary.LittleEndian.Uint64(b))
 }

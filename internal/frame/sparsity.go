@@ -6,16 +6,16 @@ import (
 	"math/bits"
 )
 
-// Pieces goes through the pieces of a frame, cut at the borders of sectors, as far as it is given
-// them.
+// Pieces adds up the sparsity of a frame that it is given in portions, with Add and Zeros, and
+// notices a lost sector. A piece is what one sector holds of the frame.
 type Pieces struct {
-	Off  int64 // how far it came, in the file
-	set  int   // bits that are set in the piece so far, but no more than 2
-	sum  int64 // 2 for each piece that is all zeros, 1 for each with a single bit set
+	Off  int64 // offset in the file of what comes next; at first, of the frame
 	Lost bool  // some piece is all zeros
+	set  int   // bits that are set in the piece so far, counted up to 2
+	sum  int64 // 2 for each piece that is all zeros, 1 for each with a single bit set
 }
 
-// Add goes on with bytes of the frame.
+// Add takes the next bytes of the frame.
 func (s *Pieces) Add(b []byte) {
 	for len(b) > 0 {
 		n := min(int64(len(b)), s.left())
@@ -25,7 +25,7 @@ func (s *Pieces) Add(b []byte) {
 	}
 }
 
-// Zeros goes on with n zeros.
+// Zeros takes the next bytes of the frame, which are n zeros.
 func (s *Pieces) Zeros(n int64) {
 	first := min(n, s.left())
 	s.pass(first)
@@ -37,17 +37,17 @@ func (s *Pieces) Zeros(n int64) {
 	s.pass((n - first) % SectorSize)
 }
 
-// left is how many bytes are left of the piece.
+// left returns how many bytes are left of the piece.
 func (s *Pieces) left() int64 { return SectorSize - s.Off%SectorSize }
 
-// pass goes on by n bytes, no further than to the end of the piece.
+// pass steps over n bytes, at most to the end of the piece.
 func (s *Pieces) pass(n int64) {
 	if s.Off += n; n > 0 && s.Off%SectorSize == 0 {
 		s.close()
 	}
 }
 
-// End ends the last piece.
+// End closes the last piece. Call it once, before Lost and Sparsity count.
 func (s *Pieces) End() {
 	if s.Off%SectorSize != 0 {
 		s.close()
@@ -60,24 +60,24 @@ func (s *Pieces) close() {
 	s.set = 0
 }
 
-// Sparsity is that of the frame. The piece with the trailer adds nothing: more than one bit of it
-// is set.
+// Sparsity returns the sparsity of the frame, as SparsityOf does. The trailer was among the bytes,
+// but it adds nothing: its piece has more than one bit set.
 func (s *Pieces) Sparsity() uint16 { return uint16(min(s.sum, math.MaxUint16)) }
 
-// SparsityOf is the sum over the pieces of a frame, cut at the borders of sectors, of 2 for
-// one that is all zeros and 1 for one with a single bit set; no more than the trailer
-// can hold. b is the frame without its trailer, whose pieces add nothing, and off its offset.
+// SparsityOf returns the sparsity of the frame b at offset off of its segment, without its trailer.
+// The frame is divided into pieces at the borders of sectors. A piece that is all zeros counts 2, one
+// with a single bit set counts 1, and the sparsity is their sum, at most what the trailer can hold.
 //
-// It tells a lost sector from a flipped bit. A torn record that lost a sector of its
-// data can look, by chance, as if one bit of it were flipped. But the lost sector reads as
-// zeros, which adds 2 to the thinness, and one bit put back, wherever it is, takes at most
-// 1 away: so the record still does not agree with its trailer. If the sector had one bit only, the record
-// with another bit put back would differ from the true one in two, which a CRC tells apart.
+// It tells a lost sector from a flipped bit. A torn record that lost a sector of its data can look,
+// by chance, as if one bit of it were flipped. But the lost sector reads as zeros, which adds 2 to
+// the sparsity, and putting one bit back, wherever it is, takes away at most 1: so the record still
+// does not agree with its trailer. If the lost sector had only one bit set, then the record with
+// another bit put back would differ from the true one in two bits, which the CRC notices.
 func SparsityOf(b []byte, off int64) uint16 {
 	sum := 0
 	for len(b) > 0 {
 		piece := b[:min(int64(len(b)), SectorSize-off%SectorSize)]
-		// The piece that the trailer begins in is not thin, whatever is before.
+		// The piece in which the trailer begins adds nothing, whatever stands before the trailer.
 		if len(piece) < len(b) || (off+int64(len(piece)))%SectorSize == 0 {
 			sum += 2 - bitsUpTo2(piece)
 		}
@@ -86,7 +86,7 @@ func SparsityOf(b []byte, off int64) uint16 {
 	return uint16(min(sum, math.MaxUint16))
 }
 
-// bitsUpTo2 counts the bits that are set in b, but no further than 2.
+// bitsUpTo2 returns how many bits are set in b, counted up to 2.
 func bitsUpTo2(b []byte) int {
 	set := 0
 	for ; len(b) >= WordSize && set < 2; b = b[WordSize:] {
