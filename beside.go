@@ -142,7 +142,7 @@ var errMovedOn = errors.New("wal: the log has moved on")
 
 // loadBeside loads a log that a writer may be using, from the segment that pick chooses. Segments
 // that are purged meanwhile are left out: the log begins behind them.
-func (l *loader) loadBeside(pick func([]segmentName) (int, error)) (*loaded, error) {
+func (l *loader) loadBeside(pick picker) (*loaded, error) {
 	l.beside = true
 	for {
 		names, err := listBeside(l.dir)

@@ -26,7 +26,14 @@ type loader struct {
 	placeOnly bool                    // only the place of damage is asked for, not what is at stake
 	beside    bool                    // a writer may be at work: beside.go
 	gone      *segmentName            // one that was purged since they were listed; nil: none
+	failed    *segmentName            // the one that could be opened and not be read; nil: none
 }
+
+// picker chooses the segment from which a log is read: it returns its position among those listed.
+type picker func(names []segmentName) (int, error)
+
+// loadFunc is a way to read a log: under locks, or beside a writer.
+type loadFunc func(picker) (*loaded, error)
 
 // loaded is a log that was read.
 type loaded struct {
@@ -56,6 +63,7 @@ func (l *loader) open(n segmentName) (vfs.File, func(), error) {
 func (l *loader) load(names []segmentName) (*loaded, error) {
 	run, broken := splitConsecutive(names)
 	ld := l.begin(names)
+	l.failed = nil
 	more, err := l.replay(ld, run, broken == nil)
 	for err == nil && len(more) > 0 {
 		more, err = l.replay(ld, more, true)
@@ -92,7 +100,10 @@ func (l *loader) replay(ld *loaded, run []segmentName, toEnd bool) (more []segme
 		if s.last {
 			ld.end = s.end
 		}
-		return ld.take(s)
+		if err = ld.take(s); err != nil && !s.unopened {
+			l.failed = &s.name
+		}
+		return err
 	})
 	return more, err
 }
@@ -165,7 +176,7 @@ type scratch struct {
 func (l *loader) scan(s *scan, buf []byte) {
 	f, done, err := l.open(s.name)
 	if err != nil {
-		s.err, s.missing = err, errors.Is(err, fs.ErrNotExist)
+		s.err, s.unopened, s.missing = err, true, errors.Is(err, fs.ErrNotExist)
 		return
 	}
 	defer done()
@@ -173,6 +184,21 @@ func (l *loader) scan(s *scan, buf []byte) {
 	if s.last && l.beside {
 		s.confirmEnd(f)
 	}
+}
+
+// badSegment returns the segment because of which the load ended that has this error. ok is false if
+// it was not because of what a segment holds or hides: then another try may do.
+func (l *loader) badSegment(err error) (n segmentName, ok bool) {
+	var c *CorruptionError
+	switch {
+	case err == nil:
+		return n, false
+	case errors.As(err, &c):
+		return parseSegmentName(c.Segment)
+	case l.failed != nil:
+		return *l.failed, true
+	}
+	return n, false
 }
 
 // splitConsecutive returns the names up to the first gap in their numbers, and what

@@ -103,7 +103,7 @@ func (h *locked) drop(d vfs.Dir, i int) (names []segmentName, err error) {
 
 // load locks the segments from the one that pick chooses, in place of those that are
 // held, and loads them. On an error too, the caller closes what is held.
-func (h *locked) load(l *loader, pick func([]segmentName) (int, error)) (*loaded, error) {
+func (h *locked) load(l *loader, pick picker) (*loaded, error) {
 	missing := ""
 	for {
 		h.close()

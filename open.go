@@ -42,16 +42,9 @@ func Open(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) (*WAL, 
 	}()
 	start := startAt(snap)
 	l := start.loader(o, d)
-	ld, err := held.load(l, start.pick)
-	for err == nil && start.retry(ld) {
-		ld, err = held.load(l, start.pick)
-	}
-	if err == nil {
-		err = start.check(ld)
-	}
-	if err == nil {
-		err = ld.checkState(o.registry)
-	}
+	ld, err := start.load(l, func(pick picker) (*loaded, error) {
+		return held.load(l, pick)
+	})
 	if err != nil {
 		return nil, asReadOnly(err)
 	}

@@ -45,18 +45,18 @@ const (
 type Option func(*options)
 
 type options struct {
-	fs            vfs.FS
-	segmentSize   int64
-	preallocation Preallocation
-	registry      *log.Registry
-	noSync        bool
-	etcdFormat    bool
+	fs                 vfs.FS
+	segmentSize        int64
+	preallocation      Preallocation
+	registry           *log.Registry
+	noSync             bool
+	etcdFormat         bool
 	truncateCorruption bool
-	dryRun        bool
-	listener      Listener
-	slowSync      time.Duration
-	maxOpenFiles  int
-	tolerant      bool
+	dryRun             bool
+	listener           Listener
+	slowSync           time.Duration
+	maxOpenFiles       int
+	tolerant           bool
 }
 
 // WithSegmentSize sets the size at which a segment is full, in bytes. A save

@@ -46,16 +46,7 @@ func OpenForRead(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) 
 	}()
 	start := startAt(snap)
 	l := start.loader(o, d)
-	ld, err := l.loadBeside(start.pick)
-	for err == nil && start.retry(ld) {
-		ld, err = l.loadBeside(start.pick)
-	}
-	if err == nil {
-		err = start.check(ld)
-	}
-	if err == nil {
-		err = ld.checkState(o.registry)
-	}
+	ld, err := start.load(l, l.loadBeside)
 	if err != nil {
 		return nil, err
 	}

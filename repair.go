@@ -82,7 +82,7 @@ func (r *repair) plan(l *loader, ld *loaded, damage error) error {
 		return damage
 	}
 	names, again := ld.names, false
-	s, err := survey(l, func(pick func([]segmentName) (int, error)) (*loaded, error) {
+	s, err := survey(l, func(pick picker) (*loaded, error) {
 		from, err := pick(names)
 		if err != nil {
 			return nil, err

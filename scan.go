@@ -30,6 +30,7 @@ type scan struct {
 	end         logEnd // behind the last whole save; off is 0 without one
 	err         error  // why the scan ended before the end
 	missing     bool   // there was no such file
+	unopened    bool   // its file could not be opened
 
 	seen    int    // records so far
 	open    edits  // of the save that is being read

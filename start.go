@@ -49,6 +49,40 @@ func (s *start) loader(o options, dir vfs.Dir) *loader {
 	return l
 }
 
+// load loads the log from the snapshot on, with a loader that looks for it. by is a way of the
+// loader's to load a log.
+func (s *start) load(l *loader, by loadFunc) (*loaded, error) {
+	ld, err := by(s.pick)
+	for err == nil && s.retry(ld) {
+		ld, err = by(s.pick)
+	}
+	if _, bad := l.badSegment(err); bad && s.snap != nil {
+		ld, err = s.loadRestored(l, by, err)
+	}
+	if err == nil {
+		err = s.check(ld)
+	}
+	if err == nil {
+		err = ld.checkState(l.registry)
+	}
+	return ld, err
+}
+
+// loadRestored loads what is behind damage, if the log was restored there and holds the snapshot: a
+// RESTORE drops all that is before it, so damage there is needless.
+func (s *start) loadRestored(
+	l *loader, by loadFunc, damage error,
+) (*loaded, error) {
+	behind, err := survey(l, by)
+	if err != nil || behind.damage != nil && !behind.restoredWithin() {
+		return nil, damage
+	}
+	if found, _ := s.found(behind.loaded); !found {
+		return nil, damage
+	}
+	return behind.loaded, nil
+}
+
 // found reports whether the snapshot is recorded in what was loaded. mismatch is that it is there
 // with another term only.
 func (s *start) found(ld *loaded) (found bool, mismatch error) {

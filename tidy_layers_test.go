@@ -19,7 +19,7 @@ var layers = []tidy.Layer{
 	{Name: "segments", Files: "temporary.go file_pipeline.go zerofill.go encoder.go segment.go filecache.go"},
 	{Name: "bytes", Files: "window.go plain.go finder.go salvage.go decoder.go rest.go logend.go"},
 	{Name: "contents", Files: "chunk.go index.go edits.go [contents.go control.go jump.go marks.go]"},
-	{Name: "recovery", Files: "scan.go replay.go [load.go beside.go] start.go locks.go"},
+	{Name: "recovery", Files: "scan.go replay.go [load.go beside.go] survey.go start.go locks.go"},
 	{Name: "read", Files: "[reader.go cursor.go readers.go] readall.go"},
 	{Name: "write", Files: "batch.go [wal.go open.go recover.go commit.go leader.go linger.go flush.go cut.go " +
 		"shortage.go compact.go release.go close.go stats.go] create.go restore.go pending.go"},

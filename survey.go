@@ -1,0 +1,109 @@
+package wal
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/seed449c39bc/wal/log"
+)
+
+// What a log can be opened at
+//
+// An open at a snapshot reads from the segment that holding returns for its index, or, if the
+// snapshot is not recorded from there on, from the oldest segment. Damage before does not concern it.
+// Nor does damage before the segment in which the log was restored last, since a RESTORE drops all
+// that is before it: an open that meets damage looks for such a segment behind it.
+//
+// One function says which snapshots the log opens at, surveyed.snapshots, and Repair and
+// ValidSnapshots ask it. Whether the entries behind a snapshot follow is the question of goesOnAt,
+// which an open asks too.
+
+// surveyed is the end of a log, as far back as it can be read: the longest run of segments up
+// to the last one without damage.
+type surveyed struct {
+	*loaded
+	before []segmentName // the segments before that run; none if there is no damage
+	damage error         // why the segments before are not read: most likely a *CorruptionError; nil: they are
+	whole  *loaded       // what stands before the first damage; the same as loaded if there is none
+}
+
+// survey reads the log, from the oldest segment on and, where a segment is damaged or cannot be read,
+// from the first segment from which all can. load is a way of the loader's, which keeps the
+// snapshots, to load a log. It is an error if even the last segment alone cannot be read.
+func survey(l *loader, load loadFunc) (*surveyed, error) {
+	s := &surveyed{}
+	var from segmentName // where to begin
+	behind := false      // or behind it
+	for {
+		first, none := segmentName{}, false
+		ld, err := load(func(names []segmentName) (int, error) {
+			i, there := slices.BinarySearchFunc(names, from, segmentName.compare)
+			if there && behind {
+				i++
+			}
+			if none = i == len(names); none {
+				return 0, s.damage
+			}
+			s.before, first = names[:i], names[i]
+			return i, nil
+		})
+		bad, where := l.badSegment(err)
+		switch {
+		case err == nil:
+			if s.loaded = ld; s.damage == nil {
+				s.whole, s.before = ld, nil
+			}
+			return s, nil
+		case none || !where:
+			return s, err
+		case s.damage == nil:
+			s.damage, s.whole = err, ld
+			l.placeOnly = true // what is at stake is known
+		}
+		// The damage can lie in how the segment follows the one before. If not, it shows again.
+		from = bad
+		behind = from.compare(first) <= 0
+	}
+}
+
+// snapshots returns the snapshots that are committed and that the log opens at, as ValidSnapshots
+// does.
+func (s *surveyed) snapshots() (valid []log.Snapshot, err error) {
+	committed, err := committedIn(s.registry, s.state)
+	if err != nil {
+		return nil, err
+	}
+	var found []recordedSnapshot
+	seen := map[string]bool{}
+	for _, r := range s.recorded {
+		counts := r.Index <= committed || r.restored
+		if counts && !seen[string(r.data)] && s.opensAt(r.snapshotMark, committed) {
+			seen[string(r.data)] = true
+			found = append(found, r)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b recordedSnapshot) int { return cmp.Compare(a.Index, b.Index) })
+	for _, r := range found {
+		valid = append(valid, r.snap)
+	}
+	return valid, nil
+}
+
+// opensAt reports whether an open at a snapshot, whose record it is, finds all that it needs.
+func (s *surveyed) opensAt(m snapshotMark, committed uint64) bool {
+	if _, ok := s.goesOnAt(m.Index, committed); !ok {
+		return false
+	}
+	if len(s.before) == 0 || s.restoredWithin() {
+		return true
+	}
+	names := slices.Concat(s.before, s.names)
+	h := max(holding(names, m.Index), 0)
+	return h >= len(s.before) && m.seq >= names[h].seq
+}
+
+func anySnapshot(uint64) bool { return true }
+
+// restoredWithin reports whether the log was restored in one of the segments that were read: what is
+// before them is dropped then.
+func (ld *loaded) restoredWithin() bool { return ld.restored > 0 && ld.restored >= ld.names[0].seq }
