@@ -60,7 +60,7 @@ func init() {
 		new:   "if false {",
 		tests: []string{"TestRestore_RefusesWhatDoesNotFollow"},
 	}, mutation{
-		name: "the snapshot of a Restore needs a state that commits it", file: "valid_snapshots.go",
+		name: "the snapshot of a Restore needs a state that commits it", file: "survey.go",
 		old:   "r.Index <= committed || r.restored",
 		new:   "r.Index <= committed",
 		tests: []string{"TestRestore_CountsAsCommitted"},
@@ -84,12 +84,12 @@ func init() {
 
 func init() {
 	table = append(table, mutation{
-		name: "snapshots behind which entries are missing are listed", file: "valid_snapshots.go",
+		name: "snapshots behind which entries are missing are listed", file: "survey.go",
 		old:   "if _, ok := s.goesOnAt(m.Index, committed); !ok {",
 		new:   "if s == nil {",
 		tests: []string{"TestValidSnapshots_ThoseThatDoNotOpenAreNotListed", "TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
 	}, mutation{
-		name: "snapshots that need what is damaged are listed", file: "valid_snapshots.go",
+		name: "snapshots that need what is damaged are listed", file: "survey.go",
 		old:   "\treturn h >= len(s.before) && m.seq >= names[h].seq",
 		new:   "\treturn h >= 0",
 		tests: []string{"TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
