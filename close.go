@@ -7,11 +7,10 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// Close makes everything that was saved durable, marks the log as closed
-// cleanly, and gives up its locks. A log that failed earlier is closed too, and
-// the failure returned. Closing again returns what the first Close returned. A Purge
-// under way ends first, at the segment it is at: once Close has returned, nothing of the log's
-// directory is touched any more.
+// Close makes everything that was saved durable, marks the log as closed cleanly, and gives up its
+// locks. A log that failed earlier is closed too, and the failure is returned. Closing again
+// returns what the first Close returned. A Purge under way ends first, after the segment that it is
+// deleting: once Close has returned, nothing in the log's directory is touched any more.
 func (w *WAL) Close() error {
 	defer w.tellAll() // nothing is told after Close has returned
 	w.closing.Lock()
@@ -27,11 +26,11 @@ func (w *WAL) Close() error {
 	return w.closeErr
 }
 
-// closedBlock is the unit in which the CLOSED record keeps away from data, in
-// bytes: what a disk loses at once.
+// closedBlock is the size in bytes of the blocks that markClosed assumes a disk to lose at once:
+// the CLOSED record stands in another one than data.
 const closedBlock = 4096
 
-// close ends the log's life. The lock is held.
+// close ends the use of the log. The lock is held.
 func (w *WAL) close() error {
 	err := w.quiesce()
 	if err == nil {
@@ -53,11 +52,11 @@ func (w *WAL) close() error {
 	return err
 }
 
-// markClosed ends the log with a CLOSED record in a block that holds nothing
-// else of the log: if the block with the last save is lost later, CLOSED still
-// stands behind it and shows that something is missing. The space between is
-// filled with crc records, which say nothing new, and which are stable before
-// CLOSED is written, because it vouches for them. Nobody leads.
+// markClosed ends the log with a CLOSED record, in a block that holds nothing else of the log. If
+// the block with the last save is lost later, CLOSED still stands behind it and shows that
+// something is missing. The space between is filled with crc records, which say nothing new. They
+// are synced before CLOSED is written, because CLOSED vouches for them. Nobody leads, and the lock
+// is held.
 func (w *WAL) markClosed() error {
 	if w.unsynced {
 		if err := w.flushNow(); err != nil {
@@ -65,8 +64,8 @@ func (w *WAL) markClosed() error {
 		}
 	}
 	e := &w.open.enc
-	if !e.trailered || w.closedMark || w.makeRoom() != nil { // without the mark, the next open is as after a crash
-		return nil
+	if !e.trailered || w.closedMark || w.makeRoom() != nil {
+		return nil // without CLOSED, the next open is as after a crash
 	}
 	border := (e.end() + closedBlock - 1) / closedBlock * closedBlock
 	if e.end() < border {
@@ -83,19 +82,19 @@ func (w *WAL) markClosed() error {
 
 // Abandon ends the use of the log as the death of the process would: what is pending is not
 // written, nothing is synced or marked as closed, and a file that is being prepared stays where it
-// is. Only what a dead process cannot keep either is given up: its locks, its files, its
+// is. Abandon gives up only what a dead process cannot keep either: its locks, its files, its
 // goroutines. It is for tests of programs that embed the log; docs/TESTING.md shows how.
 //
-// A save that is being written when Abandon is called is waited for, and may return nil; every
-// other one that has not returned gets [ErrClosed], and so does every later call. A save that
-// has returned nil is found by the next Open, as after a crash of the process, also if it was not
+// A save that is being written when Abandon is called is waited for, and may return nil. Every
+// other one that has not returned gets [ErrClosed], and so does every later call. A save that has
+// returned nil is found by the next Open, as after a crash of the process, even if it was not
 // synced. Nothing is written after Abandon has returned. After Close it does nothing, and a Close
 // after it returns nil.
 func (w *WAL) Abandon() {
 	w.closing.Lock()
 	defer w.closing.Unlock()
 	w.leaving.Store(true)
-	w.sticky.set(ErrClosed) // from here on nobody begins to lead
+	w.sticky.set(ErrClosed) // from here on, no save is accepted
 	w.purging.Lock()
 	defer w.purging.Unlock()
 	w.writer.Lock()

@@ -7,20 +7,20 @@ import (
 	"github.com/seed449c39bc/wal/internal/frame"
 )
 
-// Compact drops the entries up to index, exactly and durably: FirstIndex is index+1, also after
-// opening again, and segments that hold nothing else are deleted. It needs no snapshot: a queue
-// compacts up to what was consumed. index is at most LastIndex, else the error is [ErrNotFound];
-// below FirstIndex there is nothing to drop, which is no error. It does not ask whether the entries
-// are committed.
+// Compact drops the entries up to index, exactly and durably: FirstIndex is then index+1, also
+// after the log is opened again, and segments that hold nothing else are deleted. It needs no
+// snapshot: a queue, for example, compacts up to what was consumed. index is at most LastIndex,
+// otherwise the error is [ErrNotFound]. If index is below FirstIndex, there is nothing to drop,
+// which is no error. Compact does not check whether the entries are committed.
 //
-// The log no longer opens at snapshots before index. Those at index and above stay, with the
-// segments that an open at them needs: those that record them, and hold entries from their index
-// on. Iterations that began before go on; Compact leaves them the segments that they need, for the
-// next Compact or Purge.
+// The log no longer opens at snapshots below index. Those at index and above stay, with the
+// segments that an open at them needs: the segments that record them, and those that hold entries
+// from their index on. Iterations that began before go on; Compact leaves them the segments that
+// they need, for the next Compact or Purge.
 //
-// When an error says that a segment could not be deleted, the entries are dropped all the same, and
-// the next call tries again. In a log opened with WithEtcdFormat it is refused with
-// errors.ErrUnsupported; etcd itself opens a compacted log at a snapshot, like any other.
+// If the error says that a segment could not be deleted, the entries are dropped all the same, and
+// the next call tries to delete it again. In a log opened with [WithEtcdFormat], Compact is refused
+// with errors.ErrUnsupported. etcd itself opens a compacted log at a snapshot, as any other log.
 func (w *WAL) Compact(index uint64) error {
 	if err := w.needsControl("compact", "save a snapshot, release it and purge"); err != nil {
 		return err
@@ -28,15 +28,17 @@ func (w *WAL) Compact(index uint64) error {
 	if err := w.compact(index); err != nil {
 		return err
 	}
-	// Also WithNoSync: others may delete what is let go of.
+	// Sync even with WithNoSync: other processes may delete what letGoCompacted gives up.
 	if err := w.Sync(); err != nil {
 		return err
 	}
 	if err := w.letGoCompacted(); err != nil {
 		return err
 	}
-	// Crash: the record is durable, so whatever of the segments is left, its entries stay
-	// dropped; and Purge deletes the segment with the record only after all before it.
+	// The record of the compaction is durable. After a crash, the entries stay dropped whichever
+	// segments are left; and Purge deletes the segment with the record only after all segments before
+	// it.
+
 	_, err := w.Purge()
 	return err
 }
@@ -47,10 +49,11 @@ func (w *WAL) compact(index uint64) error {
 	w.writer.Lock()
 	if last := w.appended.last; w.sticky.err() == nil && index > last {
 		w.unlock()
-		return fmt.Errorf("%w: cannot compact up to entry %d, the last one is %d", ErrNotFound, index, last)
+		return fmt.Errorf("%w: cannot compact up to entry %d, the last one is %d",
+			ErrNotFound, index, last)
 	}
-	// What is on its way may bring lower entries back, and so may an open at a segment that was
-	// released and is still there.
+	// FirstIndex above index is not enough. A save that is still under way may bring lower entries
+	// back, and so may the next open, at a segment that was released and is still there.
 	if w.allDone() && w.FirstIndex() > index && (len(w.dropped) == 0 || index <= w.compacted) {
 		err := w.sticky.err()
 		w.unlock()
@@ -64,8 +67,8 @@ func (w *WAL) compact(index uint64) error {
 	return w.await(began)
 }
 
-// letGoCompacted gives up the segments before the first one that holds an entry, or is needed for
-// opening at a snapshot that is left.
+// letGoCompacted gives up the segments before the first one that holds an entry, or that an open at
+// a remaining snapshot needs.
 func (w *WAL) letGoCompacted() error {
 	w.writer.Lock()
 	defer w.unlock()
@@ -89,7 +92,8 @@ func (w *WAL) letGoCompacted() error {
 	return w.letGo(i, 0)
 }
 
-// needsControl is an error where the format has no control records.
+// needsControl returns an error if the log is in etcd's format, which has no control records. what
+// names the operation, instead what to do in its place.
 func (w *WAL) needsControl(what, instead string) error {
 	if !w.opts.etcdFormat {
 		return nil

@@ -14,28 +14,29 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// Exist reports whether there is a log in dir: at least one segment. It is true also when that
-// cannot be found out, for want of permission or because the disk fails: then Open says what is wrong.
+// Exist reports whether there is a log in dir: at least one segment. It also reports true if that
+// cannot be found out, for want of permission or because the disk fails: Open then returns what is
+// wrong.
 func Exist(dir string) bool {
 	_, d, err := openAt(dir, nil)
 	if err != nil {
-		return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) && !errors.Is(err, ErrInvalidArgument)
+		return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) &&
+			!errors.Is(err, ErrInvalidArgument)
 	}
 	defer d.Close()
 	_, err = listSegments(d)
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// Create makes a new log in dir, which is created if it does not exist, and
-// opens it. If there is a log already the error is fs.ErrExist; other files in
-// dir are left alone, but for 0.tmp, which it writes to. The metadata is whatever should be
-// found again with the log, such as a node's identity; it can be of any size, and cannot be changed
-// later. Every log begins with an empty snapshot: a new one of the registered type, which is
-// encoded here, and has index 0.
+// Create makes a new log in dir and opens it. dir is created if it does not exist. If there is a
+// log already, the error is fs.ErrExist. Other files in dir are left alone, except 0.tmp, which
+// Create writes to. The metadata is whatever should be found again with the log, such as a node's
+// identity. It can be of any size, and cannot be changed later. Every log begins with an empty
+// snapshot: a new one of the registered type, which Create encodes, and which has index 0.
 //
-// When Create returns nil, the log survives a crash. That takes the names of all directories
-// above it to be durable. Create sees to those that it makes, and to the one above them; what is
-// further up, and was made by the program right before, is the program's to sync.
+// When Create returns nil, the log survives a crash. For that, the names of all directories above
+// it have to be durable. Create syncs the directories that it makes, and the one above them. If the
+// program itself made directories further up right before, it has to sync those.
 //
 // A nil logger logs nothing.
 func Create(lg *zap.Logger, dir string, metadata []byte, opts ...Option) (*WAL, error) {
@@ -72,8 +73,8 @@ func Create(lg *zap.Logger, dir string, metadata []byte, opts ...Option) (*WAL, 
 	return w, nil
 }
 
-// createFirst makes the first segment appear, whole, by a rename. Before that a
-// crash leaves only N.tmp, and no log.
+// createFirst makes the first segment. It appears whole, by a rename: a crash before that leaves
+// only N.tmp, and no log.
 func (w *WAL) createFirst(d vfs.Dir, h header) error {
 	if err := checkNoLog(d); err != nil {
 		return err
@@ -82,9 +83,9 @@ func (w *WAL) createFirst(d vfs.Dir, h header) error {
 	if err != nil {
 		return err
 	}
-	// Whoever else creates this log has had the lock until its segment was
-	// there. So look again, and touch the file only after that: it could be
-	// that very segment, renamed since it was opened here.
+	// Another process that creates this log holds the lock until its segment has its name. So look
+	// again, and touch the file only then: it could be that very segment, renamed since it was opened
+	// here.
 	if err := checkNoLog(d); err != nil {
 		f.Close()
 		return err
@@ -114,7 +115,7 @@ func (w *WAL) createFirst(d vfs.Dir, h header) error {
 	return nil
 }
 
-// checkNoLog is an error if there is a log in dir.
+// checkNoLog returns an error if there is a log in the directory, or if that cannot be found out.
 func checkNoLog(d vfs.Dir) error {
 	_, err := listSegments(d)
 	if err == nil {
@@ -126,18 +127,18 @@ func checkNoLog(d vfs.Dir) error {
 	return err
 }
 
-// OpenOrCreate opens the log in dir at its oldest segment, as [Open] does with a nil snapshot, or
-// makes a new one if there is none, as [Create] does. If metadata is not nil, a log that is there
-// must have the same, or it is somebody else's: the error is then [ErrOtherMetadata], and the
-// log is left as it is, but for a torn tail that was healed.
+// OpenOrCreate opens the log in dir at its oldest segment, as [Open] does with a nil snapshot. If
+// there is no log, it makes a new one, as [Create] does. If metadata is not nil, an existing log
+// must have the same metadata; otherwise it is not the caller's log, and the error is
+// [ErrOtherMetadata]. The log is then left as it is, except that a torn tail may have been healed.
 //
-// It cannot tell a log that was never made from one that was lost, or whose disk is not mounted.
-// A program that knows from elsewhere that it has a log uses Open.
+// OpenOrCreate cannot distinguish a log that was never made from one that was lost, or whose disk
+// is not mounted. A program that knows by other means that it has a log uses Open.
 func OpenOrCreate(lg *zap.Logger, dir string, metadata []byte, opts ...Option) (*WAL, error) {
 	w, err := Open(lg, dir, nil, opts...)
 	if errors.Is(err, fs.ErrNotExist) {
 		w, err = Create(lg, dir, metadata, opts...)
-		if errors.Is(err, fs.ErrExist) { // somebody else has made it in between
+		if errors.Is(err, fs.ErrExist) { // another process made it in between
 			w, err = Open(lg, dir, nil, opts...)
 		}
 	}
@@ -145,7 +146,8 @@ func OpenOrCreate(lg *zap.Logger, dir string, metadata []byte, opts ...Option) (
 		return nil, err
 	}
 	if got := w.Metadata(); metadata != nil && !bytes.Equal(got, metadata) {
-		err := fmt.Errorf("%w: the log in %s has %.100q, not %.100q; give another directory, or nil for any",
+		err := fmt.Errorf(
+			"%w: the log in %s has %.100q, not %.100q; give another directory, or nil for any",
 			ErrOtherMetadata, dir, got, metadata)
 		return nil, errors.Join(err, w.Close())
 	}

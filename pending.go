@@ -7,20 +7,20 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// A Pending is a save that has its place in the order of saves. It is done once the save is
-// as durable as the call that waits for it would have made it: on stable storage, but with
-// [WithNoSync], or for a state whose MustSync says no. It is returned by Append and its like.
-// Of the zero value, Done is closed and Wait and Err return an [ErrInvalidArgument].
+// A Pending is a save that has its position in the order of saves. It is done once the save is as
+// durable as the call that waits for it would have made it: on stable storage, except with
+// [WithNoSync] or for a state whose MustSync says no. Append and its like return it. For the zero
+// value, Done returns a closed channel, and Wait and Err return an [ErrInvalidArgument].
 type Pending struct{ waiters *waiters }
 
-// Wait returns when the save is done, or with the error that kept it from being so: [ErrFailed]
-// or [ErrClosed]. It may be called more than once and from several goroutines, or not at all.
+// Wait returns nil when the save is done, or the error that kept it from being done: [ErrFailed] or
+// [ErrClosed]. It may be called more than once and from several goroutines, or not at all.
 func (p *Pending) Wait() error {
 	<-p.Done()
 	return p.Err()
 }
 
-// Done returns a channel that is closed when Wait would return.
+// Done returns a channel that is closed when Wait would return at once.
 func (p *Pending) Done() <-chan struct{} {
 	if p == nil || p.waiters == nil {
 		return over
@@ -41,21 +41,22 @@ func (p *Pending) Err() error {
 	}
 }
 
-// over is a channel that is closed.
+// over is a closed channel.
 var over = func() chan struct{} {
 	c := make(chan struct{})
 	close(c)
 	return c
 }()
 
-// Append is Save in two halves: it returns once the save has its place in the order of
-// saves, and Wait returns once it is as durable as Save makes it, which with [WithNoSync]
-// means written. So one goroutine can have several saves on their way, which share a sync.
-// They become durable in order, whether or not anybody waits. An error of Append that is
-// not [ErrFailed] means that nothing was or will be written. The state and the entries may
-// be changed once Append has returned. When about a megabyte is waiting to be written,
-// Append waits too. LastIndex and readers see the entries when Wait would return, so a
-// caller who appends ahead has to count indexes.
+// Append is Save in two halves: it returns once the save has its position in the order of saves,
+// and Wait returns once the save is as durable as Save makes it, which with [WithNoSync] means
+// written. So one goroutine can have several saves under way, which share a sync. They become
+// durable in order, whether or not a caller waits for them. An error of Append that is not
+// [ErrFailed] means that nothing was or will be written.
+//
+// The state and the entries may be changed once Append has returned. When about a megabyte is
+// waiting to be written, Append waits too. LastIndex and readers see the entries when Wait would
+// return, so a caller that appends several saves ahead has to count indexes itself.
 func (w *WAL) Append(st log.HardState, ents []log.LogEntry) (*Pending, error) {
 	s, err := newSave(st, ents)
 	if err != nil {
@@ -73,7 +74,9 @@ func (w *WAL) AppendSnap(snap log.Snapshot) (*Pending, error) {
 }
 
 // AppendRestore is Restore in two halves, as [WAL.Append] is Save.
-func (w *WAL) AppendRestore(snap log.Snapshot, st log.HardState, ents []log.LogEntry) (*Pending, error) {
+func (w *WAL) AppendRestore(
+	snap log.Snapshot, st log.HardState, ents []log.LogEntry,
+) (*Pending, error) {
 	s, err := w.newRestore(snap, st, ents)
 	if err != nil {
 		return nil, err
@@ -92,6 +95,7 @@ func (w *WAL) AppendTruncate(index uint64) (*Pending, error) {
 	return w.pendingOf(done, err)
 }
 
+// appendSave encodes a save and returns its Pending.
 func (w *WAL) appendSave(s *save) (*Pending, error) {
 	w.writer.Lock()
 	defer w.unlock()
@@ -102,9 +106,10 @@ func (w *WAL) appendSave(s *save) (*Pending, error) {
 	return w.pendingOf(done, err)
 }
 
-// pendingOf returns the Pending of a save that add or truncate has dealt with: it is done when all
-// that is encoded is. A save of nothing is done no sooner: what was asked for may be
-// on its way. The lock is held, and is given up with unlock.
+// pendingOf returns the Pending of a save that add or addTruncate has dealt with. A save that is
+// done, or that has nothing to write, is done once everything encoded is, and no sooner: what it
+// asks for may come from a save that is still under way. The lock is held, and the caller gives it
+// up with unlock.
 func (w *WAL) pendingOf(done bool, err error) (*Pending, error) {
 	switch {
 	case err != nil:
@@ -116,12 +121,14 @@ func (w *WAL) pendingOf(done bool, err error) (*Pending, error) {
 }
 
 // SaveNext saves entries as SaveEntry does, behind the last one, and gives them their indexes: the
-// first one that of the last entry or snapshot plus one, and so on. It returns the first one's. So
-// callers need not count, and several goroutines may save at once: each gets indexes of its own, in
-// the order of the saves. The entries must have SetIndex of [log.IndexSetter], as [log.JSON] has; else
-// the error is [ErrInvalidArgument]. With any error that is not [ErrFailed] nothing was
-// written, and the indexes that the entries have got are void. Of no entries it saves nothing, and
-// returns the index that the next one will get.
+// first one gets the index after the last entry or snapshot, and so on. It returns the first one's
+// index. So callers need not count, and several goroutines may save at once: each gets indexes of
+// its own, in the order of the saves.
+//
+// The entries must have SetIndex of [log.IndexSetter], as [log.JSON] has; otherwise the error is
+// [ErrInvalidArgument]. With any error that is not [ErrFailed], nothing was written, and the
+// indexes that the entries were given are void. Without entries, SaveNext saves nothing and returns
+// the index that the next entry will get.
 func (w *WAL) SaveNext(ents ...log.LogEntry) (first uint64, err error) {
 	s := save{ents: ents, next: true}
 	if len(ents) == 0 {

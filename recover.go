@@ -6,21 +6,22 @@ import (
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
-// healChunk is how much heal writes at a time, in bytes.
+// healChunk is how many bytes heal writes at a time.
 const healChunk = 1 << 20
 
-// heal makes what findEnd found the durable truth: it writes the bytes from the
-// last SYNCED record to the end once more, zeros behind them, and syncs.
+// heal makes the log durable up to the end that the scan found (docs/FORMAT.md 7.3): it writes the
+// bytes from the last SYNCED record to that end once more, writes zeros over what stands behind it,
+// and syncs.
 //
-// The rewriting is for a process that died between its write and its sync, or
-// after a failed sync: the page cache then shows bytes that are not on disk and that
-// no further sync would write, because their pages count as clean. Where rewriting takes space that there
-// is not, on a full file system that copies on write, it is enough that the device has the bytes: so the
-// log opens, and a Purge can make room.
+// The rewriting is for a process that died between its write and its sync, or after a failed sync.
+// The page cache may then show bytes that are not on disk and that no further sync would write,
+// because their pages count as clean. On a file system that copies on write, rewriting takes space.
+// If there is none, it is enough that the device has the bytes: so the log opens, and a Purge can
+// make room.
 //
-// A crash in between leaves each sector as it was or as it is to be. The log's
-// own bytes are the same in both; of the rest some pieces are now zero, which
-// is torn again by the same rows of the table, or no longer there.
+// A crash in between leaves each sector as it was or as heal writes it. The log's own bytes are the
+// same in both. Of the bytes behind them, some may be zero by then: what is left is torn by the
+// same rows of the table (docs/FORMAT.md 7.1), or nothing is left.
 func heal(f vfs.File, n segmentName, end logEnd) error {
 	win := window{f: f, name: n.String(), size: end.off, flips: end.flips}
 	for off := end.synced; off < end.off; off += healChunk {
@@ -41,7 +42,8 @@ func heal(f vfs.File, n segmentName, end logEnd) error {
 	return nil
 }
 
-// clearRange writes zeros from off to end. Holes are left out: there is nothing on the disk that could come back.
+// clearRange writes zeros from off to end. It leaves out holes: nothing is on the disk there that
+// could come back.
 func clearRange(f vfs.File, n segmentName, off, end int64) error {
 	win := window{f: f, name: n.String(), size: end}
 	var zeros []byte
@@ -63,8 +65,8 @@ func clearRange(f vfs.File, n segmentName, off, end int64) error {
 	return nil
 }
 
-// recover makes what was loaded durable and the log ready for appending. Nothing
-// on disk was changed before, and nothing is if the log is corrupt.
+// recover makes what was loaded durable, and the log ready for appending. Nothing on disk is
+// changed before it, so a log that is corrupt stays as it is.
 func (w *WAL) recover(ld *loaded) error {
 	if err := removeTemporary(w.dir); err != nil {
 		return err
@@ -73,8 +75,8 @@ func (w *WAL) recover(ld *loaded) error {
 	if err := heal(tail.file, tail.segmentName, end); err != nil {
 		return err
 	}
-	// A segment that was named, or a directory that was made, right before a
-	// crash may not be durable yet.
+	// A segment that was named, or a directory that was made, right before a crash may not be durable
+	// yet.
 	err := w.dir.Sync()
 	if err == nil {
 		err = syncParent(w.opts.fs, w.dir.Path())
@@ -83,7 +85,8 @@ func (w *WAL) recover(ld *loaded) error {
 		return fmt.Errorf("wal: open: %w", err)
 	}
 	if t := end.torn; t != nil {
-		w.warn("healed a torn tail of the log: a save that was never acknowledged is gone", tornFields(*t)...)
+		w.warn("healed a torn tail of the log: a save that was never acknowledged is gone",
+			tornFields(*t)...)
 		if healed := w.listener.Healed; healed != nil {
 			w.later(event{other: func() { healed(*t) }})
 		}

@@ -10,18 +10,17 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// Release lets go of the segments that hold only entries older than snap, so that Purge, or
-// etcd's purge, can delete them. The segment that holds the snapshot's
-// index is kept, and so is the one that records the snapshot: the log can still be
-// opened at it. Entries in released segments can no longer be read, but by
-// iterations that began before. They come back when the log is opened again
+// Release lets go of the segments that hold only entries older than snap, so that Purge, or etcd's
+// purge, can delete them. The segment that holds the snapshot's index is kept, and so is the one
+// that records the snapshot: the log can still be opened at it. Entries in released segments can no
+// longer be read, except by iterations that began before. They come back if the log is opened again
 // before a Purge has deleted them.
 //
-// snap is a snapshot that was saved in the log, with its term if the type has one; otherwise the error is
-// [ErrSnapshotNotFound], and nothing is released. One that is not above what was released before, or
-// below the snapshot that the log was opened at, releases nothing, whether it was ever saved or
-// not. A snapshot ahead of the entries is to be released only once a state commits it: what the
-// older one needs goes with it.
+// snap is a snapshot that was saved in the log, with the same term if its type has one; otherwise
+// the error is [ErrSnapshotNotFound], and nothing is released. A snapshot that is not above the one
+// released last, or is below the one that the log was opened at, releases nothing and is no error,
+// whether it was ever saved or not. Release a snapshot ahead of the entries only once a state
+// commits it: what the older snapshot needs goes with the release.
 func (w *WAL) Release(snap log.Snapshot) error {
 	if codec.IsNil(snap) {
 		return fmt.Errorf("%w: a nil snapshot", ErrInvalidArgument)
@@ -30,7 +29,7 @@ func (w *WAL) Release(snap log.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	// Others may delete what is released: what it is released for is made durable first.
+	// Other processes may delete what is released, so what replaces it is made durable first.
 	if err := w.Sync(); err != nil {
 		return err
 	}
@@ -50,18 +49,19 @@ func (w *WAL) Release(snap log.Snapshot) error {
 		return fmt.Errorf("%w: %w: index %d with term %d; release the one that was saved",
 			ErrSnapshotNotFound, ErrSnapshotMismatch, mark.Index, mark.Term)
 	case !ok:
-		return fmt.Errorf("%w: index %d; save it with SaveSnap before it is released", ErrSnapshotNotFound, mark.Index)
+		return fmt.Errorf("%w: index %d; save it with SaveSnap before it is released",
+			ErrSnapshotNotFound, mark.Index)
 	}
 	return w.letGo(w.snapshotPosition(found), found.Index)
 }
 
-// letGo gives up the segments before position i, for Purge, and forgets what is in them, and the
-// snapshots below index, which are no longer for releasing: so there are few marks however many
+// letGo gives up the segments before the i-th for Purge. It forgets what is in them, and the
+// snapshots below index, which can no longer be released: so there are few marks however many
 // snapshots are saved. The writer's lock is held.
 func (w *WAL) letGo(i int, index uint64) error {
 	names, err := w.segments.drop(w.dir, i)
 	if err != nil {
-		return err // nothing was given up; the next one tries again
+		return err // nothing was given up; the next call tries again
 	}
 	w.dropped = append(w.dropped, names...)
 	w.mu.Lock()
@@ -72,19 +72,19 @@ func (w *WAL) letGo(i int, index uint64) error {
 	return nil
 }
 
-// snapshotPosition returns the position of the first segment that an open at a
-// snapshot needs.
+// snapshotPosition returns which of w.segments is the first one that an open at a snapshot needs.
+// The writer's lock is held.
 func (w *WAL) snapshotPosition(m snapshotMark) int {
 	names := make([]segmentName, len(w.segments))
 	for i, s := range w.segments {
 		names[i] = s.segmentName
 	}
 	i := max(holding(names, m.Index), 0)
-	// After an overwrite below the snapshot its record can stand earlier.
+	// After an overwrite below the snapshot, its record can stand in an earlier segment.
 	for i > 0 && names[i].seq > m.seq {
 		i--
 	}
-	// What is before a Restore is needed for nothing.
+	// Segments before a Restore are not needed.
 	w.mu.RLock()
 	restored := w.restored
 	w.mu.RUnlock()
@@ -94,10 +94,10 @@ func (w *WAL) snapshotPosition(m snapshotMark) int {
 	return i
 }
 
-// Purge deletes the segments that are released, oldest first, and returns how
-// many it deleted. Segments before the one that the log was opened at count
-// as released. What an iteration under way still needs is left, with all behind it, for a later Purge.
-// A Close meanwhile ends it with [ErrClosed].
+// Purge deletes the segments that are released, oldest first, and returns how many it deleted.
+// Segments before the one that the log was opened at count as released. If an iteration under way
+// still needs a segment, Purge leaves that one and all behind it for a later Purge. A Close
+// meanwhile ends it with [ErrClosed].
 func (w *WAL) Purge() (removed int, err error) {
 	defer w.tell()
 	w.purging.Lock()
@@ -112,17 +112,23 @@ func (w *WAL) Purge() (removed int, err error) {
 	if err := w.checkDir(); err != nil {
 		return 0, w.fail("purge", err)
 	}
-	// What is released is not in the index, so no reading begins in it any more.
+	// What is released is not in the index, so no read begins in it any more.
 	first = w.needed(first)
 	w.files.dropBefore(first)
 	if len(names) == 0 || names[0].seq >= first {
 		return 0, nil
 	}
-	// The snapshot that the segments were released for, or the state that commits it, may have
-	// been saved without a sync: a crash must not take it when what it replaces is gone.
+	// The snapshot that the segments were released for, or the state that commits it, may have been
+	// saved without a sync: a crash must not take it once what it replaces is gone.
 	if err := w.Sync(); err != nil {
 		return 0, err
 	}
+	return w.remove(names, first)
+}
+
+// remove deletes the named segments below number first, in their order, each one durably, and
+// returns how many it deleted. w.purging is held.
+func (w *WAL) remove(names []segmentName, first uint64) (removed int, err error) {
 	for _, n := range names {
 		if n.seq >= first {
 			break
@@ -134,14 +140,14 @@ func (w *WAL) Purge() (removed int, err error) {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return removed, fmt.Errorf("wal: purge: %w", err)
 		}
-		// Each removal is made durable before the next one: a crash must not
-		// bring back a segment without its successor.
+		// Each removal is made durable before the next one, because a crash must not bring back a
+		// segment without its successor.
 		if err := w.dir.Sync(); err != nil {
 			return removed, w.fail("sync of the directory", err)
 		}
 		w.deleted(n)
 		if err != nil {
-			continue // somebody else has deleted it, such as etcd's purge
+			continue // it was deleted already, such as by etcd's purge
 		}
 		removed++
 		if purged := w.listener.Purged; purged != nil {
@@ -151,7 +157,7 @@ func (w *WAL) Purge() (removed int, err error) {
 	return removed, nil
 }
 
-// deleted takes note that a segment is gone, durably.
+// deleted records that a segment is gone, durably.
 func (w *WAL) deleted(n segmentName) {
 	w.writer.Lock()
 	defer w.unlock()
