@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -49,12 +50,12 @@ func TestAbandon_LeavesTheFilesAsTheyWere(t *testing.T) {
 
 // What is on its way is waited for, and what is pending is not written.
 func TestAbandon_WithSavesOnTheirWay(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	w, dir := newLog(t, withFS(fsys))
 	require.NoError(t, w.SaveEntry(entries(1, 1)))
 	syncing, gate := make(chan struct{}), make(chan struct{})
-	fsys.setFail(func(o op) (int, error) {
-		if o.kind == opDatasync {
+	fsys.Fail(func(o faultfs.Call) (int, error) {
+		if o.Kind == faultfs.Datasync {
 			close(syncing)
 			<-gate
 		}
@@ -118,12 +119,12 @@ func TestAbandon_EveryLaterCallIsErrClosed(t *testing.T) {
 
 // A log that failed, as its disk does, is abandoned too, and opens again.
 func TestAbandon_AfterAFailure(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	w, dir := newLog(t, withFS(fsys))
 	require.NoError(t, w.SaveEntry(entries(1, 2)))
 	bad := errors.New("disk on fire")
-	fsys.setFail(func(o op) (int, error) {
-		if o.kind == opWrite {
+	fsys.Fail(func(o faultfs.Call) (int, error) {
+		if o.Kind == faultfs.Write {
 			return 0, bad
 		}
 		return 0, nil

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -260,12 +261,12 @@ func TestBackup_DoesNotTakeDamageAlong(t *testing.T) {
 
 // A close in the middle ends it, and leaves nothing.
 func TestBackup_EndsWithTheLog(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	w, dir := inUse(t, withFS(fsys))
 	to := filepath.Join(t.TempDir(), "backup")
 	second := filepath.Base(segmentsOf(t, dir)[1])
-	fsys.setFail(func(o op) (int, error) {
-		if o.kind == opCreate && o.name == second {
+	fsys.Fail(func(o faultfs.Call) (int, error) {
+		if o.Kind == faultfs.Create && o.Name == second {
 			go w.Abandon()
 			<-w.sticky.done
 		}
@@ -291,7 +292,7 @@ func TestBackup_AnyOneFailingCallLeavesNothing(t *testing.T) {
 		settle(w)
 		opened := disk.Opened()
 		what := ""
-		disk.Inject(func(c crashfs.Call) *crashfs.Fault {
+		disk.Inject(func(c faultfs.Call) *crashfs.Fault {
 			calls++
 			if calls == failing {
 				what = fmt.Sprint(c)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -63,10 +64,10 @@ func TestBeside_DamageIsReported(t *testing.T) {
 		r := smallSaves(t, damaged.segment)
 		half := r.life.rec.Len() / 2
 		for name, read := range readers {
-			calls := func(t *testing.T, pace int) (found *CorruptionError, counts map[crashfs.Kind]int) {
+			calls := func(t *testing.T, pace int) (found *CorruptionError, counts map[faultfs.Kind]int) {
 				moving := false
-				counts = map[crashfs.Kind]int{}
-				disk := r.life.rec.Replay(r.rnd, func(_ *crashfs.Replay, c crashfs.Call) int {
+				counts = map[faultfs.Kind]int{}
+				disk := r.life.rec.Replay(r.rnd, func(_ *crashfs.Replay, c faultfs.Call) int {
 					if !moving {
 						return 0
 					}
@@ -97,9 +98,9 @@ func TestBeside_DamageIsReported(t *testing.T) {
 				if damaged.where != 0 {
 					return // how many segments are read ahead of the damage depends on the schedule
 				}
-				require.Equal(t, still[crashfs.List], beside[crashfs.List])
-				require.LessOrEqual(t, beside[crashfs.Size], 6, "three readings, and what is at stake")
-				require.LessOrEqual(t, beside[crashfs.Read], still[crashfs.Read]+3)
+				require.Equal(t, still[faultfs.List], beside[faultfs.List])
+				require.LessOrEqual(t, beside[faultfs.Size], 6, "three readings, and what is at stake")
+				require.LessOrEqual(t, beside[faultfs.Read], still[faultfs.Read]+3)
 			})
 		}
 	}
@@ -110,7 +111,7 @@ func TestBeside_TolerantRecords(t *testing.T) {
 	r := smallSaves(t, 16<<10)
 	for from := r.life.rec.Len() / 3; from < r.life.rec.Len(); from++ {
 		moving := false
-		disk := r.life.rec.Replay(r.rnd, func(*crashfs.Replay, crashfs.Call) int {
+		disk := r.life.rec.Replay(r.rnd, func(*crashfs.Replay, faultfs.Call) int {
 			if moving {
 				return 1
 			}

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
@@ -28,11 +29,11 @@ func TestBeside_PurgeOvertakesAReader(t *testing.T) {
 	for name, read := range readers {
 		t.Run(name, func(t *testing.T) {
 			listings, moving := 0, false
-			disk := r.life.rec.Replay(rnd, func(_ *crashfs.Replay, c crashfs.Call) int {
+			disk := r.life.rec.Replay(rnd, func(_ *crashfs.Replay, c faultfs.Call) int {
 				switch {
 				case !moving:
 					return 0
-				case c.Kind == crashfs.List:
+				case c.Kind == faultfs.List:
 					listings++
 					return 0
 				}
@@ -112,7 +113,7 @@ func TestBeside_PurgeIsSeenWithWhatItWasFor(t *testing.T) {
 		first, last := segmentName{}.String(), segmentName{1, 2}.String()
 		return heldBackDir{Dir: d, first: first, last: last, read: make(chan struct{}), then: purge}
 	}
-	r, err := OpenForRead(nil, crashDir, nil, withFS(wrapFS{disk, wrap}))
+	r, err := OpenForRead(nil, crashDir, nil, withFS(faultfs.Wrap(disk, wrap)))
 	require.NoError(t, err)
 	require.Equal(t, snap, r.Snapshot())
 	require.EqualValues(t, 2, r.FirstIndex())

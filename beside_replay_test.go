@@ -12,23 +12,24 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/walpb"
 )
 
 // paces are how a writer takes its steps between the calls of a reader.
 var paces = []struct {
 	name string
-	turn func(rnd *rand.Rand) func(c crashfs.Call) int
+	turn func(rnd *rand.Rand) func(c faultfs.Call) int
 }{
-	{"a step before each call", func(*rand.Rand) func(crashfs.Call) int {
-		return func(crashfs.Call) int { return 1 }
+	{"a step before each call", func(*rand.Rand) func(faultfs.Call) int {
+		return func(faultfs.Call) int { return 1 }
 	}},
-	{"some steps before each call", func(rnd *rand.Rand) func(crashfs.Call) int {
-		return func(crashfs.Call) int { return 1 + rnd.IntN(6) }
+	{"some steps before each call", func(rnd *rand.Rand) func(faultfs.Call) int {
+		return func(faultfs.Call) int { return 1 + rnd.IntN(6) }
 	}},
-	{"many steps before some reads", func(rnd *rand.Rand) func(crashfs.Call) int {
-		return func(c crashfs.Call) int {
-			if c.Kind == crashfs.Read && rnd.IntN(3) == 0 {
+	{"many steps before some reads", func(rnd *rand.Rand) func(faultfs.Call) int {
+		return func(c faultfs.Call) int {
+			if c.Kind == faultfs.Read && rnd.IntN(3) == 0 {
 				return rnd.IntN(40)
 			}
 			return 1
@@ -49,7 +50,7 @@ type besideRun struct {
 func newBesideRun(r *crashRun, rnd *rand.Rand) *besideRun {
 	b := &besideRun{life: r.life, opts: r.opts}
 	turn := paces[rnd.IntN(len(paces))].turn(rnd)
-	b.disk = r.life.rec.Replay(rnd, func(_ *crashfs.Replay, c crashfs.Call) int {
+	b.disk = r.life.rec.Replay(rnd, func(_ *crashfs.Replay, c faultfs.Call) int {
 		if !b.moving {
 			return 0
 		}
@@ -269,8 +270,8 @@ func TestBeside_JudgeSeesWhatTheDecoderDidNot(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for from := r.life.rec.Len() - 36; from < r.life.rec.Len(); from++ {
 				moving := false
-				disk := r.life.rec.Replay(rnd, func(_ *crashfs.Replay, c crashfs.Call) int {
-					if moving && c.Kind == crashfs.Read {
+				disk := r.life.rec.Replay(rnd, func(_ *crashfs.Replay, c faultfs.Call) int {
+					if moving && c.Kind == faultfs.Read {
 						return 2 // a write and its sync
 					}
 					return 0

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
@@ -50,9 +51,9 @@ func raise(to *atomic.Uint64, last uint64) {
 }
 
 // slowSyncs makes every sync of a segment take a while, so that saves gather.
-func slowSyncs(f *faultFS, d time.Duration) {
-	f.setFail(func(o op) (int, error) {
-		if o.kind == opDatasync {
+func slowSyncs(f *faultfs.FS, d time.Duration) {
+	f.Fail(func(o faultfs.Call) (int, error) {
+		if o.Kind == faultfs.Datasync {
 			time.Sleep(d)
 		}
 		return 0, nil
@@ -62,7 +63,7 @@ func slowSyncs(f *faultFS, d time.Duration) {
 func TestCommit_ConcurrentSavesShareSyncs(t *testing.T) {
 	const callers, rounds = 32, 20
 	dir := t.TempDir()
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	w, err := Create(nil, dir, nil, withFS(fsys))
 	require.NoError(t, err)
 	slowSyncs(fsys, time.Millisecond)
@@ -87,16 +88,16 @@ func TestCommit_ConcurrentSavesShareSyncs(t *testing.T) {
 }
 
 func TestCommit_ALoneSaveIsWrittenAndSyncedOnceByItsCaller(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	w, err := Create(nil, t.TempDir(), nil, withFS(fsys))
 	require.NoError(t, err)
 	defer w.Close()
-	fsys.record()
+	fsys.Take()
 	require.NoError(t, w.SaveEntry(entries(1, 1)))
-	ops := fsys.record()
+	ops := fsys.Take()
 	require.Len(t, ops, 2)
-	require.Equal(t, opWrite, ops[0].kind)
-	require.Equal(t, opDatasync, ops[1].kind)
+	require.Equal(t, faultfs.Write, ops[0].Kind)
+	require.Equal(t, faultfs.Datasync, ops[1].Kind)
 }
 
 func TestCommit_ASaveAllocatesNothing(t *testing.T) {
@@ -118,20 +119,20 @@ func TestCommit_ASaveAllocatesNothing(t *testing.T) {
 
 func TestCommit_AFailureReachesEveryWaiterAndEveryLaterCall(t *testing.T) {
 	const callers = 16
-	for _, kind := range []opKind{opWrite, opDatasync} {
+	for _, kind := range []faultfs.Kind{faultfs.Write, faultfs.Datasync} {
 		t.Run(string(kind), func(t *testing.T) {
 			dir := t.TempDir()
-			fsys := newFaultFS()
+			fsys := faultfs.New()
 			w, err := Create(nil, dir, nil, withFS(fsys))
 			require.NoError(t, err)
 			a := &orderly{w: w}
 			var acked sync.Map
 			count := 0
-			fsys.setFail(func(o op) (int, error) {
-				if o.kind == opDatasync {
+			fsys.Fail(func(o faultfs.Call) (int, error) {
+				if o.Kind == faultfs.Datasync {
 					time.Sleep(time.Millisecond)
 				}
-				if o.kind == kind {
+				if o.Kind == kind {
 					if count++; count >= 10 {
 						return 0, syscall.EIO
 					}
@@ -175,7 +176,7 @@ func TestCommit_AFailureReachesEveryWaiterAndEveryLaterCall(t *testing.T) {
 // A failure outside the leading ends the log too: callers that wait for a batch that nobody will
 // write any more are told.
 func TestCommit_AFailedPurgeDoesNotLeaveSavesWaiting(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	w, err := Create(nil, t.TempDir(), nil, withFS(fsys), WithSegmentSize(4<<10))
 	require.NoError(t, err)
 	fillSegments(t, w, 2)
@@ -257,14 +258,14 @@ func (h *flightHook) Datasync() error {
 }
 
 func TestCommit_ASecondCloseWaitsForTheFirst(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	w, dir := newLog(t, withFS(fsys), WithNoSync())
 	require.NoError(t, w.SaveEntry(entries(1, 3)))
 	settle(w)
 	syncing, release := make(chan struct{}), make(chan struct{})
 	first := true
-	fsys.setFail(func(o op) (int, error) {
-		if o.kind == opDatasync && first {
+	fsys.Fail(func(o faultfs.Call) (int, error) {
+		if o.Kind == faultfs.Datasync && first {
 			first = false
 			close(syncing)
 			<-release

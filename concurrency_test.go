@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -69,7 +70,7 @@ func TestConcurrency_EveryAcknowledgementIsDurableAtThatMoment(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, uint64(round)))
 		disk := newMemFS(nil)
 		r := &ackRecorder{disk: disk.Record()}
-		w, err := Create(nil, memDir, []byte("kill"), withFS(slowFS{disk, 100 * time.Microsecond}), WithSegmentSize(4<<10+rng.Int64N(12<<10)), WithPreallocation(Preallocation(round%3)))
+		w, err := Create(nil, memDir, []byte("kill"), withFS(faultfs.Slow(disk, 100*time.Microsecond)), WithSegmentSize(4<<10+rng.Int64N(12<<10)), WithPreallocation(Preallocation(round%3)))
 		require.NoError(t, err)
 		c := &killChild{killLife: killLife{round: 1}, w: w, reports: r}
 		within(t, "a close while all is going on", func() {
@@ -226,18 +227,18 @@ func TestConcurrency_AllAtOnceAndThenSeveralCloses(t *testing.T) {
 
 func TestConcurrency_AllAtOnceAndThenTheDiskFails(t *testing.T) {
 	seed := newSeed(t)
-	for round, kind := range []opKind{opDatasync, opWrite, opSync, opSyncDir, opRename} {
+	for round, kind := range []faultfs.Kind{faultfs.Datasync, faultfs.Write, faultfs.Sync, faultfs.SyncDir, faultfs.Rename} {
 		t.Run(string(kind), func(t *testing.T) {
-			fsys := newFaultFS()
+			fsys := faultfs.New()
 			left := 20
-			if !slices.Contains([]opKind{opDatasync, opWrite}, kind) {
+			if !slices.Contains([]faultfs.Kind{faultfs.Datasync, faultfs.Write}, kind) {
 				left = 4 // there are fewer of them
 			}
 			failed := make(chan struct{})
 			_, errs := liveWith(t, fsys, seed+uint64(round), func(c *killChild) {
 				c.await(50)
-				fsys.setFail(func(o op) (int, error) {
-					if o.kind != kind {
+				fsys.Fail(func(o faultfs.Call) (int, error) {
+					if o.Kind != kind {
 						return 0, nil
 					}
 					if left--; left > 0 {
@@ -246,7 +247,7 @@ func TestConcurrency_AllAtOnceAndThenTheDiskFails(t *testing.T) {
 					if left == 0 {
 						close(failed)
 					}
-					return o.n / 2, syscall.EIO
+					return o.N / 2, syscall.EIO
 				})
 				<-failed
 				time.Sleep(20 * time.Millisecond) // for those who wait, and those who come

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
+	"github.com/seed449c39bc/wal/internal/faultfs"
 )
 
 // Crashes: workloads live the life of a log on a simulated disk, and at every change that
@@ -133,9 +134,9 @@ func requireSurvived(t *testing.T, err error, l *crashLife) {
 
 // The judge notices disks that do not do what they say, and logs that promise more than they keep.
 func TestCrash_TheJudgeSeesDisksAndLogsThatLie(t *testing.T) {
-	lie := func(kinds ...crashfs.Kind) func(r *crashRun) {
+	lie := func(kinds ...faultfs.Kind) func(r *crashRun) {
 		return func(r *crashRun) {
-			r.life.disk.Inject(func(c crashfs.Call) *crashfs.Fault {
+			r.life.disk.Inject(func(c faultfs.Call) *crashfs.Fault {
 				if slices.Contains(kinds, c.Kind) {
 					return &crashfs.Fault{} // it is not done, and nil returned
 				}
@@ -150,10 +151,10 @@ func TestCrash_TheJudgeSeesDisksAndLogsThatLie(t *testing.T) {
 		want   string
 	}{
 		{name: "no lie"},
-		{name: "a datasync that does nothing", before: lie(crashfs.Datasync), want: "found entries"},
-		{name: "a sync that does nothing", before: lie(crashfs.Sync), want: "log is corrupt"},
-		{name: "a sync of a directory that does nothing", before: lie(crashfs.SyncDir), want: "found no log"},
-		{name: "a truncation that does nothing", before: lie(crashfs.Truncate), want: "log is corrupt"},
+		{name: "a datasync that does nothing", before: lie(faultfs.Datasync), want: "found entries"},
+		{name: "a sync that does nothing", before: lie(faultfs.Sync), want: "log is corrupt"},
+		{name: "a sync of a directory that does nothing", before: lie(faultfs.SyncDir), want: "found no log"},
+		{name: "a truncation that does nothing", before: lie(faultfs.Truncate), want: "log is corrupt"},
 		{name: "a save acknowledged before it is durable", after: func(l *crashLife) {
 			for _, s := range l.stages[1:] {
 				s.acked = s.begun + 1

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -23,14 +24,14 @@ type readCost struct {
 	allocs       float64
 }
 
-func readCostOf(t *testing.T, fsys *faultFS, read func()) (c readCost) {
+func readCostOf(t *testing.T, fsys *faultfs.FS, read func()) (c readCost) {
 	t.Helper()
 	read() // opens the files
-	fsys.record()
+	fsys.Take()
 	read()
-	for _, o := range fsys.record(opRead) {
+	for _, o := range fsys.Take(faultfs.Read) {
 		c.reads++
-		c.bytes += o.n
+		c.bytes += o.N
 	}
 	// The fewest: others allocate beside it, and with the race detector a sync.Pool forgets at random.
 	c.allocs = testing.AllocsPerRun(1, read)
@@ -46,7 +47,7 @@ func TestLookUp_CostFollowsWhatIsRead(t *testing.T) {
 	const last, lo, size, limit = 8000, 100, 512, 4096
 	for name, times := range map[string]int{"entries": 1, "entries saved twice": 2} {
 		ahead := 2 * times * times // groups that may be looked up and read in vain
-		fsys := newFaultFS()
+		fsys := faultfs.New()
 		w, _ := newLog(t, withFS(fsys), WithSegmentSize(1<<20), WithNoSync())
 		for i := uint64(1); i <= last; i++ {
 			for range times {
@@ -90,7 +91,7 @@ func TestLookUp_CostFollowsWhatIsRead(t *testing.T) {
 		}
 
 		// One that goes on reads much at a time.
-		fsys.record()
+		fsys.Take()
 		n := 0
 		for _, err := range w.Entries(1, last+1) {
 			require.NoError(t, err)
@@ -98,9 +99,9 @@ func TestLookUp_CostFollowsWhatIsRead(t *testing.T) {
 		}
 		require.Equal(t, last, n)
 		total := 0
-		reads := fsys.record(opRead)
+		reads := fsys.Take(faultfs.Read)
 		for _, o := range reads {
-			total += o.n
+			total += o.N
 		}
 		require.Less(t, len(reads), 2*times*last*size/readSize+40, name)
 		require.Less(t, total, 3*times*last*size, name)

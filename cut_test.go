@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -64,7 +65,7 @@ func TestCut_SaveThatFillsASegmentToTheByteStaysInIt(t *testing.T) {
 
 // A crash between any two of these steps leaves a log that opens with all that was acknowledged.
 func TestCut_IsDurableStepByStep(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	w, dir := newLog(t, withFS(fsys), WithPreallocation(PreallocateNone))
 	big := func(i uint64) []log.LogEntry {
 		return []log.LogEntry{&walpb.Entry{Index: i, Data: make([]byte, testSegment*3/4)}}
@@ -72,27 +73,27 @@ func TestCut_IsDurableStepByStep(t *testing.T) {
 	require.NoError(t, w.SaveEntry(big(1)))
 	settle(w)
 	old := tailOf(w).off
-	fsys.record()
+	fsys.Take()
 	require.NoError(t, w.SaveEntry(big(2)))
-	ops := fsys.record(opTruncate, opSync, opDatasync, opWrite, opRename, opSyncDir)
-	of := func(name string) (own []op) { // files keep the names here that they were opened with
+	ops := fsys.Take(faultfs.Truncate, faultfs.Sync, faultfs.Datasync, faultfs.Write, faultfs.Rename, faultfs.SyncDir)
+	of := func(name string) (own []faultfs.Call) { // files keep the names here that they were opened with
 		for _, o := range ops[:len(ops)-2] {
-			if o.name == name {
+			if o.Name == name {
 				own = append(own, o)
 			}
 		}
 		return own
 	}
-	require.Equal(t, []op{
-		{kind: opTruncate, name: "0.tmp", off: old},
-		{kind: opSync, name: "0.tmp"},
+	require.Equal(t, []faultfs.Call{
+		{Kind: faultfs.Truncate, Name: "0.tmp", Off: old},
+		{Kind: faultfs.Sync, Name: "0.tmp"},
 	}, of("0.tmp"))
-	require.Equal(t, []op{
-		{kind: opWrite, name: "1.tmp", n: int(tailOf(w).off)}, // header and save
-		{kind: opSync, name: "1.tmp"},
+	require.Equal(t, []faultfs.Call{
+		{Kind: faultfs.Write, Name: "1.tmp", N: int(tailOf(w).off)}, // header and save
+		{Kind: faultfs.Sync, Name: "1.tmp"},
 	}, of("1.tmp"))
-	require.Equal(t, []op{
-		{kind: opRename, name: segmentName{1, 2}.String()},
-		{kind: opSyncDir, name: dir},
+	require.Equal(t, []faultfs.Call{
+		{Kind: faultfs.Rename, Name: segmentName{1, 2}.String()},
+		{Kind: faultfs.SyncDir, Name: dir},
 	}, ops[len(ops)-2:], "the name comes after both are whole, on disk")
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
@@ -349,7 +350,7 @@ type readCounter struct{ calls, bytes atomic.Int64 }
 
 // fs is the operating system's file system, counted.
 func (c *readCounter) fs() vfs.FS {
-	return wrapFS{vfs.OS{}, func(d vfs.Dir) vfs.Dir { return countDir{d, c} }}
+	return faultfs.Wrap(vfs.OS{}, func(d vfs.Dir) vfs.Dir { return countDir{d, c} })
 }
 
 type countDir struct {

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
@@ -164,10 +165,10 @@ func (g *gateDir) Remove(name string) error {
 // A Purge under way ends at the segment it is at when the log is closed, and Close returns after it.
 func TestDirectory_CloseWaitsForPurgeWhichEnds(t *testing.T) {
 	gate := &gateDir{arrived: make(chan struct{}), goOn: make(chan struct{})}
-	fsys := wrapFS{vfs.OS{}, func(d vfs.Dir) vfs.Dir {
+	fsys := faultfs.Wrap(vfs.OS{}, func(d vfs.Dir) vfs.Dir {
 		gate.Dir = d
 		return gate
-	}}
+	})
 	w, dir := newLog(t, withFS(fsys))
 	fillSegments(t, w, 5)
 	last := w.LastIndex()

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed449c39bc/wal/internal/faultfs"
 )
 
 // The error of a segment's file has the name that the file has by now, and not the one under which it was made.
@@ -101,13 +103,13 @@ func TestErrors_OfAReadOnlyFileSystem(t *testing.T) {
 	require.NoError(t, w.SaveEntry(entries(1, 3)))
 	require.NoError(t, w.Close())
 	for _, cause := range []error{syscall.EROFS, fs.ErrPermission, syscall.EACCES} {
-		for _, refused := range [][]opKind{
-			{opOpenLocked, opCreate}, {opWrite}, {opSync}, {opMkdir, opCreate, opOpenLocked},
+		for _, refused := range [][]faultfs.Kind{
+			{faultfs.OpenLocked, faultfs.Create}, {faultfs.Write}, {faultfs.Sync}, {faultfs.Mkdir, faultfs.Create, faultfs.OpenLocked},
 		} {
-			fsys := newFaultFS()
-			fsys.setFail(func(o op) (int, error) {
+			fsys := faultfs.New()
+			fsys.Fail(func(o faultfs.Call) (int, error) {
 				for _, kind := range refused {
-					if o.kind == kind {
+					if o.Kind == kind {
 						return 0, cause
 					}
 				}

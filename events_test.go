@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -54,7 +55,7 @@ func TestEvents_ListenerIsToldOfEverything(t *testing.T) {
 	var purged []string
 	var failures []error
 	var healed []TornTail
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	opts := []Option{withFS(fsys), WithListener(Listener{
 		Saved:  func(e SaveEvent) { saves = append(saves, e) },
 		Synced: func(took time.Duration) { syncs++ },
@@ -81,7 +82,7 @@ func TestEvents_ListenerIsToldOfEverything(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{filepath.Base(all[0]), filepath.Base(all[1])}, purged)
 
-	failOnce(fsys, opDatasync, 0, syscall.EIO)
+	fsys.FailOnce(faultfs.Datasync, 0, syscall.EIO)
 	last := w.LastIndex()
 	failure := w.SaveEntry(entries(last+1, last+1))
 	require.Error(t, failure)
@@ -121,14 +122,14 @@ func TestEvents_UnsyncedSaveIsNotReportedAsDurable(t *testing.T) {
 }
 
 func TestEvents_HealingAndFailingAreLogged(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	core, logs := observer.New(zap.DebugLevel)
 	dir := filepath.Join(t.TempDir(), "log")
 	w, err := Create(zap.New(core), dir, nil, withFS(fsys), WithSegmentSize(testSegment))
 	require.NoError(t, err)
 	require.NoError(t, w.SaveEntry(entries(1, 1)))
 	require.Empty(t, logs.FilterLevelExact(zap.WarnLevel).All())
-	failOnce(fsys, opDatasync, 0, syscall.EIO)
+	fsys.FailOnce(faultfs.Datasync, 0, syscall.EIO)
 	require.Error(t, w.SaveEntry(entries(2, 2)))
 	require.Error(t, w.Sync())
 	require.Len(t, logs.FilterLevelExact(zap.ErrorLevel).TakeAll(), 1)
@@ -160,12 +161,12 @@ func TestEvents_SlowSyncIsWarnedOf(t *testing.T) {
 		threshold time.Duration
 		warnings  int
 	}{{time.Nanosecond, 1}, {time.Hour, 0}, {0, 0}, {-1, 0}} {
-		fsys := newFaultFS()
+		fsys := faultfs.New()
 		core, logs := observer.New(zap.WarnLevel)
 		w, err := Create(zap.New(core), filepath.Join(t.TempDir(), "log"), nil, withFS(fsys), WithSlowSyncThreshold(tt.threshold))
 		require.NoError(t, err)
-		fsys.setFail(func(o op) (int, error) {
-			if o.kind == opDatasync {
+		fsys.Fail(func(o faultfs.Call) (int, error) {
+			if o.Kind == faultfs.Datasync {
 				time.Sleep(time.Millisecond)
 			}
 			return 0, nil

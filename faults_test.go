@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/frame"
 )
 
@@ -22,15 +23,15 @@ var errInjected = errors.New("injected fault")
 // faultMode is a way in which a call fails.
 type faultMode struct {
 	name    string
-	kinds   []crashfs.Kind            // the calls that can fail so; nil: all
+	kinds   []faultfs.Kind            // the calls that can fail so; nil: all
 	fault   func(n int) crashfs.Fault // n: bytes of a write
 	forGood bool                      // all calls after it fail, too
 }
 
 var (
-	syncing   = []crashfs.Kind{crashfs.Sync, crashfs.Datasync}
-	spending  = []crashfs.Kind{crashfs.Write, crashfs.Truncate, crashfs.Reserve, crashfs.Create, crashfs.Mkdir, crashfs.Rename}
-	finishing = append([]crashfs.Kind{crashfs.SyncDir, crashfs.Remove}, slices.Concat(syncing, spending)...)
+	syncing   = []faultfs.Kind{faultfs.Sync, faultfs.Datasync}
+	spending  = []faultfs.Kind{faultfs.Write, faultfs.Truncate, faultfs.Reserve, faultfs.Create, faultfs.Mkdir, faultfs.Rename}
+	finishing = append([]faultfs.Kind{faultfs.SyncDir, faultfs.Remove}, slices.Concat(syncing, spending)...)
 )
 
 var faultModes = []faultMode{
@@ -38,7 +39,7 @@ var faultModes = []faultMode{
 	{name: "no space", kinds: spending, fault: func(n int) crashfs.Fault {
 		return crashfs.Fault{Err: fmt.Errorf("%w: %w", errInjected, syscall.ENOSPC), Partial: n * 3 / 4}
 	}},
-	{name: "half a write", kinds: []crashfs.Kind{crashfs.Write}, fault: func(n int) crashfs.Fault {
+	{name: "half a write", kinds: []faultfs.Kind{faultfs.Write}, fault: func(n int) crashfs.Fault {
 		return crashfs.Fault{Err: errInjected, Partial: n / 2}
 	}},
 	{name: "a sync that loses its pages", kinds: syncing, fault: func(int) crashfs.Fault {
@@ -96,7 +97,7 @@ type faultRun struct {
 	n      int
 	calls  int // under the disk's lock, as the next two
 	fired  bool
-	call   crashfs.Call
+	call   faultfs.Call
 	final  error // what ended the log's life
 	closed bool  // by the call that failed
 	images int
@@ -110,7 +111,7 @@ func newFaultRun(t *testing.T, wl crashWorkload, mode faultMode, prealloc Preall
 	return f
 }
 
-func (f *faultRun) inject(c crashfs.Call) *crashfs.Fault {
+func (f *faultRun) inject(c faultfs.Call) *crashfs.Fault {
 	counts := !f.fired && (f.mode.kinds == nil || slices.Contains(f.mode.kinds, c.Kind))
 	if counts {
 		f.calls++

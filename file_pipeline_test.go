@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
@@ -52,22 +53,22 @@ func TestFilePipeline_APreparedFileIsLockedAndZeroWhateverWasInIt(t *testing.T) 
 }
 
 func TestFilePipeline_TheNextFileIsPreparedOnceTheSegmentIsHalfFull(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	p := newPipeline(t, fsys, 1000, true)
-	fsys.record()
+	fsys.Take()
 	p.progress(1, 500)
 	require.Nil(t, p.next, "a short life of the log does not pay for it")
 	p.progress(1, 501)
 	p.progress(1, 900) // once
 	<-p.next.done
-	require.Equal(t, []op{
-		{kind: opCreate, name: "1.tmp"},
-		{kind: opTruncate, name: "1.tmp"},
-		{kind: opReserve, name: "1.tmp", off: 1000},
-	}, fsys.record())
+	require.Equal(t, []faultfs.Call{
+		{Kind: faultfs.Create, Name: "1.tmp"},
+		{Kind: faultfs.Truncate, Name: "1.tmp"},
+		{Kind: faultfs.Reserve, Name: "1.tmp", Off: 1000},
+	}, fsys.Take())
 	f, _, err := p.take(1)
 	require.NoError(t, err)
-	require.Empty(t, fsys.record(), "it was ready")
+	require.Empty(t, fsys.Take(), "it was ready")
 	require.NoError(t, f.Close())
 }
 
@@ -93,10 +94,10 @@ func TestFilePipeline_ClosingItLeavesNoFile(t *testing.T) {
 }
 
 func TestFilePipeline_AFailedPreparationIsTriedAgainWhenTheFileIsTaken(t *testing.T) {
-	for _, kind := range []opKind{opCreate, opTruncate, opReserve} {
-		fsys := newFaultFS()
+	for _, kind := range []faultfs.Kind{faultfs.Create, faultfs.Truncate, faultfs.Reserve} {
+		fsys := faultfs.New()
 		p := newPipeline(t, fsys, 512, true)
-		failOnce(fsys, kind, 0, syscall.ENOSPC)
+		fsys.FailOnce(kind, 0, syscall.ENOSPC)
 		p.start(1)
 		<-p.next.done
 		require.Empty(t, files(t, p.dir.Path()), kind)
@@ -105,13 +106,13 @@ func TestFilePipeline_AFailedPreparationIsTriedAgainWhenTheFileIsTaken(t *testin
 		require.Len(t, files(t, p.dir.Path())[name], 512, kind)
 		discard(p.dir, f, name)
 
-		failOnce(fsys, kind, 0, syscall.ENOSPC)
+		fsys.FailOnce(kind, 0, syscall.ENOSPC)
 		_, _, err = p.take(2)
 		require.ErrorIs(t, err, syscall.ENOSPC, kind)
 		require.Empty(t, files(t, p.dir.Path()), kind)
 		require.Nil(t, p.next)
 
-		failOnce(fsys, kind, 0, syscall.ENOSPC)
+		fsys.FailOnce(kind, 0, syscall.ENOSPC)
 		p.start(3)
 		p.close() // nobody wants to know
 		require.Empty(t, files(t, p.dir.Path()), kind)

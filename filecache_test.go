@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
@@ -27,7 +28,7 @@ type countedFile struct {
 }
 
 func (c *countingFS) OpenDir(name string) (vfs.Dir, error) {
-	return wrapFS{c.FS, func(d vfs.Dir) vfs.Dir { return countingDir{d, c} }}.OpenDir(name)
+	return faultfs.Wrap(c.FS, func(d vfs.Dir) vfs.Dir { return countingDir{d, c} }).OpenDir(name)
 }
 
 // countingDir is a directory of a countingFS.
@@ -127,13 +128,13 @@ func TestOpenFiles_IterationsWithinIterationsShareOne(t *testing.T) {
 }
 
 func TestOpenFiles_AFailedOpenTakesNoPlace(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	w, _ := newLog(t, withFS(fsys), WithMaxOpenFiles(1))
 	require.NoError(t, w.SaveEntry(entries(1, 3)))
 	full := errors.New("too many open files")
 	for range 3 {
-		fsys.setFail(func(o op) (int, error) {
-			if o.kind == opOpenRead {
+		fsys.Fail(func(o faultfs.Call) (int, error) {
+			if o.Kind == faultfs.OpenRead {
 				return 0, full
 			}
 			return 0, nil
@@ -141,7 +142,7 @@ func TestOpenFiles_AFailedOpenTakesNoPlace(t *testing.T) {
 		_, err := w.Entry(2)
 		require.ErrorIs(t, err, full)
 	}
-	fsys.setFail(nil)
+	fsys.Fail(nil)
 	_, err := w.Entry(2)
 	require.NoError(t, err)
 }

@@ -6,13 +6,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
 
 func TestFlush_SyncedIsNotClaimedAfterAnUnsyncedSaveUntilASync(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	reg := log.NewRegistry()
 	reg.Register(log.StateType, &lazyState{})
 	w, dir := newLog(t, withFS(fsys), WithRegistry(reg))
@@ -41,10 +42,10 @@ func TestFlush_SyncedIsNotClaimedAfterAnUnsyncedSaveUntilASync(t *testing.T) {
 		}, true, 1},
 	}
 	for _, s := range steps {
-		fsys.record()
+		fsys.Take()
 		before := tailOf(w).off
 		require.NoError(t, s.do(), s.name)
-		require.Len(t, fsys.record(opDatasync, opSync), s.thenSyncs, s.name)
+		require.Len(t, fsys.Take(faultfs.Datasync, faultfs.Sync), s.thenSyncs, s.name)
 		for _, f := range framesOf(t, segmentsOf(t, dir)[0]) {
 			if f.off == before {
 				require.Equal(t, s.synced, f.Flags&frame.FlagSynced != 0, s.name)

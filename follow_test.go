@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -185,7 +186,7 @@ func TestFollow_YieldsWhatIsDurableBeforeTheEnd(t *testing.T) {
 		"failure": {func(w *WAL) { w.fail("test", errors.New("a bad disk")) }, ErrFailed},
 	} {
 		t.Run(name, func(t *testing.T) {
-			fsys := &countingFS{FS: newFaultFS().FS}
+			fsys := &countingFS{FS: faultfs.New().FS}
 			w, _ := newLog(t, withFS(fsys))
 			fillSegments(t, w, 3)
 			last := w.LastIndex()

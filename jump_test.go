@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -224,7 +225,7 @@ func TestJump_AFaultWhileItIsTakenBack(t *testing.T) {
 		require.NoError(t, w.SaveSnap(at(100)))
 		require.NoError(t, w.Close())
 		calls := 0
-		disk.Inject(func(crashfs.Call) *crashfs.Fault {
+		disk.Inject(func(faultfs.Call) *crashfs.Fault {
 			if calls++; calls != n {
 				return nil
 			}

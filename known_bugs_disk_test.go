@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
@@ -19,16 +20,16 @@ import (
 func TestKnownBug_SaveAfterAFailedWrite(t *testing.T) {
 	for _, partial := range []int{0, 1, 8, 50, 700, 1 << 20} {
 		t.Run(fmt.Sprintf("after %d bytes", partial), func(t *testing.T) {
-			fsys := newFaultFS()
+			fsys := faultfs.New()
 			w, dir := newLog(t, withFS(fsys), WithSegmentSize(1<<20))
 			require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: 1}, entries(1, 5)))
 			acked, _ := contentsOf(t, w)
-			failOnce(fsys, opWrite, partial, syscall.ENOSPC)
+			fsys.FailOnce(faultfs.Write, partial, syscall.ENOSPC)
 			first := w.SaveEntry([]log.LogEntry{&walpb.Entry{Index: 6, Data: make([]byte, 5000)}})
 			requireSticky(t, w, first, syscall.ENOSPC)
-			fsys.record()
+			fsys.Take()
 			requireAllFail(t, w, first)
-			require.Empty(t, fsys.record(opWrite, opTruncate, opRename, opDatasync, opSync), "nothing is written any more")
+			require.Empty(t, fsys.Take(faultfs.Write, faultfs.Truncate, faultfs.Rename, faultfs.Datasync, faultfs.Sync), "nothing is written any more")
 			require.Equal(t, first, w.Close())
 
 			w = openLog(t, dir, nil)
@@ -82,7 +83,7 @@ func TestKnownBug_LeftoverTmpHasOldBytes(t *testing.T) {
 // The bugs: Create emptied the directory it was given, and did not sync it, so
 // that a crash could take the log away again.
 func TestKnownBug_CreateDeletesFilesOrDoesNotSync(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "log")
 	require.NoError(t, os.Mkdir(dir, 0o700))
@@ -92,13 +93,13 @@ func TestKnownBug_CreateDeletesFilesOrDoesNotSync(t *testing.T) {
 	}
 	w, err := Create(nil, dir, nil, withFS(fsys), WithPreallocation(PreallocateReserve))
 	require.NoError(t, err)
-	require.Equal(t, []op{
-		{kind: opWrite, name: "0.tmp", n: int(tailOf(w).off)},
-		{kind: opSync, name: "0.tmp"},
-		{kind: opRename, name: segmentName{}.String()},
-		{kind: opSyncDir, name: dir},
-		{kind: opSyncDir, name: parent},
-	}, fsys.record(opWrite, opSync, opDatasync, opRename, opRemove, opMkdir, opSyncDir))
+	require.Equal(t, []faultfs.Call{
+		{Kind: faultfs.Write, Name: "0.tmp", N: int(tailOf(w).off)},
+		{Kind: faultfs.Sync, Name: "0.tmp"},
+		{Kind: faultfs.Rename, Name: segmentName{}.String()},
+		{Kind: faultfs.SyncDir, Name: dir},
+		{Kind: faultfs.SyncDir, Name: parent},
+	}, fsys.Take(faultfs.Write, faultfs.Sync, faultfs.Datasync, faultfs.Rename, faultfs.Remove, faultfs.Mkdir, faultfs.SyncDir))
 	require.NoError(t, w.Close())
 	got := files(t, dir)
 	for name, data := range foreign {
@@ -109,11 +110,11 @@ func TestKnownBug_CreateDeletesFilesOrDoesNotSync(t *testing.T) {
 	deep := filepath.Join(parent, "a", "b")
 	w, err = Create(nil, deep, nil, withFS(fsys))
 	require.NoError(t, err)
-	require.Equal(t, []op{
-		{kind: opMkdir, name: "a"}, {kind: opSyncDir, name: filepath.Dir(parent)}, {kind: opSyncDir, name: parent},
-		{kind: opMkdir, name: "b"}, {kind: opSyncDir, name: parent}, {kind: opSyncDir, name: filepath.Join(parent, "a")},
-		{kind: opSyncDir, name: deep}, {kind: opSyncDir, name: filepath.Join(parent, "a")},
-	}, fsys.record(opMkdir, opSyncDir))
+	require.Equal(t, []faultfs.Call{
+		{Kind: faultfs.Mkdir, Name: "a"}, {Kind: faultfs.SyncDir, Name: filepath.Dir(parent)}, {Kind: faultfs.SyncDir, Name: parent},
+		{Kind: faultfs.Mkdir, Name: "b"}, {Kind: faultfs.SyncDir, Name: parent}, {Kind: faultfs.SyncDir, Name: filepath.Join(parent, "a")},
+		{Kind: faultfs.SyncDir, Name: deep}, {Kind: faultfs.SyncDir, Name: filepath.Join(parent, "a")},
+	}, fsys.Take(faultfs.Mkdir, faultfs.SyncDir))
 	require.NoError(t, w.Close())
 }
 
@@ -123,7 +124,7 @@ func TestKnownBug_CreateDeletesFilesOrDoesNotSync(t *testing.T) {
 func TestKnownBug_UnsyncedTailIsHandedOutAsDurable(t *testing.T) {
 	for _, etcdFormat := range []bool{false, true} {
 		t.Run(fmt.Sprintf("etcd format %v", etcdFormat), func(t *testing.T) {
-			fsys := newFaultFS()
+			fsys := faultfs.New()
 			opts := []Option{withFS(fsys)}
 			if etcdFormat {
 				opts = append(opts, WithEtcdFormat())
@@ -131,26 +132,26 @@ func TestKnownBug_UnsyncedTailIsHandedOutAsDurable(t *testing.T) {
 			w, dir := newLog(t, opts...)
 			require.NoError(t, w.SaveEntry(entries(1, 3)))
 			from := tailOf(w).off
-			failOnce(fsys, opDatasync, 0, syscall.EIO)
+			fsys.FailOnce(faultfs.Datasync, 0, syscall.EIO)
 			require.ErrorIs(t, w.SaveEntry(entries(4, 6)), syscall.EIO)
 			to := tailOf(w).off
 			require.Greater(t, to, from)
 			require.Error(t, w.Close())
 
-			fsys.record()
+			fsys.Take()
 			w = openLog(t, dir, nil, opts...)
-			ops := fsys.record(opWrite, opSync, opDatasync)
+			ops := fsys.Take(faultfs.Write, faultfs.Sync, faultfs.Datasync)
 			_, ents := contentsOf(t, w)
 			require.Equal(t, entries(1, 6), ents)
 			name := segmentName{}.String()
 			require.GreaterOrEqual(t, len(ops), 2)
-			require.Equal(t, opSync, ops[len(ops)-1].kind, "the sync comes last")
-			require.Equal(t, name, ops[len(ops)-1].name)
+			require.Equal(t, faultfs.Sync, ops[len(ops)-1].Kind, "the sync comes last")
+			require.Equal(t, name, ops[len(ops)-1].Name)
 			for _, o := range ops[:len(ops)-1] {
-				require.Equal(t, opWrite, o.kind)
-				require.Equal(t, name, o.name)
-				require.LessOrEqual(t, o.off, from, "no byte is left out")
-				from = max(from, o.off+int64(o.n))
+				require.Equal(t, faultfs.Write, o.Kind)
+				require.Equal(t, name, o.Name)
+				require.LessOrEqual(t, o.Off, from, "no byte is left out")
+				from = max(from, o.Off+int64(o.N))
 			}
 			require.Equal(t, to, from)
 		})
@@ -161,21 +162,21 @@ func TestKnownBug_UnsyncedTailIsHandedOutAsDurable(t *testing.T) {
 // log was closed, and nobody was left to do it.
 func TestKnownBug_CloseLosesWhatWasNotSynced(t *testing.T) {
 	for _, etcdFormat := range []bool{false, true} {
-		fsys := newFaultFS()
+		fsys := faultfs.New()
 		opts := []Option{withFS(fsys), WithNoSync()}
 		if etcdFormat {
 			opts = append(opts, WithEtcdFormat())
 		}
 		w, dir := newLog(t, opts...)
-		fsys.record()
+		fsys.Take()
 		require.NoError(t, w.SaveEntry(entries(1, 3)))
 		saved := tailOf(w).off
-		require.Empty(t, fsys.record(opDatasync, opSync), "the save was not synced")
+		require.Empty(t, fsys.Take(faultfs.Datasync, faultfs.Sync), "the save was not synced")
 		require.NoError(t, w.Close())
-		ops := fsys.record(opWrite, opDatasync, opSync, opClose)
-		require.Equal(t, opDatasync, ops[0].kind, "first of all what was saved")
-		require.Equal(t, opClose, ops[len(ops)-1].kind)
-		require.Equal(t, opDatasync, ops[len(ops)-2].kind, "and CLOSED in the end")
+		ops := fsys.Take(faultfs.Write, faultfs.Datasync, faultfs.Sync, faultfs.Close)
+		require.Equal(t, faultfs.Datasync, ops[0].Kind, "first of all what was saved")
+		require.Equal(t, faultfs.Close, ops[len(ops)-1].Kind)
+		require.Equal(t, faultfs.Datasync, ops[len(ops)-2].Kind, "and CLOSED in the end")
 		if etcdFormat {
 			require.Len(t, ops, 2, "a plain log has no CLOSED")
 			continue
@@ -188,11 +189,11 @@ func TestKnownBug_CloseLosesWhatWasNotSynced(t *testing.T) {
 		require.Greater(t, closed.off, saved)
 		unsynced := false
 		for _, o := range ops {
-			switch o.kind {
-			case opWrite:
-				require.False(t, o.off == closed.off && unsynced, "CLOSED is written before what it vouches for is stable")
+			switch o.Kind {
+			case faultfs.Write:
+				require.False(t, o.Off == closed.off && unsynced, "CLOSED is written before what it vouches for is stable")
 				unsynced = true
-			case opDatasync:
+			case faultfs.Datasync:
 				unsynced = false
 			}
 		}

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
@@ -157,13 +158,13 @@ func TestListener_ThatPanicsWhenTheLogFails(t *testing.T) {
 		for _, what := range []string{"Failed", "log"} {
 			r := new(rude)
 			lg, _ := r.logger()
-			fsys := newFaultFS()
+			fsys := faultfs.New()
 			dir := filepath.Join(t.TempDir(), "log")
 			w, err := Create(lg, dir, nil, withFS(fsys), WithListener(r.listener()))
 			require.NoError(t, err)
 			require.NoError(t, w.SaveEntry(entries(1, 1)))
 			r.set(what, how)
-			failOnce(fsys, opDatasync, 0, errTrouble)
+			fsys.FailOnce(faultfs.Datasync, 0, errTrouble)
 			require.False(t, survives(t, func() { _ = w.SaveEntry(entries(2, 2)) }))
 			require.False(t, inGoroutine(t, func() {
 				require.ErrorIs(t, w.SaveEntry(entries(2, 2)), ErrFailed)
@@ -236,7 +237,7 @@ func TestListener_ALoggerThatPanicsInCreateLeavesTheLogUnlocked(t *testing.T) {
 	for _, how := range []string{panics, exits} {
 		var lacks atomic.Uint32
 		lacks.Store(uint32(vfs.LackReserve))
-		fsys := wrapFS{vfs.OS{}, func(d vfs.Dir) vfs.Dir { return lackingDir{d, &lacks} }}
+		fsys := faultfs.Wrap(vfs.OS{}, func(d vfs.Dir) vfs.Dir { return lackingDir{d, &lacks} })
 		r, dir := new(rude), filepath.Join(t.TempDir(), "log")
 		lg, _ := r.logger()
 		r.set("log", how)

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.etcd.io/etcd/client/pkg/v3/fileutil"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -65,19 +66,19 @@ func (f lockCountFile) Close() error {
 func TestLocks_AreFewHoweverManySegmentsThereAre(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4)) // as many segments would be read at a time
 	var c lockCount
-	slow := newFaultFS()
-	reads := &countingFS{FS: wrapFS{slow, func(d vfs.Dir) vfs.Dir { return lockCountDir{d, &c} }}}
+	slow := faultfs.New()
+	reads := &countingFS{FS: faultfs.Wrap(slow, func(d vfs.Dir) vfs.Dir { return lockCountDir{d, &c} })}
 	w, dir := newLog(t, withFS(reads), WithMaxOpenFiles(1), WithNoSync())
 	fillSegments(t, w, 20)
 	require.LessOrEqual(t, c.most, 4)
-	slow.setFail(func(o op) (int, error) {
-		if o.kind == opRead {
+	slow.Fail(func(o faultfs.Call) (int, error) {
+		if o.Kind == faultfs.Read {
 			time.Sleep(time.Millisecond) // long enough for another one to be opened meanwhile
 		}
 		return 0, nil
 	})
 	w = reopen(t, w, nil, withFS(reads), WithMaxOpenFiles(1))
-	slow.setFail(nil)
+	slow.Fail(nil)
 	require.LessOrEqual(t, c.most, 4)
 	_, most, _ := reads.counts()
 	require.Equal(t, 1, most, "also while it is opened")
@@ -169,12 +170,12 @@ func TestLocks_KeepOthersOut(t *testing.T) {
 
 // A Release that cannot lock what is the oldest segment then has not let go of anything.
 func TestLocks_ReleaseForWantOfADescriptor(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	w, dir := newLog(t, withFS(fsys))
 	fillSegments(t, w, 6)
 	index := w.segments[3].index
 	require.NoError(t, w.SaveSnap(at(index)))
-	failAll(fsys, "", syscall.EMFILE, opOpenLocked)
+	fsys.FailAll("", syscall.EMFILE, faultfs.OpenLocked)
 	err := w.Release(at(index))
 	require.ErrorIs(t, err, syscall.EMFILE)
 	require.ErrorContains(t, err, "raise the limit of open files")
@@ -182,13 +183,13 @@ func TestLocks_ReleaseForWantOfADescriptor(t *testing.T) {
 	removed, err := w.Purge()
 	require.NoError(t, err)
 	require.Zero(t, removed)
-	fsys.setFail(nil)
+	fsys.Fail(nil)
 	require.NoError(t, w.Release(at(index)))
 	removed, err = w.Purge()
 	require.NoError(t, err)
 	require.Equal(t, 3, removed)
 	require.NoError(t, w.Close())
-	failAll(fsys, "", syscall.EMFILE, opOpenLocked, opOpenRead, opOpenDir)
+	fsys.FailAll("", syscall.EMFILE, faultfs.OpenLocked, faultfs.OpenRead, faultfs.OpenDir)
 	for what, open := range map[string]func() error{
 		"Open":        func() error { _, err := Open(nil, dir, nil, withFS(fsys)); return err },
 		"OpenForRead": func() error { _, err := OpenForRead(nil, dir, nil, withFS(fsys)); return err },
@@ -201,23 +202,23 @@ func TestLocks_ReleaseForWantOfADescriptor(t *testing.T) {
 
 // Other files in the directory cost a Purge nothing.
 func TestLocks_PurgeDoesNotListTheDirectory(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	w, _ := newLog(t, withFS(fsys))
 	fillSegments(t, w, 6)
 	w = reopen(t, w, nil, withFS(fsys))
 	fillSegments(t, w, 1)
 	last := w.LastIndex()
 	require.NoError(t, w.SaveSnap(at(last)))
-	fsys.record()
+	fsys.Take()
 	require.NoError(t, w.Release(at(last)))
 	removed, err := w.Purge()
 	require.NoError(t, err)
 	require.Greater(t, removed, 4)
 	w = reopen(t, w, at(last), withFS(fsys))
-	fsys.record()
+	fsys.Take()
 	_, err = w.Purge()
 	require.NoError(t, err)
-	require.Empty(t, fsys.record(opList))
+	require.Empty(t, fsys.Take(faultfs.List))
 }
 
 // What stands before the segment that a log is opened at is purged without being released again.

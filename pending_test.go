@@ -10,17 +10,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
 
 // stoppedSync stops the next sync of a segment. It returns what to send its result to, once
 // something is on its way.
-func stoppedSync(fsys *faultFS) (syncing chan struct{}, result chan error) {
+func stoppedSync(fsys *faultfs.FS) (syncing chan struct{}, result chan error) {
 	syncing, result = make(chan struct{}), make(chan error, 1)
 	first := true
-	fsys.setFail(func(o op) (int, error) {
-		if o.kind != opDatasync || !first {
+	fsys.Fail(func(o faultfs.Call) (int, error) {
+		if o.Kind != faultfs.Datasync || !first {
 			return 0, nil
 		}
 		first = false
@@ -90,7 +91,7 @@ func TestDone_ACallWithNothingToDoWaitsForWhatIsOnItsWay(t *testing.T) {
 		"SaveSnap, which always has to do": {overwrite, func(w *WAL) error { return w.SaveSnap(at(2)) }},
 	} {
 		for _, fails := range []bool{false, true} {
-			fsys := newFaultFS()
+			fsys := faultfs.New()
 			w, _ := newLog(t, withFS(fsys))
 			require.NoError(t, w.SaveEntry(entries(1, 10)))
 			require.NoError(t, w.SaveSnap(at(2)))
@@ -126,7 +127,7 @@ func TestDone_ReleaseAndPurgeMakeDurableWhatTheyRelyOn(t *testing.T) {
 	reg.Register(log.StateType, &lazyState{})
 	for name, opt := range map[string]Option{"a lazy state": nil, "without syncs": WithNoSync()} {
 		for _, step := range []string{"Release", "Purge"} {
-			fsys := newFaultFS()
+			fsys := faultfs.New()
 			w, _ := newLog(t, withFS(fsys), WithRegistry(reg), opt)
 			require.NoError(t, w.SaveState(&lazyState{walpb.HardState{Term: 1, Commit: 1}}))
 			fillSegments(t, w, 2)
@@ -138,7 +139,7 @@ func TestDone_ReleaseAndPurgeMakeDurableWhatTheyRelyOn(t *testing.T) {
 				require.NoError(t, w.Release(at(w.LastIndex())))
 				require.NoError(t, w.SaveState(state))
 			}
-			fsys.record()
+			fsys.Take()
 			if step == "Release" {
 				require.NoError(t, w.Release(at(w.LastIndex())))
 			} else {
@@ -146,20 +147,20 @@ func TestDone_ReleaseAndPurgeMakeDurableWhatTheyRelyOn(t *testing.T) {
 				require.NoError(t, err)
 				require.Positive(t, n)
 			}
-			ops := fsys.record(opDatasync, opClose, opRemove)
+			ops := fsys.Take(faultfs.Datasync, faultfs.Close, faultfs.Remove)
 			require.NotEmpty(t, ops)
-			require.Equal(t, opDatasync, ops[0].kind, "%s: %s", name, step)
+			require.Equal(t, faultfs.Datasync, ops[0].Kind, "%s: %s", name, step)
 			w.Close()
 		}
 	}
 }
 
 func TestDone_CloseAgainReturnsWhatTheFirstReturned(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	w, _ := newLog(t, withFS(fsys), WithNoSync())
 	require.NoError(t, w.SaveEntry(entries(1, 3)))
 	settle(w)
-	failOnce(fsys, opDatasync, 0, syscall.EIO)
+	fsys.FailOnce(faultfs.Datasync, 0, syscall.EIO)
 	err := w.Close()
 	require.ErrorIs(t, err, ErrFailed)
 	require.Equal(t, err, w.Close())
@@ -167,7 +168,7 @@ func TestDone_CloseAgainReturnsWhatTheFirstReturned(t *testing.T) {
 }
 
 func TestPending_DoneAndErr(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	w, _ := newLog(t, withFS(fsys))
 	syncing, disk := stoppedSync(fsys)
 	p, err := w.Append(nil, entries(1, 3))
@@ -218,7 +219,7 @@ func TestPending_TheHalvesOfASnapshotAndATruncation(t *testing.T) {
 
 // A caller who appends and waits alone is not made to wait for company again and again.
 func TestAppend_ALoneCallerIsNotKeptWaitingForCompany(t *testing.T) {
-	w, _ := newLog(t, withFS(slowFS{FS: newFaultFS(), delay: 200 * time.Microsecond}), WithSegmentSize(1<<20))
+	w, _ := newLog(t, withFS(faultfs.Slow(faultfs.New(), 200*time.Microsecond)), WithSegmentSize(1<<20))
 	for i := uint64(1); i <= 150; i++ {
 		require.NoError(t, waited(w.Append(nil, entries(i, i))))
 	}
@@ -305,12 +306,12 @@ func TestCommit_AppendDoesNotNeedTheEntriesAfterItReturned(t *testing.T) {
 }
 
 func TestCommit_AppendWaitsWhenTooMuchIsPending(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	w, err := Create(nil, t.TempDir(), nil, withFS(fsys))
 	require.NoError(t, err)
 	disk := make(chan struct{}) // as long as it is open, no sync comes back
-	fsys.setFail(func(o op) (int, error) {
-		if o.kind == opDatasync {
+	fsys.Fail(func(o faultfs.Call) (int, error) {
+		if o.Kind == faultfs.Datasync {
 			<-disk
 		}
 		return 0, nil

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -90,12 +91,12 @@ func TestReader_LogWithoutEntries(t *testing.T) {
 }
 
 func TestReader_AnIterationCanBeLeftEarlyAndRepeated(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	w, _ := newLog(t, withFS(fsys))
 	fillSegments(t, w, 3)
 	seq := w.Entries(1, w.LastIndex()+1)
 	for _, stop := range []uint64{1, 7, 60, w.LastIndex()} {
-		fsys.record()
+		fsys.Take()
 		next := uint64(1)
 		for ent, err := range seq {
 			require.NoError(t, err)
@@ -106,7 +107,7 @@ func TestReader_AnIterationCanBeLeftEarlyAndRepeated(t *testing.T) {
 			next++
 		}
 		require.Equal(t, stop, next)
-		require.NotZero(t, fsys.record(opRead))
+		require.NotZero(t, fsys.Take(faultfs.Read))
 	}
 }
 
@@ -221,9 +222,9 @@ func TestReader_OpenForReadBesideAWriterAtEveryStep(t *testing.T) {
 				saveOne(t, w)
 				forceCut(t, w)
 				saveOne(t, w)
-				fsys := newFaultFS()
+				fsys := faultfs.New()
 				calls := 0
-				fsys.setFail(func(op) (int, error) {
+				fsys.Fail(func(faultfs.Call) (int, error) {
 					if calls++; calls == n+1 {
 						act(t, w)
 					}

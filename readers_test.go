@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -190,7 +191,7 @@ func TestReaders_EntryReadsAndDecodesLittle(t *testing.T) {
 		t.Run(fmt.Sprintf("%d bytes", size), func(t *testing.T) {
 			reg := log.NewRegistry()
 			reg.Register(log.EntryType, &countedEntry{})
-			fsys := newFaultFS()
+			fsys := faultfs.New()
 			w, _ := newLog(t, withFS(fsys), WithRegistry(reg), WithSegmentSize(256<<10), WithNoSync())
 			value := make([]byte, size)
 			for i := range value {
@@ -209,19 +210,19 @@ func TestReaders_EntryReadsAndDecodesLittle(t *testing.T) {
 				if n == 0 {
 					i = last
 				}
-				fsys.record()
+				fsys.Take()
 				before := decodedEntries.Load()
 				got, err := w.Entry(i)
 				require.NoError(t, err)
 				require.Equal(t, customEntry{i, string(value)}, got.(*countedEntry).customEntry)
 				require.EqualValues(t, 1, decodedEntries.Load()-before)
-				reads := fsys.record(opRead)
+				reads := fsys.Take(faultfs.Read)
 				require.Len(t, reads, 1)
 				w.mu.RLock()
 				end := w.index.at(i).end
 				w.mu.RUnlock()
 				if end != 0 || i == last {
-					require.Less(t, int64(reads[0].n), pointSpacing+frame)
+					require.Less(t, int64(reads[0].N), pointSpacing+frame)
 				}
 			}
 		})
@@ -229,12 +230,12 @@ func TestReaders_EntryReadsAndDecodesLittle(t *testing.T) {
 }
 
 func TestReaders_SeeErrorsOfTheFile(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	w, _ := newLog(t, withFS(fsys))
 	fillSegments(t, w, 2)
 	bad := errors.New("input/output error")
-	fsys.setFail(func(o op) (int, error) {
-		if o.kind == opRead {
+	fsys.Fail(func(o faultfs.Call) (int, error) {
+		if o.Kind == faultfs.Read {
 			return 0, bad
 		}
 		return 0, nil
@@ -245,7 +246,7 @@ func TestReaders_SeeErrorsOfTheFile(t *testing.T) {
 	require.ErrorIs(t, err, bad)
 	_, err = w.EntriesLimit(1, 10, 1000)
 	require.ErrorIs(t, err, bad)
-	fsys.setFail(nil)
+	fsys.Fail(nil)
 	got, err := collect(&w.view, 1, 10)
 	require.NoError(t, err, "a failed read is not the end of the log")
 	require.Equal(t, entries(1, 9), got)

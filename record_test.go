@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
@@ -257,11 +258,11 @@ func TestRecords_TolerantGoesOnBehindAnything(t *testing.T) {
 
 func TestRecords_TellsOfErrorsOfReading(t *testing.T) {
 	dir := recordsLog(t)
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	bad := errors.New("input/output error")
 	for n := 0; ; n++ {
 		calls := 0
-		fsys.setFail(func(o op) (int, error) {
+		fsys.Fail(func(o faultfs.Call) (int, error) {
 			if calls++; calls == n+1 {
 				return 0, bad
 			}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -94,7 +95,7 @@ func TestRelease_ForgetsTheSnapshotsBelow(t *testing.T) {
 }
 
 func TestRelease_AndPurgeKeepWhatAnOpenAtTheSnapshotNeeds(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	w, dir := newLog(t, withFS(fsys))
 	require.NoError(t, w.SaveState(&walpb.HardState{Term: 1}))
 	var firsts []uint64 // of each segment
@@ -127,15 +128,15 @@ func TestRelease_AndPurgeKeepWhatAnOpenAtTheSnapshotNeeds(t *testing.T) {
 	require.NoError(t, w.Release(at(2)), "an older one gives nothing back")
 	require.Equal(t, first, w.FirstIndex())
 
-	fsys.record()
+	fsys.Take()
 	n, err = w.Purge()
 	require.NoError(t, err)
 	require.Equal(t, 6-kept, n)
-	var want []op
+	var want []faultfs.Call
 	for _, path := range all[:n] {
-		want = append(want, op{kind: opRemove, name: filepath.Base(path)}, op{kind: opSyncDir, name: dir})
+		want = append(want, faultfs.Call{Kind: faultfs.Remove, Name: filepath.Base(path)}, faultfs.Call{Kind: faultfs.SyncDir, Name: dir})
 	}
-	require.Equal(t, want, fsys.record(opRemove, opSyncDir), "the oldest first, each durably before the next")
+	require.Equal(t, want, fsys.Take(faultfs.Remove, faultfs.SyncDir), "the oldest first, each durably before the next")
 	require.Equal(t, all[n:], segmentsOf(t, dir))
 	n, err = w.Purge()
 	require.NoError(t, err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/walpb"
 )
 
@@ -130,7 +131,7 @@ func TestRepair_KeepsATornTailBeforeItCuts(t *testing.T) {
 	rl := newRepairLog(t, false)
 	im, end, cut := rl.tear()
 	m := newMemFS(im)
-	fsys := &faultFS{FS: m}
+	fsys := faultfs.On(m)
 	var healed []TornTail
 	report, err := Repair(nil, memDir, withFS(fsys), WithListener(Listener{Healed: func(t TornTail) { healed = append(healed, t) }}))
 	require.NoError(t, err)
@@ -141,11 +142,11 @@ func TestRepair_KeepsATornTailBeforeItCuts(t *testing.T) {
 	require.Equal(t, cut, after[broken], "exactly the bytes that were cut")
 	require.True(t, isZero(after[rl.names[3]][end:]))
 
-	ops := fsys.record()
-	first := func(kind opKind, name string) int {
-		return slices.IndexFunc(ops, func(o op) bool { return o.kind == kind && (name == "" || o.name == name) })
+	ops := fsys.Take()
+	first := func(kind faultfs.Kind, name string) int {
+		return slices.IndexFunc(ops, func(o faultfs.Call) bool { return o.Kind == kind && (name == "" || o.Name == name) })
 	}
-	order := []int{first(opCreate, broken), first(opWrite, broken), first(opSync, broken), first(opSyncDir, ""), first(opWrite, rl.names[3])}
+	order := []int{first(faultfs.Create, broken), first(faultfs.Write, broken), first(faultfs.Sync, broken), first(faultfs.SyncDir, ""), first(faultfs.Write, rl.names[3])}
 	require.True(t, slices.IsSorted(order) && order[0] >= 0, "%v in %v", order, ops)
 	got, err := openedContent(after)
 	require.NoError(t, err)
@@ -309,15 +310,15 @@ func TestRepair_InterruptedCanBeRunAgain(t *testing.T) {
 		want := c.want(rl)
 		for n := 1; ; n++ {
 			m := newMemFS(im.clone())
-			fsys := &faultFS{FS: m}
-			calls := dying(fsys, n)
+			fsys := faultfs.On(m)
+			calls := fsys.FailFrom(n)
 			_, err := Repair(nil, memDir, withFS(fsys), WithTruncateCorruption())
 			if *calls < n {
 				require.NoError(t, err)
 				break
 			}
 			deaths++
-			what := fmt.Sprintf("%s, death at call %d of %v", c.name, n, fsys.record())
+			what := fmt.Sprintf("%s, death at call %d of %v", c.name, n, fsys.Take())
 			_, after, err := repaired(m.image(), WithTruncateCorruption())
 			require.NoError(t, err, what)
 			got, err := readContent(after)

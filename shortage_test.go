@@ -3,7 +3,6 @@ package wal
 import (
 	"fmt"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -12,21 +11,10 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/walpb"
 )
-
-// failAll makes every call of some kinds fail, for some files, from now on.
-func failAll(fsys *faultFS, suffix string, err error, kinds ...opKind) {
-	fsys.setFail(func(o op) (int, error) {
-		for _, k := range kinds {
-			if o.kind == k && strings.HasSuffix(o.name, suffix) {
-				return o.n / 2, err
-			}
-		}
-		return 0, nil
-	})
-}
 
 // saveUntil saves one entry after the other until one fails, and returns the index of that one.
 func saveUntil(t *testing.T, w *WAL, cause error) (next uint64) {
@@ -47,23 +35,23 @@ func saveUntil(t *testing.T, w *WAL, cause error) (next uint64) {
 func TestShortage_RefusesTheSaveAndPasses(t *testing.T) {
 	causes := []syscall.Errno{syscall.ENOSPC, syscall.EMFILE, syscall.EDQUOT, syscall.ENFILE}
 	for i, opts := range [][]Option{nil, {WithPreallocation(PreallocateNone)}, {WithEtcdFormat()}, {WithNoSync()}} {
-		for j, kind := range []opKind{opCreate, opTruncate, opReserve, opWrite, opSync} {
-			if kind != opReserve || len(opts) == 0 { // otherwise it may not be called
+		for j, kind := range []faultfs.Kind{faultfs.Create, faultfs.Truncate, faultfs.Reserve, faultfs.Write, faultfs.Sync} {
+			if kind != faultfs.Reserve || len(opts) == 0 { // otherwise it may not be called
 				requireShortagePasses(t, kind, causes[(i+j)%len(causes)], opts)
 			}
 		}
 	}
 }
 
-func requireShortagePasses(t *testing.T, kind opKind, cause error, opts []Option) {
+func requireShortagePasses(t *testing.T, kind faultfs.Kind, cause error, opts []Option) {
 	t.Helper()
 	what := fmt.Sprintf("%v in %v, %d options", cause, kind, len(opts))
 	disk := newMemFS(nil)
-	fsys := &faultFS{FS: disk}
+	fsys := faultfs.On(disk)
 	w, err := Create(nil, memDir, []byte("metadata"), append(opts, WithSegmentSize(testSegment), withFS(fsys))...)
 	require.NoError(t, err)
 	fillSegments(t, w, 1)
-	failAll(fsys, "2.tmp", cause, kind)
+	fsys.FailAll("2.tmp", cause, kind)
 	next := saveUntil(t, w, cause)
 	require.Equal(t, next, saveUntil(t, w, cause), "each time")
 	require.NotContains(t, disk.image().names(), "2.tmp", what)
@@ -81,7 +69,7 @@ func requireShortagePasses(t *testing.T, kind opKind, cause error, opts []Option
 		require.Nil(t, report.Torn, what)
 	}
 
-	fsys.setFail(nil)
+	fsys.Fail(nil)
 	require.Equal(t, &walpb.HardState{Term: next - 1}, st, what)
 	require.NoError(t, w.SaveEntry(entries(next, next)), what)
 	fillSegments(t, w, 2)
@@ -95,7 +83,7 @@ func requireShortagePasses(t *testing.T, kind opKind, cause error, opts []Option
 // A log whose last segment has no space opens with a warning, can be read and purged, and takes
 // saves as soon as there is space. Until then nothing is written to it, not even the mark of Close.
 func TestShortage_ALogOpensWithoutSpaceForItsLastSegment(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	w, dir := newLog(t, withFS(fsys))
 	fillSegments(t, w, 3)
 	last := w.LastIndex()
@@ -103,12 +91,12 @@ func TestShortage_ALogOpensWithoutSpaceForItsLastSegment(t *testing.T) {
 	require.NoError(t, w.tailSegment().file.Truncate(tailOf(w).off)) // as a cut that did not come about leaves it
 	crash(w)
 
-	failAll(fsys, "", syscall.ENOSPC, opReserve)
+	fsys.FailAll("", syscall.ENOSPC, faultfs.Reserve)
 	core, logs := observer.New(zap.WarnLevel)
 	w, err := Open(zap.New(core), dir, nil, WithSegmentSize(testSegment), withFS(fsys))
 	require.NoError(t, err)
 	require.Len(t, logs.FilterMessageSnippet("no space for the log's last segment").All(), 1)
-	fsys.record()
+	fsys.Take()
 	for range 3 {
 		require.Equal(t, last+1, saveUntil(t, w, syscall.ENOSPC))
 	}
@@ -116,17 +104,17 @@ func TestShortage_ALogOpensWithoutSpaceForItsLastSegment(t *testing.T) {
 	require.ErrorIs(t, err, ErrShortage)
 	require.ErrorIs(t, w.SaveSnap(at(last)), ErrShortage)
 	require.NoError(t, w.Sync())
-	require.Empty(t, fsys.record(opWrite))
+	require.Empty(t, fsys.Take(faultfs.Write))
 	require.NoError(t, w.Release(at(last)))
 	removed, err := w.Purge()
 	require.NoError(t, err)
 	require.NotZero(t, removed)
 	require.NoError(t, w.Close(), "without its mark")
-	require.Empty(t, fsys.record(opWrite))
+	require.Empty(t, fsys.Take(faultfs.Write))
 
 	w, err = Open(nil, dir, at(last), WithSegmentSize(testSegment), withFS(fsys))
 	require.NoError(t, err)
-	fsys.setFail(nil)
+	fsys.Fail(nil)
 	require.NoError(t, w.SaveEntry(entries(last+1, last+1)))
 	require.NoError(t, w.Close())
 	w = openLog(t, dir, at(last))
@@ -135,28 +123,28 @@ func TestShortage_ALogOpensWithoutSpaceForItsLastSegment(t *testing.T) {
 
 // Closing a file of a released segment can fail, and means nothing.
 func TestShortage_AReleasedFileThatDoesNotCloseWellIsNoFailure(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	w, _ := newLog(t, withFS(fsys))
 	fillSegments(t, w, 3)
 	last := w.LastIndex()
 	require.NoError(t, w.SaveSnap(at(last)))
-	failAll(fsys, "", syscall.EIO, opClose)
+	fsys.FailAll("", syscall.EIO, faultfs.Close)
 	require.NoError(t, w.Release(at(last)))
-	fsys.setFail(nil)
+	fsys.Fail(nil)
 	require.NoError(t, w.SaveEntry(entries(last+1, last+1)))
 	require.NoError(t, w.Close())
 }
 
 // A cut that fails for good leaves no temporary file behind.
 func TestShortage_ACutThatFailsLeavesNoTemporaryFile(t *testing.T) {
-	for _, kind := range []opKind{opWrite, opSync, opRename} {
-		fsys := newFaultFS()
+	for _, kind := range []faultfs.Kind{faultfs.Write, faultfs.Sync, faultfs.Rename} {
+		fsys := faultfs.New()
 		w, dir := newLog(t, withFS(fsys))
 		suffix := "1.tmp"
-		if kind == opRename {
+		if kind == faultfs.Rename {
 			suffix = ".wal"
 		}
-		failAll(fsys, suffix, syscall.EIO, kind)
+		fsys.FailAll(suffix, syscall.EIO, kind)
 		var err error
 		for err == nil {
 			next := w.LastIndex() + 1
@@ -167,7 +155,7 @@ func TestShortage_ACutThatFailsLeavesNoTemporaryFile(t *testing.T) {
 		left, err := filepath.Glob(filepath.Join(dir, "*.tmp"))
 		require.NoError(t, err)
 		require.Empty(t, left, kind)
-		fsys.setFail(nil)
+		fsys.Fail(nil)
 		openLog(t, dir, nil)
 	}
 }
@@ -182,7 +170,7 @@ func (l lackingDir) Lacks() vfs.Lack { return vfs.Lack(l.lacks.Load()) }
 
 func TestShortage_WhatAFileSystemCannotDoIsSaidOnce(t *testing.T) {
 	var lacks atomic.Uint32
-	fsys := wrapFS{vfs.OS{}, func(d vfs.Dir) vfs.Dir { return lackingDir{d, &lacks} }}
+	fsys := faultfs.Wrap(vfs.OS{}, func(d vfs.Dir) vfs.Dir { return lackingDir{d, &lacks} })
 	core, logs := observer.New(zap.WarnLevel)
 	dir := filepath.Join(t.TempDir(), "log")
 	lacks.Store(uint32(vfs.LackReserve))
@@ -240,7 +228,7 @@ func (f cowFile) WriteAt(b []byte, off int64) (int, error) {
 func TestShortage_ALogOpensOnAFullDiskThatCopiesOnWrite(t *testing.T) {
 	for _, stored := range []bool{true, false} {
 		var full atomic.Bool
-		fsys := wrapFS{vfs.OS{}, func(d vfs.Dir) vfs.Dir { return cowDir{d, &full, stored} }}
+		fsys := faultfs.Wrap(vfs.OS{}, func(d vfs.Dir) vfs.Dir { return cowDir{d, &full, stored} })
 		w, dir := newLog(t, withFS(fsys))
 		fillSegments(t, w, 3)
 		last := w.LastIndex()
@@ -266,19 +254,19 @@ func TestShortage_ALogOpensOnAFullDiskThatCopiesOnWrite(t *testing.T) {
 // Zeros ahead of the saves are for a file system that overwrites in place.
 func TestShortage_NoZerosAheadWhereWritesAreCopied(t *testing.T) {
 	for _, cow := range []bool{true, false} {
-		fsys := newFaultFS()
+		fsys := faultfs.New()
 		opts := []Option{withFS(fsys), WithSegmentSize(1 << 20)}
 		if cow {
 			var full atomic.Bool
-			opts[0] = withFS(wrapFS{fsys, func(d vfs.Dir) vfs.Dir { return cowDir{d, &full, true} }})
+			opts[0] = withFS(faultfs.Wrap(fsys, func(d vfs.Dir) vfs.Dir { return cowDir{d, &full, true} }))
 		}
 		w, err := Create(nil, filepath.Join(t.TempDir(), "log"), nil, opts...)
 		require.NoError(t, err)
 		require.NoError(t, w.SaveEntry(entries(1, 1)))
 		end := tailOf(w).off
 		beyond := 0
-		for _, o := range fsys.record(opWrite) {
-			if o.off >= end {
+		for _, o := range fsys.Take(faultfs.Write) {
+			if o.Off >= end {
 				beyond++
 			}
 		}

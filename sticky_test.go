@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -75,22 +76,22 @@ func requireEnded(t *testing.T, w *WAL, want error) {
 }
 
 func TestSticky_EveryCallReturnsWhatEndedTheLog(t *testing.T) {
-	for name, end := range map[string]func(*WAL, *faultFS) error{
-		"closed":    func(w *WAL, _ *faultFS) error { require.NoError(t, w.Close()); return ErrClosed },
-		"abandoned": func(w *WAL, _ *faultFS) error { w.Abandon(); return ErrClosed },
-		"failed": func(w *WAL, fsys *faultFS) error {
-			failOnce(fsys, opDatasync, 0, syscall.EIO)
+	for name, end := range map[string]func(*WAL, *faultfs.FS) error{
+		"closed":    func(w *WAL, _ *faultfs.FS) error { require.NoError(t, w.Close()); return ErrClosed },
+		"abandoned": func(w *WAL, _ *faultfs.FS) error { w.Abandon(); return ErrClosed },
+		"failed": func(w *WAL, fsys *faultfs.FS) error {
+			fsys.FailOnce(faultfs.Datasync, 0, syscall.EIO)
 			return w.SaveEntry(entries(4, 4))
 		},
-		"failed and closed": func(w *WAL, fsys *faultFS) error {
-			failOnce(fsys, opDatasync, 0, syscall.EIO)
+		"failed and closed": func(w *WAL, fsys *faultfs.FS) error {
+			fsys.FailOnce(faultfs.Datasync, 0, syscall.EIO)
 			err := w.SaveEntry(entries(4, 4))
 			require.Equal(t, err, w.Close())
 			return err
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			fsys := newFaultFS()
+			fsys := faultfs.New()
 			w, _ := newLog(t, withFS(fsys))
 			require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: 2}, entries(1, 3)))
 			require.NoError(t, w.SaveSnap(at(1)))

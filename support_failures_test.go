@@ -9,18 +9,6 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// failOnce makes the next call of a kind fail, after a part of it if it is a write.
-func failOnce(fsys *faultFS, kind opKind, partial int, err error) {
-	done := false
-	fsys.setFail(func(o op) (int, error) {
-		if done || o.kind != kind {
-			return 0, nil
-		}
-		done = true
-		return partial, err
-	})
-}
-
 // requireSticky makes sure that err is one that ends a log's life, from a cause.
 func requireSticky(t *testing.T, w *WAL, err, cause error) {
 	t.Helper()

@@ -12,12 +12,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
 
 // testSegment is a segment size that a handful of saves fill.
 const testSegment = 4096
+
+// withFS makes a log run on another file system.
+func withFS(fsys vfs.FS) Option { return func(o *options) { o.fs = fsys } }
 
 // newLog creates a log with small segments in a directory of its own. It is
 // closed at the end of the test, if the test has not done it.

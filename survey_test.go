@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -78,9 +79,9 @@ func TestSurvey_WhatIsNeedlessIsNoObstacle(t *testing.T) {
 		harm func(t *testing.T, path string) []Option // to a segment that is not needed
 	}{
 		{"a sector cannot be read", func(t *testing.T, path string) []Option {
-			fsys := newFaultFS()
-			fsys.setFail(func(o op) (int, error) {
-				if o.kind == opRead && o.name == filepath.Base(path) && o.off < 1024 && o.off+int64(o.n) > 512 {
+			fsys := faultfs.New()
+			fsys.Fail(func(o faultfs.Call) (int, error) {
+				if o.Kind == faultfs.Read && o.Name == filepath.Base(path) && o.Off < 1024 && o.Off+int64(o.N) > 512 {
 					return 0, syscall.EIO
 				}
 				return 0, nil
@@ -120,9 +121,9 @@ func TestSurvey_AnUnreadableLastSegmentIsTheError(t *testing.T) {
 	fillSegments(t, w, 2)
 	require.NoError(t, w.Close())
 	paths := segmentsOf(t, dir)
-	fsys := newFaultFS()
-	fsys.setFail(func(o op) (int, error) {
-		if o.kind == opRead && o.name == filepath.Base(paths[len(paths)-1]) {
+	fsys := faultfs.New()
+	fsys.Fail(func(o faultfs.Call) (int, error) {
+		if o.Kind == faultfs.Read && o.Name == filepath.Base(paths[len(paths)-1]) {
 			return 0, syscall.EIO
 		}
 		return 0, nil

@@ -43,7 +43,7 @@ var imports = map[string][]string{
 // forTests are the packages that tests and the Makefile use: they may import what they like, and none
 // of those above imports them.
 var forTests = []string{
-	"internal/crashfs", "internal/gotest", "internal/mutation", "internal/tidy",
+	"internal/crashfs", "internal/faultfs", "internal/gotest", "internal/mutation", "internal/tidy",
 }
 
 func TestTidy_FilesUseOnlyWhatIsBelowThem(t *testing.T) {

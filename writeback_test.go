@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
@@ -19,7 +20,7 @@ type hintFS struct {
 }
 
 func (h *hintFS) OpenDir(name string) (vfs.Dir, error) {
-	return wrapFS{h.FS, func(d vfs.Dir) vfs.Dir { return hintDir{d, h} }}.OpenDir(name)
+	return faultfs.Wrap(h.FS, func(d vfs.Dir) vfs.Dir { return hintDir{d, h} }).OpenDir(name)
 }
 
 type hintDir struct {

@@ -5,33 +5,34 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
 
 // zeroing returns the writes in ops that lie behind the log's own.
-func zeroing(ops []op) (n int64) {
+func zeroing(ops []faultfs.Call) (n int64) {
 	for i, o := range ops {
-		if o.kind == opWrite && i > 0 && ops[i-1].kind == opWrite {
-			n += int64(o.n)
+		if o.Kind == faultfs.Write && i > 0 && ops[i-1].Kind == faultfs.Write {
+			n += int64(o.N)
 		}
 	}
 	return n
 }
 
 func TestZerofill_OneSaveInManyZeroesTheBlocksOfThoseBehindIt(t *testing.T) {
-	fsys := newFaultFS()
+	fsys := faultfs.New()
 	dir := t.TempDir()
 	w, err := Create(nil, dir, nil, withFS(fsys), WithSegmentSize(4*shortStep))
 	require.NoError(t, err)
-	require.EqualValues(t, shortStep-tailOf(w).off, zeroing(fsys.record(opWrite)), "a new log is fast from its first save on")
+	require.EqualValues(t, shortStep-tailOf(w).off, zeroing(fsys.Take(faultfs.Write)), "a new log is fast from its first save on")
 
 	data := make([]byte, 10<<10)
 	zeroed := 0
 	for i := uint64(1); tailOf(w).off < 2*shortStep-20<<10; i++ {
 		require.NoError(t, w.SaveEntry([]log.LogEntry{&walpb.Entry{Index: i, Data: data}}))
-		ops := fsys.record(opWrite, opDatasync)
-		require.Equal(t, opDatasync, ops[len(ops)-1].kind, "zeros are synced with the save")
+		ops := fsys.Take(faultfs.Write, faultfs.Datasync)
+		require.Equal(t, faultfs.Datasync, ops[len(ops)-1].Kind, "zeros are synced with the save")
 		if n := zeroing(ops); n > 0 {
 			require.Equal(t, int64(2*shortStep)-tailOf(w).off, n)
 			zeroed++
@@ -43,9 +44,9 @@ func TestZerofill_OneSaveInManyZeroesTheBlocksOfThoseBehindIt(t *testing.T) {
 
 	w, err = Open(nil, dir, nil, withFS(fsys), WithSegmentSize(4*shortStep))
 	require.NoError(t, err)
-	fsys.record()
+	fsys.Take()
 	require.NoError(t, w.SaveEntry(entries(last+1, last+1)))
-	require.Zero(t, zeroing(fsys.record(opWrite)), "a log that is opened again keeps the blocks that it has")
+	require.Zero(t, zeroing(fsys.Take(faultfs.Write)), "a log that is opened again keeps the blocks that it has")
 	require.NoError(t, w.Close())
 }
 
@@ -60,12 +61,12 @@ func TestZerofill_EndsWithTheSegmentAndIsAChoice(t *testing.T) {
 		{[]Option{WithPreallocation(PreallocateNone)}, false},
 		{[]Option{WithNoSync()}, true},
 	} {
-		fsys := newFaultFS()
+		fsys := faultfs.New()
 		w, err := Create(nil, t.TempDir(), nil, append(c.opts, withFS(fsys), WithSegmentSize(2*shortStep+100))...)
 		require.NoError(t, err)
-		require.Equal(t, c.want, zeroing(fsys.record(opWrite)) > 0)
+		require.Equal(t, c.want, zeroing(fsys.Take(faultfs.Write)) > 0)
 		require.NoError(t, w.SaveEntry(big))
-		require.Zero(t, zeroing(fsys.record(opWrite)), "a save that is larger than the segment leaves nothing to zero")
+		require.Zero(t, zeroing(fsys.Take(faultfs.Write)), "a save that is larger than the segment leaves nothing to zero")
 		require.NoError(t, w.Close())
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
@@ -66,7 +67,7 @@ func (w *world) write(letters string) {
 
 func (w *world) fail(f crashfs.Fault) {
 	f.Err = errFault
-	w.Inject(func(crashfs.Call) *crashfs.Fault { return &f })
+	w.Inject(func(faultfs.Call) *crashfs.Fault { return &f })
 }
 
 // The complete list of what a crash leaves, for each rule of what a sync does.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
@@ -22,7 +23,7 @@ type dir struct {
 var _ vfs.Dir = (*dir)(nil)
 
 // begin takes the disk's lock for a call.
-func (d *dir) begin(kind Kind) error {
+func (d *dir) begin(kind faultfs.Kind) error {
 	d.disk.mu.Lock()
 	if d.closed || d.process != d.disk.deaths {
 		return &fs.PathError{Op: string(kind), Path: d.path, Err: fs.ErrClosed}
@@ -41,7 +42,7 @@ func (d *dir) Lacks() vfs.Lack { return 0 }
 
 // Check implements [vfs.Dir].
 func (d *dir) Check() error {
-	err := d.begin(OpenDir)
+	err := d.begin(faultfs.OpenDir)
 	defer d.disk.mu.Unlock()
 	if err != nil {
 		return err
@@ -54,7 +55,7 @@ func (d *dir) Check() error {
 
 // mode is how a file is opened.
 type mode struct {
-	kind                  Kind
+	kind                  faultfs.Kind
 	write, create, unique bool
 	lock                  bool
 }
@@ -65,7 +66,7 @@ func (d *dir) open(base string, m mode) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	do, fault := d.disk.allow(Call{Kind: m.kind, Name: d.name(base)})
+	do, fault := d.disk.allow(faultfs.Call{Kind: m.kind, Name: d.name(base)})
 	if !do {
 		return nil, fault
 	}
@@ -98,32 +99,32 @@ func (d *dir) open(base string, m mode) (vfs.File, error) {
 
 // OpenRead implements [vfs.Dir].
 func (d *dir) OpenRead(name string) (vfs.File, error) {
-	return d.open(name, mode{kind: OpenRead})
+	return d.open(name, mode{kind: faultfs.OpenRead})
 }
 
 // OpenLocked implements [vfs.Dir].
 func (d *dir) OpenLocked(name string) (vfs.File, error) {
-	return d.open(name, mode{kind: OpenLocked, write: true, lock: true})
+	return d.open(name, mode{kind: faultfs.OpenLocked, write: true, lock: true})
 }
 
 // CreateLocked implements [vfs.Dir].
 func (d *dir) CreateLocked(name string) (vfs.File, error) {
-	return d.open(name, mode{kind: Create, write: true, create: true, lock: true})
+	return d.open(name, mode{kind: faultfs.Create, write: true, create: true, lock: true})
 }
 
 // CreateNew implements [vfs.Dir].
 func (d *dir) CreateNew(name string) (vfs.File, error) {
-	return d.open(name, mode{kind: Create, write: true, create: true, unique: true})
+	return d.open(name, mode{kind: faultfs.Create, write: true, create: true, unique: true})
 }
 
 // IsFile implements [vfs.Dir].
 func (d *dir) IsFile(name string) (bool, error) {
-	err := d.begin(List)
+	err := d.begin(faultfs.List)
 	defer d.disk.mu.Unlock()
 	if err != nil {
 		return false, err
 	}
-	if _, fault := d.disk.allow(Call{Kind: List, Name: d.name(name)}); fault != nil {
+	if _, fault := d.disk.allow(faultfs.Call{Kind: faultfs.List, Name: d.name(name)}); fault != nil {
 		return false, fault
 	}
 	n := d.node.files[name]
@@ -135,12 +136,12 @@ func (d *dir) IsFile(name string) (bool, error) {
 
 // Rename implements [vfs.Dir].
 func (d *dir) Rename(oldName, newName string) error {
-	err := d.begin(Rename)
+	err := d.begin(faultfs.Rename)
 	defer d.disk.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	do, fault := d.disk.allow(Call{Kind: Rename, Name: d.name(newName)})
+	do, fault := d.disk.allow(faultfs.Call{Kind: faultfs.Rename, Name: d.name(newName)})
 	if !do {
 		return fault
 	}
@@ -156,7 +157,7 @@ func (d *dir) Rename(oldName, newName string) error {
 
 // Remove implements [vfs.Dir].
 func (d *dir) Remove(name string) error {
-	err := d.begin(Remove)
+	err := d.begin(faultfs.Remove)
 	defer d.disk.mu.Unlock()
 	if err != nil {
 		return err
@@ -169,12 +170,12 @@ func (d *dir) Remove(name string) error {
 
 // List implements [vfs.Dir].
 func (d *dir) List() ([]string, error) {
-	err := d.begin(List)
+	err := d.begin(faultfs.List)
 	defer d.disk.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
-	if _, fault := d.disk.allow(Call{Kind: List, Name: d.node.name}); fault != nil {
+	if _, fault := d.disk.allow(faultfs.Call{Kind: faultfs.List, Name: d.node.name}); fault != nil {
 		return nil, fault
 	}
 	return slices.Sorted(maps.Keys(d.node.files)), nil
@@ -182,12 +183,12 @@ func (d *dir) List() ([]string, error) {
 
 // Sync implements [vfs.Dir].
 func (d *dir) Sync() error {
-	err := d.begin(SyncDir)
+	err := d.begin(faultfs.SyncDir)
 	defer d.disk.mu.Unlock()
 	if err != nil {
 		return err
 	}
-	do, fault := d.disk.allow(Call{Kind: SyncDir, Name: d.node.name})
+	do, fault := d.disk.allow(faultfs.Call{Kind: faultfs.SyncDir, Name: d.node.name})
 	if !do {
 		return fault
 	}
@@ -197,7 +198,7 @@ func (d *dir) Sync() error {
 
 // Close implements [vfs.Dir].
 func (d *dir) Close() error {
-	err := d.begin(Close)
+	err := d.begin(faultfs.Close)
 	defer d.disk.mu.Unlock()
 	if err != nil {
 		return err

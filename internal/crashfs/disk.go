@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
@@ -20,7 +21,7 @@ type Disk struct {
 	nodes  int // inodes made so far
 	deaths int // of the process that has the files open
 	opened int // files and directories that it has open
-	fail   func(Call) *Fault
+	fail   func(faultfs.Call) *Fault
 	pieces func(n int) int // how many of the n bytes of a read that are left are read next; nil: all
 	record *Record         // nil: changes are not kept
 }
@@ -170,7 +171,7 @@ func (d *Disk) Abs(dir string) (string, error) { return clean(dir), nil }
 func (d *Disk) IsDir(name string) (bool, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, fault := d.allow(Call{Kind: IsDir, Name: clean(name)}); fault != nil {
+	if _, fault := d.allow(faultfs.Call{Kind: faultfs.IsDir, Name: clean(name)}); fault != nil {
 		return false, fault
 	}
 	n, err := d.find("stat", name)
@@ -189,7 +190,7 @@ func (d *Disk) IsDir(name string) (bool, error) {
 func (d *Disk) Mkdir(name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	do, fault := d.allow(Call{Kind: Mkdir, Name: clean(name)})
+	do, fault := d.allow(faultfs.Call{Kind: faultfs.Mkdir, Name: clean(name)})
 	if !do {
 		return fault
 	}
@@ -208,7 +209,7 @@ func (d *Disk) Mkdir(name string) error {
 func (d *Disk) SyncDir(dir string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	do, fault := d.allow(Call{Kind: SyncDir, Name: clean(dir)})
+	do, fault := d.allow(faultfs.Call{Kind: faultfs.SyncDir, Name: clean(dir)})
 	if !do {
 		return fault
 	}
@@ -233,7 +234,7 @@ func (d *Disk) Remove(name string) error {
 
 // remove removes a name from a directory, unless that could not be found. The lock is held.
 func (d *Disk) remove(dir *inode, base, name string, err error) error {
-	do, fault := d.allow(Call{Kind: Remove, Name: clean(name)})
+	do, fault := d.allow(faultfs.Call{Kind: faultfs.Remove, Name: clean(name)})
 	if !do {
 		return fault
 	}
@@ -254,7 +255,7 @@ func (d *Disk) remove(dir *inode, base, name string, err error) error {
 func (d *Disk) OpenDir(name string) (vfs.Dir, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	do, fault := d.allow(Call{Kind: OpenDir, Name: clean(name)})
+	do, fault := d.allow(faultfs.Call{Kind: faultfs.OpenDir, Name: clean(name)})
 	if !do {
 		return nil, fault
 	}

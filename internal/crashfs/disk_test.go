@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
@@ -247,30 +248,30 @@ func TestEveryCallCanFail(t *testing.T) {
 	f, err := dir.OpenLocked("f")
 	require.NoError(t, err)
 	opened := func(_ vfs.File, err error) error { return err }
-	calls := map[crashfs.Kind]func() error{
-		crashfs.OpenDir:    func() error { _, err := d.OpenDir("dir"); return err },
-		crashfs.OpenRead:   func() error { return opened(dir.OpenRead("g")) },
-		crashfs.OpenLocked: func() error { return opened(dir.OpenLocked("g")) },
-		crashfs.Create:     func() error { return opened(dir.CreateNew("new")) },
-		crashfs.Rename:     func() error { return dir.Rename("g", "h") },
-		crashfs.Remove:     func() error { return dir.Remove("g") },
-		crashfs.List:       func() error { _, err := dir.List(); return err },
-		crashfs.IsDir:      func() error { _, err := d.IsDir("dir"); return err },
-		crashfs.Mkdir:      func() error { return d.Mkdir("dir/sub") },
-		crashfs.SyncDir:    func() error { return dir.Sync() },
-		crashfs.Read:       func() error { _, err := f.ReadAt(make([]byte, 1), 0); return err },
-		crashfs.Write:      func() error { _, err := f.WriteAt([]byte("x"), 0); return err },
-		crashfs.Truncate:   func() error { return f.Truncate(2) },
-		crashfs.Reserve:    func() error { return f.Reserve(1000) },
-		crashfs.Size:       func() error { _, err := f.Size(); return err },
-		crashfs.Data:       func() error { _, _, err := f.Data(0); return err },
-		crashfs.Datasync:   f.Datasync,
-		crashfs.Sync:       f.Sync,
+	calls := map[faultfs.Kind]func() error{
+		faultfs.OpenDir:    func() error { _, err := d.OpenDir("dir"); return err },
+		faultfs.OpenRead:   func() error { return opened(dir.OpenRead("g")) },
+		faultfs.OpenLocked: func() error { return opened(dir.OpenLocked("g")) },
+		faultfs.Create:     func() error { return opened(dir.CreateNew("new")) },
+		faultfs.Rename:     func() error { return dir.Rename("g", "h") },
+		faultfs.Remove:     func() error { return dir.Remove("g") },
+		faultfs.List:       func() error { _, err := dir.List(); return err },
+		faultfs.IsDir:      func() error { _, err := d.IsDir("dir"); return err },
+		faultfs.Mkdir:      func() error { return d.Mkdir("dir/sub") },
+		faultfs.SyncDir:    func() error { return dir.Sync() },
+		faultfs.Read:       func() error { _, err := f.ReadAt(make([]byte, 1), 0); return err },
+		faultfs.Write:      func() error { _, err := f.WriteAt([]byte("x"), 0); return err },
+		faultfs.Truncate:   func() error { return f.Truncate(2) },
+		faultfs.Reserve:    func() error { return f.Reserve(1000) },
+		faultfs.Size:       func() error { _, err := f.Size(); return err },
+		faultfs.Data:       func() error { _, _, err := f.Data(0); return err },
+		faultfs.Datasync:   f.Datasync,
+		faultfs.Sync:       f.Sync,
 	}
 	before := d.Image()
 	for kind, call := range calls {
-		var got crashfs.Call
-		d.Inject(func(c crashfs.Call) *crashfs.Fault {
+		var got faultfs.Call
+		d.Inject(func(c faultfs.Call) *crashfs.Fault {
 			got = c
 			return &crashfs.Fault{Err: errFault}
 		})
@@ -279,14 +280,14 @@ func TestEveryCallCanFail(t *testing.T) {
 		require.Equal(t, before, d.Image(), "%s is not done", kind)
 		d.Inject(nil)
 	}
-	d.Inject(func(crashfs.Call) *crashfs.Fault { return &crashfs.Fault{Err: errFault, Done: true} })
+	d.Inject(func(faultfs.Call) *crashfs.Fault { return &crashfs.Fault{Err: errFault, Done: true} })
 	require.ErrorIs(t, dir.Rename("g", "h"), errFault)
 	require.ErrorIs(t, f.Truncate(2), errFault)
 	n, err := f.WriteAt([]byte("xyz"), 0)
 	require.ErrorIs(t, err, errFault)
 	require.Equal(t, 3, n)
 	require.Equal(t, crashfs.Image{"dir/": nil, "dir/f": []byte("xyz"), "dir/h": {}}, d.Image(), "done, and failed")
-	d.Inject(func(crashfs.Call) *crashfs.Fault { return &crashfs.Fault{Err: errFault, Partial: 1} })
+	d.Inject(func(faultfs.Call) *crashfs.Fault { return &crashfs.Fault{Err: errFault, Partial: 1} })
 	n, err = f.WriteAt([]byte("XYZ"), 0)
 	require.ErrorIs(t, err, errFault)
 	require.Equal(t, 1, n)

@@ -1,40 +1,6 @@
 package crashfs
 
-// Kind is a kind of call on the file system.
-type Kind string
-
-// The calls of [vfs.FS], [vfs.Dir] and [vfs.File] that can fail. A Sync and a Datasync
-// of a file are told apart.
-const (
-	OpenDir    Kind = "open-dir"
-	OpenRead   Kind = "open-read"
-	OpenLocked Kind = "open-locked"
-	Create     Kind = "create"
-	Rename     Kind = "rename"
-	Remove     Kind = "remove"
-	List       Kind = "list"
-	IsDir      Kind = "is-dir"
-	Mkdir      Kind = "mkdir"
-	SyncDir    Kind = "sync-dir"
-	Read       Kind = "read"
-	Write      Kind = "write"
-	Truncate   Kind = "truncate"
-	Reserve    Kind = "reserve"
-	Size       Kind = "size"
-	Data       Kind = "data"
-	Datasync   Kind = "datasync"
-	Sync       Kind = "sync"
-	Close      Kind = "close"
-)
-
-// Call is one call on the file system. Name is what the file or directory is called
-// by now, as a path; the new one in a Rename.
-type Call struct {
-	Kind Kind
-	Name string
-	Off  int64 // of a Read or Write; the size of a Truncate or Reserve
-	N    int   // bytes of a Read or Write
-}
+import "github.com/seed449c39bc/wal/internal/faultfs"
 
 // Fault is what happens in place of a call.
 type Fault struct {
@@ -44,26 +10,27 @@ type Fault struct {
 	Clean   bool  // the pages of the file that a Sync or Datasync failed for count as clean
 }
 
-// Inject has fail asked before each call: it returns nil to let the call pass. fail
-// is called with the disk's lock held, one call at a time, and must not use the
-// disk. A Close always closes, whatever it returns. nil ends the faults.
-func (d *Disk) Inject(fail func(Call) *Fault) {
+// Inject makes the disk ask fail before each call. A nil *Fault lets the call pass. fail is called
+// with the disk's lock held, one call at a time, and must not use the disk. Names of calls are
+// paths; that of a Rename is the new one. A Close always closes, whatever it returns. A nil fail
+// ends the faults.
+func (d *Disk) Inject(fail func(faultfs.Call) *Fault) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.fail = fail
 }
 
-// fault asks for a call's fault; nil is none. The lock is held.
-func (d *Disk) fault(c Call) *Fault {
+// fault returns a call's fault; nil is none. The lock is held.
+func (d *Disk) fault(c faultfs.Call) *Fault {
 	if d.fail == nil {
 		return nil
 	}
 	return d.fail(c)
 }
 
-// allow asks whether a call that either happens or does not may happen. It returns the error that the
-// caller must return, and whether to do the work before. The lock is held.
-func (d *Disk) allow(c Call) (do bool, err error) {
+// allow asks whether a call that either happens or does not may happen. It returns whether the
+// caller does the work, and the error that it returns then. The lock is held.
+func (d *Disk) allow(c faultfs.Call) (do bool, err error) {
 	f := d.fault(c)
 	if f == nil {
 		return true, nil

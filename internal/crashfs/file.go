@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"syscall"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
@@ -28,22 +29,22 @@ var _ vfs.File = (*file)(nil)
 func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
 // begin takes the disk's lock for a call, which it asks about.
-func (f *file) begin(kind Kind, off int64, n int) (fault *Fault, err error) {
+func (f *file) begin(kind faultfs.Kind, off int64, n int) (fault *Fault, err error) {
 	f.disk.mu.Lock()
 	if !f.open() {
 		return nil, f.error(kind, fs.ErrClosed)
 	}
-	return f.disk.fault(Call{kind, f.node.name, off, n}), nil
+	return f.disk.fault(faultfs.Call{Kind: kind, Name: f.node.name, Off: off, N: n}), nil
 }
 
 func (f *file) open() bool { return !f.closed && f.process == f.disk.deaths }
 
-func (f *file) error(kind Kind, err error) error {
+func (f *file) error(kind faultfs.Kind, err error) error {
 	return &fs.PathError{Op: string(kind), Path: f.node.name, Err: err}
 }
 
 func (f *file) ReadAt(b []byte, off int64) (int, error) {
-	fault, err := f.begin(Read, off, len(b))
+	fault, err := f.begin(faultfs.Read, off, len(b))
 	defer f.disk.mu.Unlock()
 	if err != nil {
 		return 0, err
@@ -71,10 +72,10 @@ func (f *file) ReadAt(b []byte, off int64) (int, error) {
 }
 
 func (f *file) WriteAt(b []byte, off int64) (int, error) {
-	fault, err := f.begin(Write, off, len(b))
+	fault, err := f.begin(faultfs.Write, off, len(b))
 	defer f.disk.mu.Unlock()
 	if err == nil && !f.write {
-		err = f.error(Write, syscall.EBADF)
+		err = f.error(faultfs.Write, syscall.EBADF)
 	}
 	if err != nil {
 		return 0, err
@@ -127,15 +128,15 @@ func (n *inode) markBacked(from, to int64) {
 }
 
 func (f *file) Truncate(size int64) error {
-	return f.setSize(Truncate, size, size)
+	return f.setSize(faultfs.Truncate, size, size)
 }
 
 func (f *file) Reserve(size int64) error {
-	return f.setSize(Reserve, size, -1)
+	return f.setSize(faultfs.Reserve, size, -1)
 }
 
 // setSize sets the size; a negative shrink says that the file must not become shorter.
-func (f *file) setSize(kind Kind, size, shrink int64) error {
+func (f *file) setSize(kind faultfs.Kind, size, shrink int64) error {
 	fault, err := f.begin(kind, size, 0)
 	defer f.disk.mu.Unlock()
 	if err == nil && !f.write {
@@ -162,7 +163,7 @@ func (f *file) setSize(kind Kind, size, shrink int64) error {
 }
 
 func (f *file) Size() (int64, error) {
-	fault, err := f.begin(Size, 0, 0)
+	fault, err := f.begin(faultfs.Size, 0, 0)
 	defer f.disk.mu.Unlock()
 	if err != nil {
 		return 0, err
@@ -174,7 +175,7 @@ func (f *file) Size() (int64, error) {
 }
 
 func (f *file) Data(off int64) (start, end int64, err error) {
-	fault, err := f.begin(Data, off, 0)
+	fault, err := f.begin(faultfs.Data, off, 0)
 	defer f.disk.mu.Unlock()
 	if err != nil {
 		return 0, 0, err
@@ -207,10 +208,10 @@ func (f *file) Stored([]byte, int64) bool { return false }
 // WriteBack does nothing: what was not synced may be on the disk anyhow.
 func (f *file) WriteBack(int64, int64) {}
 
-func (f *file) Datasync() error { return f.sync(Datasync, dataSynced) }
-func (f *file) Sync() error     { return f.sync(Sync, synced) }
+func (f *file) Datasync() error { return f.sync(faultfs.Datasync, dataSynced) }
+func (f *file) Sync() error     { return f.sync(faultfs.Sync, synced) }
 
-func (f *file) sync(kind Kind, k changeKind) error {
+func (f *file) sync(kind faultfs.Kind, k changeKind) error {
 	fault, err := f.begin(kind, 0, 0)
 	defer f.disk.mu.Unlock()
 	if err != nil {
@@ -242,7 +243,7 @@ func (d *Disk) sync(n *inode, c change) {
 }
 
 func (f *file) Close() error {
-	fault, err := f.begin(Close, 0, 0)
+	fault, err := f.begin(faultfs.Close, 0, 0)
 	defer f.disk.mu.Unlock()
 	if err != nil {
 		return err

@@ -3,6 +3,8 @@ package crashfs
 import (
 	"math/rand/v2"
 	"path"
+
+	"github.com/seed449c39bc/wal/internal/faultfs"
 )
 
 // Replay is a disk on which the changes of a record happen once more, while somebody else
@@ -20,13 +22,13 @@ type Replay struct {
 // pieces of what a Read reads, turn is asked how many steps the writer takes. A step is a change,
 // or some part of a write, cut at random. turn is called with the disk's lock held, and must not
 // use the disk, but for At.
-func (r *Record) Replay(rnd *rand.Rand, turn func(p *Replay, c Call) int) *Replay {
+func (r *Record) Replay(rnd *rand.Rand, turn func(p *Replay, c faultfs.Call) int) *Replay {
 	r.disk.mu.Lock()
 	defer r.disk.mu.Unlock()
 	p := &Replay{changes: r.changes, nodes: map[int]*inode{}, rnd: rnd}
 	p.Disk = &Disk{root: r.base.copy()}
 	p.add(p.root)
-	p.fail = func(c Call) *Fault {
+	p.fail = func(c faultfs.Call) *Fault {
 		for n := turn(p, c); n > 0; n-- {
 			p.step()
 		}
@@ -36,7 +38,7 @@ func (r *Record) Replay(rnd *rand.Rand, turn func(p *Replay, c Call) int) *Repla
 		if left == 0 || rnd.IntN(4) == 0 {
 			return left
 		}
-		for n := turn(p, Call{Kind: Read}); n > 0; n-- {
+		for n := turn(p, faultfs.Call{Kind: faultfs.Read}); n > 0; n-- {
 			p.step()
 		}
 		return 1 + rnd.IntN(min(left, 2<<rnd.IntN(12)))

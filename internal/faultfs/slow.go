@@ -1,4 +1,4 @@
-package wal
+package faultfs
 
 import (
 	"time"
@@ -6,28 +6,10 @@ import (
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
-// slowFS is a file system whose syncs take a while, so that saves gather.
-type slowFS struct {
-	vfs.FS
-	delay time.Duration
-}
-
-// wrapFS is a file system whose directories are wrapped when they are opened.
-type wrapFS struct {
-	vfs.FS
-	wrap func(vfs.Dir) vfs.Dir
-}
-
-func (w wrapFS) OpenDir(name string) (vfs.Dir, error) {
-	d, err := w.FS.OpenDir(name)
-	if err != nil {
-		return nil, err
-	}
-	return w.wrap(d), nil
-}
-
-func (s slowFS) OpenDir(name string) (vfs.Dir, error) {
-	return wrapFS{s.FS, func(d vfs.Dir) vfs.Dir { return slowDir{d, s.delay} }}.OpenDir(name)
+// Slow returns a file system on which each sync of a file returns that much later, so that saves
+// gather behind it. A sync covers what was written when it begins.
+func Slow(fsys vfs.FS, delay time.Duration) vfs.FS {
+	return Wrap(fsys, func(d vfs.Dir) vfs.Dir { return slowDir{d, delay} })
 }
 
 type slowDir struct {
@@ -52,7 +34,6 @@ type slowFile struct {
 	delay time.Duration
 }
 
-// Sync covers what was written when it begins.
 func (f slowFile) Sync() error { return f.after(f.File.Sync()) }
 
 func (f slowFile) Datasync() error { return f.after(f.File.Datasync()) }
