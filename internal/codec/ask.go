@@ -8,13 +8,13 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// IsNil tells whether a record is missing, be it an untyped nil or a nil pointer.
+// IsNil reports whether rec is an untyped nil or a nil pointer.
 func IsNil(rec any) bool {
 	v := reflect.ValueOf(rec)
 	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
-// IndexOf asks a record of the caller's for its index.
+// IndexOf returns the index of a record of the caller's. A panic is an ErrInvalidArgument.
 func IndexOf(rec interface{ GetIndex() uint64 }) (i uint64, err error) {
 	defer func() {
 		if err != nil {
@@ -25,7 +25,8 @@ func IndexOf(rec interface{ GetIndex() uint64 }) (i uint64, err error) {
 	return rec.GetIndex(), nil
 }
 
-// IsEmpty asks a state whether it is empty; one that cannot tell by itself is not.
+// IsEmpty reports whether a state says that it is empty. A type without IsEmpty of its own never
+// does. A panic is an ErrEncode.
 func IsEmpty(st log.HardState) (empty bool, err error) {
 	e, ok := st.(log.EmptyState)
 	if !ok || embedding.Gives(reflect.TypeOf(st), "IsEmpty") {
@@ -40,14 +41,16 @@ func IsEmpty(st log.HardState) (empty bool, err error) {
 	return e.IsEmpty(), nil
 }
 
-// SetIndex gives an entry its index.
+// SetIndex gives an entry its index. The error, an ErrInvalidArgument, says why the type cannot
+// take it. A panic is the caller's to guard.
 func SetIndex(ent log.LogEntry, i uint64) error {
 	if IsNil(ent) {
 		return fmt.Errorf("%w: a nil entry", ErrInvalidArgument)
 	}
 	s, ok := ent.(log.IndexSetter)
 	if !ok {
-		return fmt.Errorf("%w: %T has no SetIndex(uint64), by which it would get its index; give it one, or use Save", ErrInvalidArgument, ent)
+		return fmt.Errorf("%w: %T has no SetIndex(uint64), by which it would get its index; "+
+			"give it one, or use Save", ErrInvalidArgument, ent)
 	}
 	s.SetIndex(i)
 	if got := ent.GetIndex(); got != i {

@@ -8,7 +8,7 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// The causes of the errors of this file, which the caller knows by the log's names.
+// The causes of the errors of this package. The log exports them by the same names.
 var (
 	ErrEncode           = errors.New("wal: record cannot be encoded")
 	ErrDecode           = errors.New("wal: record cannot be decoded")
@@ -16,7 +16,7 @@ var (
 	ErrSnapshotMismatch = errors.New("wal: snapshot has another term in the log")
 )
 
-// unmarshalEntry has an entry take over data, and returns its index.
+// unmarshalEntry unmarshals data into an entry, and returns its index.
 func unmarshalEntry(ent log.LogEntry, data []byte) (i uint64, err error) {
 	defer Guard(&err)
 	if err := ent.Unmarshal(data); err != nil {
@@ -25,7 +25,7 @@ func unmarshalEntry(ent log.LogEntry, data []byte) (i uint64, err error) {
 	return ent.GetIndex(), nil
 }
 
-// unmarshalShared is unmarshalEntry for data that stays as it is. The entry's type can do that.
+// unmarshalShared is unmarshalEntry for data that never changes, and for a type that can share it.
 func unmarshalShared(ent log.LogEntry, data []byte) (i uint64, err error) {
 	defer Guard(&err)
 	if err := ent.(log.SharedUnmarshaler).UnmarshalShared(data); err != nil {
@@ -34,7 +34,7 @@ func unmarshalShared(ent log.LogEntry, data []byte) (i uint64, err error) {
 	return ent.GetIndex(), nil
 }
 
-// unmarshalSnapshot has a snapshot take over data, and returns its mark.
+// unmarshalSnapshot unmarshals data into a snapshot, and returns its identity.
 func unmarshalSnapshot(snap log.Snapshot, data []byte) (m SnapshotID, err error) {
 	defer Guard(&err)
 	if err := snap.Unmarshal(data); err != nil {
@@ -43,7 +43,8 @@ func unmarshalSnapshot(snap log.Snapshot, data []byte) (m SnapshotID, err error)
 	return IDOf(snap), nil
 }
 
-// unmarshalState makes a state the one encoded in data, empty for nil, and returns its commit index.
+// unmarshalState unmarshals data into a state, which is empty for nil, and returns its commit
+// index.
 func unmarshalState(st log.HardState, data []byte) (committed uint64, err error) {
 	defer Guard(&err)
 	st.Reset()
@@ -56,7 +57,7 @@ func unmarshalState(st log.HardState, data []byte) (committed uint64, err error)
 	return st.GetCommitted(), nil
 }
 
-// decodeEntry returns the entry encoded in data, which is intact, and its index.
+// decodeEntry returns the entry that is encoded in data, and its index.
 func decodeEntry(reg *log.Registry, data []byte) (ent log.LogEntry, i uint64, err error) {
 	ent = reg.NewEntry()
 	if i, err = unmarshalEntry(ent, data); err != nil {
@@ -65,7 +66,7 @@ func decodeEntry(reg *log.Registry, data []byte) (ent log.LogEntry, i uint64, er
 	return ent, i, nil
 }
 
-// decodeShared has an entry take over data, which is intact and stays as it is, and returns its index.
+// decodeShared unmarshals data, which never changes, into an entry, and returns its index.
 func decodeShared(ent log.LogEntry, data []byte) (i uint64, err error) {
 	if i, err = unmarshalShared(ent, data); err != nil {
 		return 0, DecodeError(ent, log.EntryType, data, err)
@@ -73,8 +74,8 @@ func decodeShared(ent log.LogEntry, data []byte) (i uint64, err error) {
 	return i, nil
 }
 
-// DecodeSnapshot returns the snapshot encoded in data, which is intact, and its mark. The log keeps
-// data, so the type gets a copy: it could change it.
+// DecodeSnapshot returns the snapshot that is encoded in data, and its identity. The log keeps
+// data, so the type gets a copy, which it may change.
 func DecodeSnapshot(reg *log.Registry, data []byte) (snap log.Snapshot, m SnapshotID, err error) {
 	snap = reg.NewSnapshot()
 	if m, err = unmarshalSnapshot(snap, bytes.Clone(data)); err != nil {
@@ -83,8 +84,8 @@ func DecodeSnapshot(reg *log.Registry, data []byte) (snap log.Snapshot, m Snapsh
 	return snap, m, nil
 }
 
-// DecodeState returns the encoded state, an empty one for nil, and its commit index. The type gets
-// a copy of data: it is written again at the beginning of each segment.
+// DecodeState returns the state that is encoded in data, an empty one for nil, and its commit
+// index. The log writes data again at the beginning of each segment, so the type gets a copy.
 func DecodeState(reg *log.Registry, data []byte) (st log.HardState, committed uint64, err error) {
 	st = reg.NewState()
 	if committed, err = unmarshalState(st, bytes.Clone(data)); err != nil {
@@ -93,7 +94,7 @@ func DecodeState(reg *log.Registry, data []byte) (st log.HardState, committed ui
 	return st, committed, nil
 }
 
-// readIndex has a type read the index of an encoded entry, which is intact.
+// readIndex returns the index of an encoded entry, as its type reads it.
 func readIndex(rec log.IndexReader, data []byte) (i uint64, err error) {
 	if i, err = peekIndex(rec, data); err != nil {
 		return 0, DecodeError(rec, log.EntryType, data, err)
@@ -106,6 +107,8 @@ func peekIndex(rec log.IndexReader, data []byte) (i uint64, err error) {
 	return rec.ReadIndex(data)
 }
 
+// DecodeError returns the ErrDecode for a record that is intact on disk, and was refused by its
+// type.
 func DecodeError(rec any, typ log.RecordType, data []byte, cause error) error {
 	return fmt.Errorf("%w: %s record of %d bytes as %T: %w; "+
 		"is the type registered that the log was written with?", ErrDecode, typ, len(data), rec, cause)

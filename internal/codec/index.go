@@ -9,10 +9,11 @@ import (
 // IndexReader reads the indexes of encoded entries. It is safe for concurrent use.
 type IndexReader struct {
 	registry *log.Registry
-	peek     log.IndexReader // nil: entries are decoded to know their index
+	peek     log.IndexReader // nil: entries are decoded to learn their index
 }
 
-// NewIndexReader makes one that decodes entries only if it has to, or always.
+// NewIndexReader returns an IndexReader. With decode it decodes every entry, else only those of
+// types that have no ReadIndex.
 func NewIndexReader(reg *log.Registry, decode bool) IndexReader {
 	r := IndexReader{registry: reg}
 	if !decode {
@@ -21,8 +22,8 @@ func NewIndexReader(reg *log.Registry, decode bool) IndexReader {
 	return r
 }
 
-// Index returns the index of an encoded entry, which is intact. It is never 0: no save takes such an
-// entry, so it is the type that reads it wrongly, and the log is not damaged.
+// Index returns the index of an encoded entry, which is intact. Index 0 is an ErrDecode: no save
+// takes such an entry, so the type reads it wrongly, and the log is not damaged.
 func (r IndexReader) Index(data []byte) (uint64, error) {
 	if r.peek != nil {
 		i, err := readIndex(r.peek, data)

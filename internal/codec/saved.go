@@ -11,21 +11,22 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// SavedTypes knows the Go types of the records that a log saves. They need not be the ones
-// that its registry has: what counts is that the registry reads them back. So a type is
-// tried: what its first record was encoded to is decoded as the log's readers will, and has to have
-// the same index. A save that fails the trial is refused, since no open would get past it.
+// SavedTypes knows the Go types of the records that a log saves. They need not be those of its
+// registry, but the registry must read them back. So each type is tried: its first record is
+// encoded and decoded as a reader of the log decodes it, and must have the same index. A save that
+// fails the trial is refused, because no open would get past it.
 //
-// The first record of each type is tried, the first with an index above 0, as 0 proves little, and
-// then the second, fourth, eighth and so on: that costs nothing worth counting. Of entries whose
-// index the registry can read without decoding them, every one is checked. The writer's lock guards it.
+// Tried are the first record of each type, the first with an index above 0, since 0 proves little,
+// and then the second, fourth, eighth and so on, which costs next to nothing. Where the registered
+// type reads indexes without decoding, the index of every entry is compared. The log's writer lock
+// guards all of it.
 type SavedTypes struct {
 	registry *log.Registry
-	peek     log.IndexReader // reads the index of an encoded entry; nil: the type cannot
+	peek     log.IndexReader // reads the index of an encoded entry; nil if the type cannot
 	last     [log.SnapshotType + 1]*SavedType
 	all      map[kindOfType]*SavedType
 	prev     log.HardState // what MustSync is given; nil until it is needed
-	scratch  []byte        // what that is decoded from
+	scratch  []byte        // what prev is decoded from
 }
 
 type kindOfType struct {
@@ -33,20 +34,20 @@ type kindOfType struct {
 	typ  reflect.Type
 }
 
-// SavedType is one of them.
+// SavedType is one Go type that is saved as one kind of record.
 type SavedType struct {
 	kindOfType
 	Appends bool   // it has AppendBinary of its own
 	peeked  bool   // the index of each record is read from its encoding and compared
-	Passed  uint64 // records that were not refused
-	indexed bool   // one with an index above 0 was tried
+	Passed  uint64 // how many of its records were not refused
+	indexed bool   // a record with an index above 0 was tried
 }
 
 func NewSavedTypes(reg *log.Registry) *SavedTypes {
 	return &SavedTypes{registry: reg, peek: indexReader(reg), all: map[kindOfType]*SavedType{}}
 }
 
-// Of returns the type of a record.
+// Of returns the type of a record that is to be saved as kind.
 func (s *SavedTypes) Of(kind log.RecordType, rec log.RecordData) *SavedType {
 	typ := reflect.TypeOf(rec)
 	if t := s.last[kind]; t != nil && t.typ == typ {
@@ -57,7 +58,7 @@ func (s *SavedTypes) Of(kind log.RecordType, rec log.RecordData) *SavedType {
 	if !ok {
 		_, appends := rec.(encoding.BinaryAppender)
 		t = &SavedType{kindOfType: key, Appends: appends && !embedding.Gives(typ, "AppendBinary")}
-		// The default type needs no check, and is spared the few nanoseconds.
+		// The default type needs no comparison, and is spared its few nanoseconds.
 		t.peeked = kind == log.EntryType && s.peek != nil && typ != reflect.TypeFor[*walpb.Entry]()
 		s.all[key] = t
 	}
@@ -65,11 +66,11 @@ func (s *SavedTypes) Of(kind log.RecordType, rec log.RecordData) *SavedType {
 	return t
 }
 
-// maxSizeHint is how far a record's Size is believed, in bytes. What is larger still fits, at the
-// cost of another copy.
+// maxSizeHint is up to which size a record's Size is believed, in bytes. A larger record still
+// fits, at the cost of another copy.
 const maxSizeHint = 64 << 20
 
-// SizeHint returns about how long the encoding of a record is, 0 if its type does not say.
+// SizeHint returns about how many bytes the encoding of a record has; 0 if its type does not say.
 func SizeHint(rec log.RecordData) int {
 	s, ok := rec.(interface{ Size() int })
 	if !ok {
@@ -78,7 +79,7 @@ func SizeHint(rec log.RecordData) int {
 	return min(max(s.Size(), 0), maxSizeHint)
 }
 
-// Marshal returns the encoding of a record, nil if there is none.
+// Marshal returns the encoding of a record, which may be nil. An error is an ErrEncode.
 func (t *SavedType) Marshal(rec log.RecordData) ([]byte, error) {
 	data, err := rec.Marshal()
 	if err != nil {
@@ -87,7 +88,8 @@ func (t *SavedType) Marshal(rec log.RecordData) ([]byte, error) {
 	return data, nil
 }
 
-// AppendTo appends the encoding of a record whose type appends.
+// AppendTo appends the encoding of a record to b. Only types with Appends have it. An error is an
+// ErrEncode.
 func (t *SavedType) AppendTo(b []byte, rec log.RecordData) ([]byte, error) {
 	b, err := rec.(encoding.BinaryAppender).AppendBinary(b)
 	if err != nil {
@@ -96,8 +98,8 @@ func (t *SavedType) AppendTo(b []byte, rec log.RecordData) ([]byte, error) {
 	return b, nil
 }
 
-// Check refuses a record with an index, of a state the committed one, that is encoded as data, if
-// it cannot be read back.
+// Check returns an ErrEncode for a record that cannot be read back. The record is encoded as data,
+// and has an index, which for a state is its commit index.
 func (s *SavedTypes) Check(t *SavedType, rec log.RecordData, data []byte, index uint64) error {
 	n := t.Passed + 1
 	if n&t.Passed == 0 || index > 0 && !t.indexed {
@@ -114,9 +116,9 @@ func (s *SavedTypes) Check(t *SavedType, rec log.RecordData, data []byte, index 
 	return nil
 }
 
-// try decodes a record in each way that a reader of the log may take.
+// try decodes a record in each way in which a reader of the log may decode it.
 func (s *SavedTypes) try(t *SavedType, rec log.RecordData, data []byte, index uint64) error {
-	own := bytes.Clone(data) // or a decoder that keeps or changes it could reach into the batch
+	own := bytes.Clone(data) // a decoder that keeps or changes it must not reach into the batch
 	switch t.Kind {
 	case log.StateType:
 		st := s.registry.NewState()
@@ -141,7 +143,7 @@ func (s *SavedTypes) try(t *SavedType, rec log.RecordData, data []byte, index ui
 	return t.verdict(ent, i, index, err)
 }
 
-// peekAt reads the index of an encoded entry, as an open of the log will.
+// peekAt compares the index of an encoded entry with the one that an open of the log will read.
 func (s *SavedTypes) peekAt(t *SavedType, data []byte, index uint64) error {
 	if i, err := peekIndex(s.peek, data); err != nil || i != index {
 		return t.verdict(s.peek, i, index, err)
@@ -149,7 +151,7 @@ func (s *SavedTypes) peekAt(t *SavedType, data []byte, index uint64) error {
 	return nil
 }
 
-// verdict is the error if a record does not come back as it was encoded.
+// verdict returns the error for a record that does not come back as it was encoded; nil if it does.
 func (t *SavedType) verdict(as any, got, want uint64, err error) error {
 	what := "index"
 	if t.Kind == log.StateType {
@@ -161,13 +163,14 @@ func (t *SavedType) verdict(as any, got, want uint64, err error) error {
 			"cannot be read back as the registered %T: %w", ErrEncode, t.typ, what, want, t.Kind, as, err)
 	case got != want:
 		return fmt.Errorf("%w: a %v with %s %d, saved as the %s, is read back as a %T with %s %d; "+
-			"Marshal must write it and Unmarshal read it", ErrEncode, t.typ, what, want, t.Kind, as, what, got)
+			"Marshal must write it and Unmarshal read it",
+			ErrEncode, t.typ, what, want, t.Kind, as, what, got)
 	}
 	return nil
 }
 
-// MayWait tells whether a state's type says that the state, saved alone, need not be durable at
-// once. prev is the encoded state before, nil without one.
+// MayWait reports whether a state's type says that the state, saved alone, need not be durable at
+// once. prev is the encoded state before it, nil without one.
 func (s *SavedTypes) MayWait(st log.HardState, prev []byte) bool {
 	lazy, ok := syncState(st)
 	if !ok {
@@ -186,7 +189,8 @@ func (s *SavedTypes) MayWait(st log.HardState, prev []byte) bool {
 	return !lazy.MustSync(s.prev)
 }
 
-// EmptySnapshot returns the encoded snapshot that every log begins with, if it can be read back.
+// EmptySnapshot returns the encoding of a new, empty snapshot, with which every log begins. It is
+// an ErrEncode if it cannot be read back.
 func EmptySnapshot(reg *log.Registry) (data []byte, err error) {
 	snap := reg.NewSnapshot()
 	defer func() {

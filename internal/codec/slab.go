@@ -3,27 +3,27 @@ package codec
 import "github.com/seed449c39bc/wal/log"
 
 const (
-	// slabBytes is how much encoded data lies in one piece of memory.
+	// slabBytes is how many bytes of encoded data lie in one piece of memory.
 	slabBytes = 4 << 10
 	// slabShare is the largest part of it that one entry takes; a larger one has memory of its own.
 	slabShare = slabBytes / 4
-	// slabEntries is how many entries are made at a time. An entry that is kept for long
-	// keeps as many others, and so at most as many times slabShare bytes.
+	// slabEntries is how many entries are made at a time. An entry that is kept for long keeps as many
+	// others in memory, and so at most slabEntries times slabShare bytes.
 	slabEntries = 16
 )
 
-// Slab makes entries that are read one after the other, with fewer allocations than
-// two for each. That needs a type that can share the memory of its encoding. It is not
-// safe for concurrent use.
+// Slab decodes entries that are read one after the other, with fewer than two allocations for each:
+// entries and their data are made several at a time. That needs a type that can share the memory of
+// its encoding; others are decoded one by one. A Slab is not safe for concurrent use.
 type Slab struct {
-	entries []log.LogEntry // not used yet; those of one slab lie in one piece of memory
-	made    []log.LogEntry // the memory of entries
+	entries []log.LogEntry // not used yet; they lie in one piece of memory
+	made    []log.LogEntry // the array behind entries
 	data    []byte         // not used yet
-	known   bool           // alone is
+	known   bool           // alone was found out
 	alone   bool           // the type cannot share
 }
 
-// Decode returns the entry encoded in data, which is intact, and its index.
+// Decode returns the entry that is encoded in data, which is intact and copied, and its index.
 func (s *Slab) Decode(reg *log.Registry, data []byte) (ent log.LogEntry, i uint64, err error) {
 	if s.alone || len(data) > slabShare {
 		return decodeEntry(reg, data)

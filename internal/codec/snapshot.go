@@ -7,20 +7,19 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// SnapshotID is what a snapshot is known again by: its index and, where its type has one, its term.
+// SnapshotID identifies a snapshot: by its index and, where its type has one, by its term.
 type SnapshotID struct {
 	Index  uint64
 	Term   uint64
 	Termed bool // the type has a term
 }
 
-// Is reports whether a snapshot is the wanted one. The terms do not count where one of them is not
-// known.
+// Is reports whether m identifies the wanted snapshot. Terms are compared only if both are known.
 func (m SnapshotID) Is(want SnapshotID) bool {
 	return m.Index == want.Index && (!m.Termed || !want.Termed || m.Term == want.Term)
 }
 
-// IDOf returns what a snapshot is known by. A panic of its getters is the caller's to catch.
+// IDOf returns the identity of a snapshot. A panic of its getters is the caller's to guard.
 func IDOf(snap log.Snapshot) SnapshotID {
 	id := SnapshotID{Index: snap.GetIndex()}
 	if t, ok := snap.(log.TermedSnapshot); ok {
@@ -29,7 +28,7 @@ func IDOf(snap log.Snapshot) SnapshotID {
 	return id
 }
 
-// AskedID is IDOf for a snapshot of the caller's.
+// AskedID is IDOf for a snapshot of the caller's: a panic is an ErrInvalidArgument.
 func AskedID(snap log.Snapshot) (m SnapshotID, err error) {
 	defer func() {
 		if err != nil {
@@ -40,8 +39,8 @@ func AskedID(snap log.Snapshot) (m SnapshotID, err error) {
 	return IDOf(snap), nil
 }
 
-// IsSnapshot tells whether a recorded snapshot is the wanted one. With the same
-// index but another term, which only types that have a term can tell, it is an error.
+// IsSnapshot reports whether a recorded snapshot is the wanted one. One with the same index and
+// another term is an ErrSnapshotMismatch; types without a term have no such error.
 func IsSnapshot(recorded, wanted log.Snapshot) (is bool, err error) {
 	defer func() {
 		if err != nil && !errors.Is(err, ErrSnapshotMismatch) {
@@ -58,7 +57,8 @@ func IsSnapshot(recorded, wanted log.Snapshot) (is bool, err error) {
 		return true, nil
 	}
 	if have, want := r.GetTerm(), w.GetTerm(); have != want {
-		return false, fmt.Errorf("%w: index %d has term %d in the log and %d was asked for; see ValidSnapshots",
+		return false, fmt.Errorf("%w: index %d has term %d in the log and %d was asked for; "+
+			"see ValidSnapshots",
 			ErrSnapshotMismatch, wanted.GetIndex(), have, want)
 	}
 	return true, nil

@@ -14,7 +14,8 @@ const (
 	poly = 0x82f63b78 // Castagnoli, reflected
 	one  = 1 << 31    // the polynomial 1
 	x    = one >> 1
-	// period is the smallest power of x, but for 0, that is 1: so many bits apart two flips look alike.
+	// period is the smallest power of x, but for 0, that is 1: so many bits apart two flips look
+	// alike.
 	period = 1<<31 - 1
 )
 
@@ -47,9 +48,9 @@ func Zeros(sum uint32, n int64) uint32 { return ^mul(^sum, power(8*n)) }
 func Flip(behind int64) uint32 { return power(32 + behind) }
 
 // FlippedBit finds the bit in n bytes of data whose flip changes their checksum by diff, which is a
-// power of x: 32 and the bits behind it. To find the power, diff is compared with the first s powers,
-// then diff divided by x^s, and so on: with s the root of the number of bits that is s steps at most,
-// and not one for each bit. There is none if it is not the only one.
+// power of x: 32 and the bits behind it. To find the power, diff is compared with the first s
+// powers, then diff divided by x^s, and so on: with s the root of the number of bits that is s
+// steps at most, and not one for each bit. There is none if it is not the only one.
 func FlippedBit(diff uint32, n int64) (bit int64, ok bool) {
 	bits := 8 * n
 	s := int64(1)

@@ -1,5 +1,5 @@
-// Package frame is docs/FORMAT.md 2, 3 and 5 as pure functions, bytes in, bytes out: the length word,
-// the record in it, the trailer with its check, and the control records. The encoder and the
+// Package frame is docs/FORMAT.md 2, 3 and 5 as pure functions, bytes in, bytes out: the length
+// word, the record in it, the trailer with its check, and the control records. The encoder and the
 // decoder of the log put frames together and take them apart with it; nothing here reads a file.
 package frame
 

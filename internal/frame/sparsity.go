@@ -65,8 +65,9 @@ func (s *Pieces) close() {
 func (s *Pieces) Sparsity() uint16 { return uint16(min(s.sum, math.MaxUint16)) }
 
 // SparsityOf returns the sparsity of the frame b at offset off of its segment, without its trailer.
-// The frame is divided into pieces at the borders of sectors. A piece that is all zeros counts 2, one
-// with a single bit set counts 1, and the sparsity is their sum, at most what the trailer can hold.
+// The frame is divided into pieces at the borders of sectors. A piece that is all zeros counts 2,
+// one with a single bit set counts 1, and the sparsity is their sum, at most what the trailer can
+// hold.
 //
 // It tells a lost sector from a flipped bit. A torn record that lost a sector of its data can look,
 // by chance, as if one bit of it were flipped. But the lost sector reads as zeros, which adds 2 to

@@ -1,6 +1,6 @@
 package frame
 
-// The length word that every frame begins with.
+// The length word, with which every frame begins.
 
 const (
 	wordPadded   = 1 << 63
@@ -18,13 +18,13 @@ func MakeWord(n int64) uint64 {
 	return uint64(n) | wordPadded | pad<<wordPadShift
 }
 
-// ValidWord tells whether w is the length word of some record.
+// ValidWord reports whether w is the length word of some record.
 func ValidWord(w uint64) bool { return w == MakeWord(int64(w&wordLenMask)) && w&wordLenMask != 0 }
 
-// RecordSize is the size of the record that a length word claims, be it damaged or not.
+// RecordSize returns the bytes of the record that a length word claims; the word may be damaged.
 func RecordSize(w uint64) int64 { return int64(w & wordLenMask) }
 
-// SizeOf is the size of the frame that a length word claims, be it damaged or not.
+// SizeOf returns the bytes of the frame that a length word claims; the word may be damaged.
 func SizeOf(w uint64) int64 {
 	n := RecordSize(w)
 	return WordSize + n + Padding(n)
