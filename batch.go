@@ -146,7 +146,7 @@ func (b *batch) encodeRecords(s *save, h head, types *savedTypes) (last uint64, 
 	if s.snap != nil {
 		m := markOf(s.snap)
 		if m.index == math.MaxUint64 {
-			return 0, checkIndex(m.index, last)
+			return 0, checkIndex(m.index, m.index)
 		}
 		if err := b.encodeRecord(log.SnapshotType, s.snap, m.index, flags(), types); err != nil {
 			return 0, err

@@ -2,6 +2,7 @@ package wal
 
 import (
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -46,6 +47,14 @@ func TestASnapshotAheadOfTheLogLetsItGoOnBehind(t *testing.T) {
 		}
 		openLog(t, dir, at(20))
 	}
+}
+
+// It can never be saved, so no gap is to be filled first.
+func TestTheLargestIndexIsNoSnapshot(t *testing.T) {
+	w, _ := newLog(t)
+	require.ErrorIs(t, w.SaveSnap(at(math.MaxUint64)), ErrInvalidArgument)
+	require.NoError(t, w.SaveSnap(at(math.MaxUint64-1)))
+	require.ErrorIs(t, w.SaveSnap(at(math.MaxUint64)), ErrInvalidArgument)
 }
 
 func TestTheTermOfTheSnapshotIsCompared(t *testing.T) {
