@@ -50,7 +50,7 @@ func (w *WAL) Backup(dir string) error {
 		return err
 	}
 	defer w.end(src.hold)
-	b := backup{fs: w.opts.fs, registry: w.registry}
+	b := backup{fs: w.opts.fs, registry: w.registry, maxFiles: w.opts.maxOpenFiles}
 	return b.make(dir, func(into vfs.Dir) ([]segmentName, int64, error) {
 		src.into = into
 		return src.names, src.end, src.copy()
@@ -94,10 +94,11 @@ func Backup(lg *zap.Logger, from, to string, opts ...Option) error {
 	src := &backupSource{handles: new(fileCache), life: new(sticky), copied: map[segmentName]bool{}}
 	src.handles.init(o, d)
 	defer src.handles.shut()
-	b := backup{fs: o.fs, registry: o.registry}
+	b := backup{fs: o.fs, registry: o.registry, maxFiles: o.maxOpenFiles}
 	err = b.make(to, func(into vfs.Dir) ([]segmentName, int64, error) {
 		src.into = into
-		err := src.copyBeside(&loader{dir: d, registry: o.registry})
+		l := &loader{dir: d, registry: o.registry, maxFiles: o.maxOpenFiles}
+		err := src.copyBeside(l)
 		return src.names, src.end, err
 	})
 	if err == nil {
@@ -111,6 +112,7 @@ func Backup(lg *zap.Logger, from, to string, opts ...Option) error {
 type backup struct {
 	fs       vfs.FS
 	registry *log.Registry
+	maxFiles int // of the copy that are open at a time, when it is read back
 }
 
 // make makes the directory to appear, whole and durable, with what fill puts into it: segments, of
@@ -246,7 +248,7 @@ func (b *backup) check(into vfs.Dir, names []segmentName, end int64) error {
 	if err != nil {
 		return err
 	}
-	l := &loader{dir: into, registry: b.registry}
+	l := &loader{dir: into, registry: b.registry, maxFiles: b.maxFiles}
 	ld, err := l.load(names)
 	if errors.Is(err, ErrCorrupt) {
 		return fmt.Errorf("the copy does not open, so the log is damaged, or was in copying; "+

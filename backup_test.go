@@ -7,9 +7,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -83,6 +85,32 @@ func TestBackup_IsTheLog(t *testing.T) {
 				require.Equal(t, before, files(t, dir), "it shares nothing with the log")
 			})
 		}
+	}
+}
+
+// WithMaxOpenFiles bounds what a backup has open of the log, and of the copy when it is read back.
+func TestBackup_OpensFewFiles(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4)) // as many segments would be read at a time
+	for name, backup := range backupTo {
+		t.Run(name, func(t *testing.T) {
+			slow := faultfs.New()
+			reads := &countingFS{FS: slow}
+			opts := []Option{withFS(reads), WithMaxOpenFiles(1), WithNoSync()}
+			w, dir := newLog(t, opts...)
+			fillSegments(t, w, 10)
+			require.NoError(t, w.Sync())
+			slow.Fail(func(c faultfs.Call) (int, error) {
+				if c.Kind == faultfs.Read {
+					time.Sleep(time.Millisecond) // long enough for another one to be opened meanwhile
+				}
+				return 0, nil
+			})
+			reads.counts()
+			require.NoError(t, backup(w, dir, filepath.Join(t.TempDir(), "backup"), opts...))
+			slow.Fail(nil)
+			_, most, _ := reads.counts()
+			require.LessOrEqual(t, most, 2, "one of the log and one of the copy")
+		})
 	}
 }
 

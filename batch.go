@@ -199,7 +199,7 @@ func (b *batch) encodeSnapshot(
 ) (uint64, error) {
 	id := codec.IDOf(snap)
 	if id.Index == math.MaxUint64 {
-		return 0, checkIndex(id.Index, last)
+		return 0, checkIndex(id.Index, id.Index)
 	}
 	if err := b.encodeRecord(log.SnapshotType, snap, id.Index, flags, types); err != nil {
 		return 0, err

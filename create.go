@@ -16,9 +16,9 @@ import (
 
 // Exist reports whether there is a log in dir: at least one segment. It also reports true if that
 // cannot be found out, for want of permission or because the disk fails: Open then returns what is
-// wrong.
-func Exist(dir string) bool {
-	_, d, err := openAt(dir, nil)
+// wrong. Of the options only [WithMemory] matters to it.
+func Exist(dir string, opts ...Option) bool {
+	_, d, err := openAt(dir, opts)
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) &&
 			!errors.Is(err, ErrInvalidArgument)

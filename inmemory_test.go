@@ -15,8 +15,11 @@ func TestInMemory_ALogLivesAsOnADisk(t *testing.T) {
 	in := []Option{WithMemory(NewMemory()), WithSegmentSize(testSegment)}
 	_, err := Open(nil, dir, nil, in...)
 	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.False(t, Exist(dir, in...))
 	w, err := Create(nil, dir, []byte("metadata"), in...)
 	require.NoError(t, err)
+	require.True(t, Exist(dir, in...))
+	require.False(t, Exist(dir), "it is not on the disk")
 	_, err = Open(nil, dir, nil, in...)
 	require.ErrorIs(t, err, ErrLocked)
 	_, err = Open(nil, dir, nil, WithMemory(NewMemory()))

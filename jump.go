@@ -66,8 +66,9 @@ func (c *contents) shorten(i uint64) {
 
 // goesOnAt returns the last index of a log that is opened at a snapshot that it records. ok is
 // false where the log is not all there from the snapshot on. Pending jumps above the snapshot are
-// taken back if that makes the entries behind it follow, unless the state says that a later
-// snapshot is committed.
+// taken back if the log then ends at it, or the entries behind it follow, unless the state says
+// that a later snapshot is committed. A snapshot in a gap does neither: it was recorded late,
+// and no entry could be saved behind it.
 func (c *contents) goesOnAt(snapshot, committed uint64) (last uint64, ok bool) {
 	if c.last <= snapshot || c.first() <= snapshot+1 {
 		return c.last, true
@@ -84,11 +85,11 @@ func (c *contents) goesOnAt(snapshot, committed uint64) (last uint64, ok bool) {
 			return 0, false
 		}
 	}
-	if last > c.jump.from || last == snapshot {
+	if last == snapshot {
 		return last, true
 	}
-	first, ok := c.index.first()
-	return last, ok && snapshot < last && max(first, c.compacted+1) <= snapshot+1
+	first, ok := c.lowest()
+	return last, ok && first <= snapshot+1 && snapshot < last
 }
 
 // takeBack takes the pending jumps above index last back.

@@ -247,3 +247,24 @@ func TestJump_AFaultWhileItIsTakenBack(t *testing.T) {
 		}
 	}
 }
+
+// Behind a snapshot that was recorded late, in a gap, no entry could ever be saved.
+func TestJump_NothingStartsInAGap(t *testing.T) {
+	w, dir := newLog(t)
+	require.NoError(t, w.SaveEntry(entries(1, 10)))
+	for _, i := range []uint64{100, 200, 150, 50} {
+		require.NoError(t, w.SaveSnap(at(i)))
+	}
+	require.NoError(t, w.SaveState(&walpb.HardState{Term: 1, Commit: 170}))
+	require.NoError(t, w.Close())
+	require.Equal(t, []uint64{100}, validIndexes(t, dir))
+	for _, i := range []uint64{50, 150} {
+		_, err := Open(nil, dir, at(i))
+		require.ErrorIs(t, err, ErrIndexGap)
+		_, err = OpenForRead(nil, dir, at(i))
+		require.ErrorIs(t, err, ErrIndexGap)
+	}
+	w = openLog(t, dir, at(100))
+	require.EqualValues(t, 100, w.LastIndex())
+	require.NoError(t, w.SaveEntry(entries(101, 101)))
+}

@@ -229,7 +229,7 @@ type Memory struct{ fs *memfs.FS }
 func NewMemory() *Memory { return &Memory{memfs.New()} }
 
 // WithMemory has the log in memory in place of a disk. All that concerns the log takes the option:
-// Create, Open, OpenForRead, Verify, Repair and so on. Default: the disk.
+// Create, Open, OpenForRead, Exist, Verify, Repair and so on. Default: the disk.
 func WithMemory(m *Memory) Option {
 	return func(o *options) {
 		o.fs = nil // which is refused

@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -43,6 +44,14 @@ func TestSnapshot_AheadOfTheLogLetsItGoOnBehind(t *testing.T) {
 		}
 		openLog(t, dir, at(20))
 	}
+}
+
+// It can never be saved, so no gap is to be filled first.
+func TestSnapshot_TheLargestIndexIsRefused(t *testing.T) {
+	w, _ := newLog(t)
+	require.ErrorIs(t, w.SaveSnap(at(math.MaxUint64)), ErrInvalidArgument)
+	require.NoError(t, w.SaveSnap(at(math.MaxUint64-1)))
+	require.ErrorIs(t, w.SaveSnap(at(math.MaxUint64)), ErrInvalidArgument)
 }
 
 func TestSnapshot_ItsTermIsCompared(t *testing.T) {

@@ -31,6 +31,11 @@ func init() {
 		new:   "case to <= committed && to == 0:",
 		tests: []string{"TestJump_Settled", "TestJump_Twice"},
 	}, mutation{
+		name: "a log opens in the gap between two jumps", file: "jump.go",
+		old:   "\treturn last, ok && first <= snapshot+1 && snapshot < last",
+		new:   "\treturn last, last > c.jump.from || ok && first <= snapshot+1 && snapshot < last",
+		tests: []string{"TestJump_NothingStartsInAGap"},
+	}, mutation{
 		name: "that a jump was taken back is not written", file: "open.go",
 		old:   "if !ld.tookBack || w.opts.etcdFormat {",
 		new:   "if true {",

@@ -41,7 +41,7 @@ var table = []mutation{
 	}, {
 		name: "a failure does not last", file: "flush.go", quick: true,
 		old:   "\treturn w.sticky.err()\n}\n\n// failPending",
-		new:   "\tw.sticky.over.Store(nil)\n\treturn err\n}\n\n// failPending",
+		new:   "\tw.sticky.cause.Store(nil)\n\treturn err\n}\n\n// failPending",
 		tests: []string{faultTest},
 	}, {
 		name: "a failed write counts as done", file: "flush.go",
