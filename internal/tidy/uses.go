@@ -1,5 +1,5 @@
-// Package tidy holds what the tests of this project's own form need: which file uses which, and the
-// rules for them. It is for tests only.
+// Package tidy has the rules for the form of this project: which file may use which, and what holds
+// for every file. Each rule returns what breaks it, and changes nothing. It is for tests only.
 package tidy
 
 import (
