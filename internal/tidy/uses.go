@@ -25,8 +25,9 @@ type Use struct {
 	Line     int    // in From
 }
 
-// Uses returns what the files of the package in dir use of each other, tests left out: package-level
-// names, methods and fields. It needs the go command, which compiles what the package imports.
+// Uses returns what the files of the package in dir use of each other, tests left out:
+// package-level names, methods and fields. It needs the go command, which compiles what the package
+// imports.
 func Uses(dir string) ([]Use, error) {
 	p, err := list(dir)
 	if err != nil {
@@ -54,7 +55,8 @@ func Uses(dir string) ([]Use, error) {
 		}
 		from, to := fset.Position(id.Pos()), fset.Position(obj.Pos())
 		if from.Filename != to.Filename {
-			uses = append(uses, Use{filepath.Base(from.Filename), filepath.Base(to.Filename), obj.Name(), from.Line})
+			uses = append(uses, Use{filepath.Base(from.Filename), filepath.Base(to.Filename), obj.Name(),
+				from.Line})
 		}
 	}
 	return uses, nil
