@@ -16,63 +16,66 @@ import (
 // Reading beside a writer
 //
 // OpenForRead, Verify, ValidSnapshots, Records and Backup read a log that a writer may be using.
-// They take no lock, and what they read is not one moment: not a listing, not a file, not even one
-// read. What they can see of a writer, and why each is told from damage:
+// They take no lock, and what they read does not show one moment: neither a listing does, nor a
+// file, nor even a single read. This is what they can see of a writer, and how each is told from
+// damage:
 //
-//   - A write in flight. A writer writes behind all that was written before, so what was there when
-//     a reading began is whole. Of the write itself any part may show, and of the writes after it
-//     too: the reading has passed the place before the first of them, and comes to the next place
-//     after the last. Then the record behind the last whole save seems torn, or, where a later
-//     record says SYNCED, damaged. Read again, it is whole: the later record was written only when
-//     it was on stable storage. A write that is still under way shows more of itself the next
-//     time. Damage and a torn tail stand still.
-//   - A cut makes the last segment as long as what is in it, and names the next one. A read of the
-//     space that was prepared then ends early, and a segment without such space may be longer than
-//     it was. Read again, it ends behind a whole save. A segment that has one behind it is not
-//     written any more, so all but the last one of a listing are judged by what is read once.
-//   - A purge removes the oldest segment, then the next, and so on. One that was listed and is gone
-//     when it is opened was purged, and so were all before it: the log begins behind it. What it
-//     was purged for, be it a snapshot, may have been saved after the end was read, so the end is
-//     read once more after that, with the segments that have come since.
-//   - A listing may leave out a name that comes or goes meanwhile. Names come in ascending order,
-//     and go in that order. A number that is missing between others in three listings in a row was
-//     lost: if a purge made it be missing in the first, all lower numbers were gone before the
-//     second began; if it was only about to come, it was there before the second began, and a purge
-//     during the second was done with all lower numbers before the third.
-//   - An open that heals writes what is there already, and zeros over a torn tail, from its front.
-//     That looks torn, or like the end, or like damage where a byte is just being written, which
-//     does not stand still. Truncations, restores and compactions are records like any other.
+//   - A batch in flight. A writer writes after everything that was written before, so what was
+//     there when a reading began is whole. Of the batch any part may show, and any part of the
+//     batches after it: the reading may pass one position before the first of them is written, and
+//     reach the next position after the last one is. Then the record after the last whole save
+//     seems torn, or, if a later record says SYNCED, damaged. When it is read again it is whole,
+//     because the later record was written only after it was on stable storage. A batch that is
+//     still being written shows more of itself the next time. Damage and a torn tail do not change.
+//   - A cut. It makes the last segment as long as what is in it, and names the next one. A read of
+//     prepared space then ends early, and a segment without such space may be longer than before.
+//     When the segment is read again, it ends after a whole save. A segment with another one after
+//     it is no longer written, so all segments of a listing but the last are judged by one reading.
+//   - A purge. It removes the oldest segment, then the next one, and so on. If a segment was listed
+//     and is gone when it is opened, it was purged, and so were all before it: the log begins after
+//     it. What the purge was for, such as a snapshot, may have been saved after the end was read.
+//     So the end is then read once more, with the segments that have come since.
+//   - A listing that leaves out a name, because the name comes or goes meanwhile. Names come in
+//     ascending order, and go in that order. So a number that is missing between others in three
+//     listings in a row was lost. If it was missing in the first because of a purge, all lower
+//     numbers were gone before the second began. If it was only about to come, it was there before
+//     the second began; and if a purge removed it during the second, that purge had removed all
+//     lower numbers before the third began. Either way no lower number is in the third listing.
+//   - An open that heals. It writes what is there already, and zeros over a torn tail, from its
+//     front. The tail then looks torn, or like the end, or like damage where a byte is just being
+//     written, and it changes. Truncations, restores and compactions are records like any other.
 //
 // So the end of the last segment is read again from the last whole save on, and no further than the
-// segment reached the first time. What stops the reading at the same place three times is damage. A
-// torn tail is reported if it was made of the same bytes three times; if they change, a writer is
-// at work, and the tail is its write. Damage does not move, whatever a writer does behind it, so
-// it is reported after three readings of the end.
+// segment reached the first time. An error that stops the reading at the same position three times
+// is damage. A torn tail is reported if it consists of the same bytes three times; if they change,
+// a writer is at work, and the tail is its batch. Damage does not move, whatever a writer does
+// after it, so it is reported after three readings of the end.
 
-// besideReads is how many times damage, a torn tail or a gap must be seen to be one.
+// besideReads is how many times damage, a torn tail or a gap must be seen before it counts.
 const besideReads = 3
 
-// besidePause is how long the last read waits for a write that seemed to stand still.
+// besidePause is how long the last reading waits for a batch that seemed not to move.
 const besidePause = time.Millisecond
 
-// sighting is what one reading of the end came to.
+// sighting is what one reading of the end found.
 type sighting struct {
-	off  int64 // where there was no further record
-	err  error // why the reading failed; nil: it ended
-	torn bool
+	off  int64  // where there was no further record
+	err  error  // why the reading failed; nil: it ended
+	torn bool   // it ended at a torn tail
 	size int64  // the segment's length by now
-	read int64  // its length as far as it was to be read
-	sum  uint32 // of a torn tail: over all that stands behind off
+	read int64  // the length up to which it was to be read
+	sum  uint32 // over the bytes of a torn tail
 }
 
 // witness decides how often the end of a log is read again.
 type witness struct {
 	last  sighting
-	times int  // readings that ended at the same place
-	moved bool // something changed from one to the next: a writer is at work
+	times int  // how many readings in a row ended at the same offset
+	moved bool // something changed from one reading to the next: a writer is at work
 }
 
-// doubts tells whether what was seen may come of a writer, and has to be looked at again.
+// doubts reports whether what was seen may be a writer's doing, and has to be looked at again.
+// Before the last look it waits for besidePause.
 func (w *witness) doubts(now sighting) bool {
 	if now.err == nil && !now.torn || now.err != nil && !mayBeRace(now.err) {
 		return false
@@ -93,13 +96,13 @@ func (w *witness) doubts(now sighting) bool {
 	return true
 }
 
-// mayBeRace tells whether a writer can have caused the error: by a write that is
-// only half there, or by cutting prepared space off.
+// mayBeRace reports whether a writer can have caused the error: by a write of which only a part was
+// there, or by cutting off prepared space.
 func mayBeRace(err error) bool {
 	return errors.Is(err, ErrCorrupt) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// confirmEnd reads the end of the last segment, which was scanned, again as long as that is in doubt.
+// confirmEnd reads the end of the last segment, which was scanned, again as long as it is in doubt.
 func (s *scan) confirmEnd(f vfs.File) {
 	for w := (witness{}); ; {
 		size, err := f.Size()
@@ -122,7 +125,7 @@ func (s *scan) confirmEnd(f vfs.File) {
 	}
 }
 
-// sum is a checksum over what stands in the file from off on, without the zeros at its end.
+// sum returns a checksum over what stands in the file from off on, without the zeros at its end.
 func (w *window) sum(off int64) (sum uint32, err error) {
 	w.forget()
 	for p, err := range w.stretch(off, w.size) {
@@ -137,11 +140,12 @@ func (w *window) sum(off int64) (sum uint32, err error) {
 	return sum, nil
 }
 
-// errMovedOn is returned when hardly anything is left of what was listed.
+// errMovedOn says that next to nothing is left of the segments that were listed: the log has to be
+// loaded anew.
 var errMovedOn = errors.New("wal: the log has moved on")
 
-// loadBeside loads a log that a writer may be using, from the segment that pick chooses. Segments
-// that are purged meanwhile are left out: the log begins behind them.
+// loadBeside loads a log that a writer may be using, from the segment that pick chooses. It leaves
+// out segments that are purged meanwhile: the log begins after them.
 func (l *loader) loadBeside(pick picker) (*loaded, error) {
 	l.beside = true
 	for {
@@ -161,8 +165,9 @@ func (l *loader) loadBeside(pick picker) (*loaded, error) {
 	}
 }
 
-// beginBehind begins a replay anew behind a segment that was purged before it could be opened, and
-// all those before it too. It is errMovedOn if that was the last one that is being scanned.
+// beginBehind begins the replay anew after the segment gone, which was purged before it could be
+// opened, and all segments before it too. If gone is the last of those that are being scanned, the
+// error is errMovedOn.
 func (l *loader) beginBehind(ld *loaded, gone segmentName, scanned []segmentName) error {
 	l.gone = &gone
 	if gone == scanned[len(scanned)-1] {
@@ -175,9 +180,9 @@ func (l *loader) beginBehind(ld *loaded, gone segmentName, scanned []segmentName
 	return nil
 }
 
-// readOn reads on from the end of s, which was the last segment when they were listed, and returns
-// those behind it by now. It is needed when a segment was purged that was to be read: without
-// what the purge was for the log would seem to have lost its beginning.
+// readOn reads on from the end of s, which was the last segment when the segments were listed, and
+// returns the segments that have come after it. It is needed if a segment that was to be read was
+// purged: without what the purge was for, the log would seem to have lost its beginning.
 func (l *loader) readOn(ld *loaded, s *scan) (more []segmentName, err error) {
 	left, err := leftOf(l.dir, *l.gone)
 	if err != nil {
@@ -212,7 +217,8 @@ func (l *loader) readOn(ld *loaded, s *scan) (more []segmentName, err error) {
 }
 
 // leftOf returns the segments that are left in a directory when segment n, which was listed, could
-// not be opened. It was purged, or somebody removed it; if it is still listed, that is the error.
+// not be opened. If n is no longer there, it was purged, or removed by hand. If it is still listed,
+// that is an error.
 func leftOf(d vfs.Dir, n segmentName) ([]segmentName, error) {
 	names, err := listBeside(d)
 	if err == nil && slices.Contains(names, n) {
@@ -222,8 +228,8 @@ func leftOf(d vfs.Dir, n segmentName) ([]segmentName, error) {
 	return names, err
 }
 
-// listBeside returns the segments there are. A gap in their numbers, if there is one, was there
-// in three listings.
+// listBeside returns the segments of a directory. If there is a gap in their numbers, it was there
+// in besideReads listings in a row.
 func listBeside(d vfs.Dir) ([]segmentName, error) {
 	var gaps []gap
 	for times := 1; ; times++ {
@@ -246,13 +252,14 @@ func listBeside(d vfs.Dir) ([]segmentName, error) {
 	}
 }
 
-// gap is a range of numbers that no segment has, between some that segments have.
-type gap struct{ from, to uint64 } // both are missing
+// gap is a range of numbers that no segment has, between numbers that segments have.
+type gap struct{ from, to uint64 } // the first and the last number that is missing
 
+// gapsIn returns the gaps in the numbers of segments.
 func gapsIn(names []segmentName) (gaps []gap) {
 	for i := 1; i < len(names); i++ {
 		switch before, n := names[i-1].seq, names[i].seq; {
-		case n == before: // two have it: that is no gap, and no writer's doing
+		case n == before: // two segments have the number: no writer does that, so it counts as a gap
 			gaps = append(gaps, gap{n, n})
 		case n > before+1:
 			gaps = append(gaps, gap{before + 1, n - 1})
@@ -261,7 +268,7 @@ func gapsIn(names []segmentName) (gaps []gap) {
 	return gaps
 }
 
-// common returns what is in both of two lists.
+// common returns what is in both of two lists of gaps.
 func common(a, b []gap) (both []gap) {
 	for _, x := range a {
 		for _, y := range b {

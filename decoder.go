@@ -8,25 +8,25 @@ import (
 	"github.com/seed449c39bc/wal/internal/frame"
 )
 
-// decoder reads the frames of one segment in order and verifies each: form, check, chain, and
-// that no sealed one stands behind a plain one. It knows nothing of what the records mean. It is
-// not safe for concurrent use.
+// decoder reads the frames of one segment in order. It verifies the form, the check and the chain
+// of each, and that no trailered frame stands after a plain one. It does not know what the records
+// mean. It is not safe for concurrent use.
 type decoder struct {
 	win       window
 	seq       uint64
-	off       int64 // where the next frame stands
-	crc       uint32
-	chained   bool  // crc is known; otherwise the first record, a crc record, tells it
-	started   bool  // sealed is known
-	trailered bool  // the records so far have trailers; once one has none, the segment is plain
-	exact     bool  // the frames end exactly at the window's size
-	changed   int64 // the last offset, above 0, at which a judge saw other bytes
+	off       int64  // where the next frame stands
+	crc       uint32 // the chain before it
+	chained   bool   // crc is known; if not, the first record, a crc record, says it
+	started   bool   // trailered is known
+	trailered bool   // the records so far have trailers; once one has none, the segment is plain
+	exact     bool   // only the window's size ends the frames, and not zeros
+	changed   int64  // the last offset, above 0, at which judge saw other bytes than next; 0: none
 	check     frame.Checker
-	frame     frame.Frame // the one that next returned
+	frame     frame.Frame // the one that next returned last
 }
 
-// badFrame says why there is no valid record at an offset. It is not yet a
-// verdict: what it means depends on where in the log it is.
+// badFrame says why there is no valid record at an offset. It is not yet a verdict: what it means
+// depends on where in the log it is.
 type badFrame struct {
 	off   int64
 	cause error
@@ -35,12 +35,13 @@ type badFrame struct {
 func (e *badFrame) Error() string { return e.cause.Error() }
 func (e *badFrame) Unwrap() error { return e.cause }
 
-// next returns the next frame; it and its data are valid until the next call. At the
-// end of the frames it returns io.EOF, where there is no valid record a *badFrame,
-// and any other error is one of reading.
+// next returns the next frame, which is valid with its data until the next call. At the end of the
+// frames it returns io.EOF, and where there is no valid record a *badFrame. Any other error is one
+// of reading.
 func (d *decoder) next() (*frame.Frame, error) {
 	b := d.win.ahead(d.off)
-	if len(b) < frame.WordSize || int64(len(b)) < frame.SizeOf(binary.LittleEndian.Uint64(b)) || binary.LittleEndian.Uint64(b) == 0 {
+	if len(b) < frame.WordSize || binary.LittleEndian.Uint64(b) == 0 ||
+		int64(len(b)) < frame.SizeOf(binary.LittleEndian.Uint64(b)) {
 		var err error
 		if b, err = d.fetch(); err != nil {
 			return nil, err
@@ -54,7 +55,7 @@ func (d *decoder) next() (*frame.Frame, error) {
 		return nil, d.bad(frame.ErrTrailerBehindPlain)
 	}
 	if !d.chained {
-		// The first record of the first segment read carries the chain up to it.
+		// The first record of a segment carries the chain up to it.
 		d.crc, d.chained = f.Crc, true
 	}
 	crc := f.Chain(d.crc)
@@ -67,7 +68,7 @@ func (d *decoder) next() (*frame.Frame, error) {
 	return f, nil
 }
 
-// fetch reads the next frame, whose size is what its length word claims.
+// fetch reads the next frame, as far as its length word says that it goes.
 func (d *decoder) fetch() ([]byte, error) {
 	left := d.win.size - d.off
 	if left == 0 {
@@ -96,8 +97,8 @@ func (d *decoder) fetch() ([]byte, error) {
 	return d.win.at(d.off, int(size))
 }
 
-// claim makes sure that what claims to be a large frame is one, before memory is spent on it: a
-// damaged length word can claim all of the file.
+// claim verifies that what claims to be a large frame of the given size is one, before memory is
+// spent on it: a damaged length word can claim the whole file.
 func (d *decoder) claim(size int64) error {
 	p := frame.Position{Seq: d.seq, Off: d.off}
 	var head [frame.MaxHead]byte
@@ -121,10 +122,11 @@ func (d *decoder) claim(size int64) error {
 	return nil
 }
 
+// bad returns a *badFrame for the offset of the next frame.
 func (d *decoder) bad(cause error) error { return &badFrame{off: d.off, cause: cause} }
 
-// zeros decides on a zero length word: prepared space ends a plain segment;
-// anywhere else it is for recovery to judge.
+// zeros returns what a zero length word means. If only zeros follow in a plain segment, they are
+// prepared space and end it: io.EOF. Anything else is a *badFrame, for recovery to judge.
 func (d *decoder) zeros() error {
 	if d.exact || !d.started || d.trailered {
 		return d.bad(frame.ErrZeroWord)
@@ -139,12 +141,13 @@ func (d *decoder) zeros() error {
 	return io.EOF
 }
 
-// seek continues at another place of the segment, where the chain has the given value.
+// seek goes to another offset of the segment, at which the chain is crc.
 func (d *decoder) seek(off int64, crc uint32) {
 	d.off, d.crc, d.chained = off, crc, true
 }
 
-// asBadFrame tells whether next found no valid record.
+// asBadFrame reports whether next, which returned err, found no valid record, and returns what it
+// found.
 func asBadFrame(err error) (*badFrame, bool) {
 	bad, ok := err.(*badFrame) // next does not wrap it, and this does not allocate
 	return bad, ok

@@ -10,13 +10,13 @@ import (
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
-// A log is a directory that is held open, not a path. It is found by its path once, when it is
-// opened, and from then on every name is looked up in the directory itself. So a log whose
-// directory is renamed or replaced, or whose path leads elsewhere since, goes on in its own
-// directory, and touches nothing in the one that has the path now.
+// A log is a directory that is held open, not a path. The directory is found by its path once, when
+// the log is opened. From then on, every name is looked up in the directory itself. So a log whose
+// directory was renamed or replaced, or whose path leads elsewhere, goes on in its own directory,
+// and touches nothing in the one that has the path now.
 
-// absDir returns the name by which a log finds its directory. It is an absolute one: when the
-// process goes to another directory, messages and the check of the path still mean the same.
+// absDir returns the absolute name of a log's directory. With it, messages and the check of the
+// path still mean the same when the process changes its working directory.
 func absDir(fsys vfs.FS, dir string) (string, error) {
 	if dir == "" {
 		return "", fmt.Errorf("%w: the name of the directory is empty", ErrInvalidArgument)
@@ -28,7 +28,7 @@ func absDir(fsys vfs.FS, dir string) (string, error) {
 	return abs, nil
 }
 
-// optionsAt is newOptions, with the absolute name of the log's directory.
+// optionsAt does what newOptions does, and returns the absolute name of the log's directory too.
 func optionsAt(dir string, opts []Option) (o options, abs string, err error) {
 	if o, err = newOptions(opts); err != nil {
 		return o, "", err
@@ -37,7 +37,8 @@ func optionsAt(dir string, opts []Option) (o options, abs string, err error) {
 	return o, abs, err
 }
 
-// openAt is newOptions for a log that is there. It opens the directory, which is to be closed.
+// openAt does what newOptions does for a log that exists, and opens its directory, which the caller
+// closes. If there is no directory, the error is that of a missing log, fs.ErrNotExist.
 func openAt(dir string, opts []Option) (o options, d vfs.Dir, err error) {
 	o, abs, err := optionsAt(dir, opts)
 	if err != nil {
@@ -53,7 +54,7 @@ func openAt(dir string, opts []Option) (o options, d vfs.Dir, err error) {
 	return o, d, nil
 }
 
-// makeDir makes dir and its missing parents, and makes them durable.
+// makeDir makes dir and its missing parents, and makes their names durable.
 func makeDir(fsys vfs.FS, dir string) error {
 	is, err := fsys.IsDir(dir)
 	if err != nil || is {
@@ -68,20 +69,21 @@ func makeDir(fsys vfs.FS, dir string) error {
 	if err := fsys.Mkdir(dir); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	// The parent may have been made by a Create that was interrupted, and its name
-	// not been synced yet; what is above was synced before it was made.
+	// The parent may have been made by a Create that was interrupted before it synced the parent's
+	// name. The directories above were synced before the parent was made.
 	if err := syncParent(fsys, parent); err != nil {
 		return err
 	}
 	if err := fsys.SyncDir(parent); err != nil {
-		fsys.Remove(dir) // or the next Create would take it for one that is durable
+		fsys.Remove(dir) // otherwise the next Create would take its name for durable
 		return err
 	}
 	return nil
 }
 
-// syncParent makes the name of a directory durable. Where a directory may be entered but not be read, and
-// so not be synced, neither may it be written by Create: what is in it was made by somebody else.
+// syncParent makes the name of a directory durable. If the parent may be entered but not be read,
+// it cannot be synced, and that is no error: makeDir makes no directory in such a parent, so what
+// is in it was made by others.
 func syncParent(fsys vfs.FS, dir string) error {
 	if err := fsys.SyncDir(filepath.Dir(dir)); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return err
@@ -89,7 +91,7 @@ func syncParent(fsys vfs.FS, dir string) error {
 	return nil
 }
 
-// manyFiles adds what to do to an error that says that too many files are open.
+// manyFiles adds advice to an error which says that too many files are open.
 func manyFiles(err error) error {
 	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 		return fmt.Errorf("%w; raise the limit of open files (ulimit -n), or lower WithMaxOpenFiles", err)
@@ -97,5 +99,5 @@ func manyFiles(err error) error {
 	return err
 }
 
-// noLog is the error for a directory without a log, or a log without a directory.
+// noLog returns the error for a directory without a log, or a log without a directory.
 func noLog(dir string) error { return fmt.Errorf("wal: no log in %s: %w", dir, fs.ErrNotExist) }

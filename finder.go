@@ -9,19 +9,21 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// finder looks in a segment for trailered records, at every multiple of 8, with a right check: it
-// binds a record to its place, so nothing else looks like one.
+// finder looks in a segment for trailered records with a right check, at every multiple of 8. The
+// check binds a record to its position, so nothing else looks like one.
 //
-// What a client saved may look like the beginnings of records, one in every 16 bytes, and each of
-// them may claim that its trailer stands at a place of its own. So no more places are looked at one
-// by one than the bytes that are passed pay for; the others wait, and are looked at in order.
+// A client can save data that looks like the beginnings of records, one every 16 bytes, and each of
+// them may claim that its trailer stands at another position. To read each of those trailers by
+// itself could take far longer than to read the segment. So the finder reads only as many by
+// themselves as the bytes that it passes pay for. The other claims wait, and their trailers are
+// read in the order of the file.
 type finder struct {
 	win     *window
 	seq     uint64
 	check   frame.Checker
-	passed  int64 // bytes
-	looked  int64 // at feet
-	waiting []claim
+	passed  int64   // bytes searched
+	looked  int64   // feet read by themselves
+	waiting []claim // whose feet are yet to be read
 	buf     [frame.MaxHead + frame.MaxControl]byte
 	footBuf [frame.MaxFoot]byte
 }
@@ -29,20 +31,21 @@ type finder struct {
 // claim is what may be the beginning of a record.
 type claim struct {
 	off, foot int64  // of the frame, and of its trailer, in the file
-	sum       uint32 // the check so far
+	sum       uint32 // the check over its position and its header
 }
 
 const (
-	// lookEvery is how many bytes pay for a look at a foot that is elsewhere.
+	// lookEvery is how many bytes have to be passed for each foot that is read by itself, after the
+	// first 64 feet.
 	lookEvery = 4 << 10
-	// maxClaims is how many claims may wait, which bounds their memory.
+	// maxClaims is how many claims may wait. It bounds their memory.
 	maxClaims = 1 << 16
-	// footBlock is how much is read at once where many feet stand.
+	// footBlock is how many bytes are read at once where many feet stand.
 	footBlock = 64 << 10
 )
 
-// first returns the offset of the first record from off on that has all of flags; -1 if there is
-// none.
+// first returns the offset of the first record from off on that has all of flags, and -1 if there
+// is none.
 func (f *finder) first(off int64, flags byte) (int64, error) {
 	f.waiting = f.waiting[:0]
 	if off >= f.win.size {
@@ -81,8 +84,8 @@ func (f *finder) first(off int64, flags byte) (int64, error) {
 	return f.checkWaiting(flags)
 }
 
-// portion returns the offset of the first record in a portion, but for those that have to wait; or
-// -1.
+// portion returns the offset of the first record in p, from the offset from on, that has all of
+// flags; -1 if there is none. Records that have to wait do not count.
 func (f *finder) portion(p portion, from int64, flags byte) (int64, error) {
 	for q := max(from, p.off&^(frame.WordSize-1)); q < p.off+p.size; q += frame.WordSize {
 		var head []byte
@@ -105,19 +108,21 @@ func (f *finder) portion(p portion, from int64, flags byte) (int64, error) {
 	return -1, nil
 }
 
-// record tells whether a record with flags stands at an offset, of which the first bytes are given.
-// If its foot may not be looked at now, and must not be, the record waits.
+// record reports whether a record with all of flags stands at off. head holds its first bytes. If
+// the foot is not among them, it is read if now is true or if the bytes passed pay for it.
+// Otherwise the record waits, and record reports false.
 func (f *finder) record(off int64, head []byte, flags byte, now bool) (bool, error) {
 	o, err := frame.OutlineOf(head[:min(len(head), frame.MaxHead)])
 	if err != nil || !o.HasTrailer || o.Size > f.win.size-off {
 		return false, nil
 	}
+	p := frame.Position{Seq: f.seq, Off: off}
 	if o.Size <= int64(len(head)) {
-		right := f.check.Vouch(&o, head, head[o.FootAt:o.Size], frame.Position{Seq: f.seq, Off: off}) == nil
+		right := f.check.Vouch(&o, head, head[o.FootAt:o.Size], p) == nil
 		return right && o.Flags&flags == flags, nil
 	}
 	if !now && f.looked > f.passed/lookEvery+64 {
-		sum := f.check.BeginSum(frame.Position{Seq: f.seq, Off: off}, head[:o.HeadSize])
+		sum := f.check.BeginSum(p, head[:o.HeadSize])
 		f.waiting = append(f.waiting, claim{off, off + o.FootAt, sum})
 		return false, nil
 	}
@@ -126,11 +131,11 @@ func (f *finder) record(off int64, head []byte, flags byte, now bool) (bool, err
 	if err := f.win.peek(foot, off+o.FootAt); err != nil {
 		return false, err
 	}
-	return f.check.Vouch(&o, head, foot, frame.Position{Seq: f.seq, Off: off}) == nil && o.Flags&flags == flags, nil
+	return f.check.Vouch(&o, head, foot, p) == nil && o.Flags&flags == flags, nil
 }
 
-// checkWaiting looks at the feet of all claims that wait, and returns the offset of the first one that is
-// right; or -1.
+// checkWaiting reads the feet of all claims that wait, and returns the offset of the first claim
+// that is right, or -1. After it no claim waits.
 func (f *finder) checkWaiting(flags byte) (first int64, err error) {
 	first = -1
 	slices.SortFunc(f.waiting, func(a, b claim) int { return cmp.Compare(a.foot, b.foot) })
@@ -143,9 +148,9 @@ func (f *finder) checkWaiting(flags byte) (first int64, err error) {
 			if block == nil {
 				block = make([]byte, footBlock)
 			}
-			// A whole block only where many stand.
-			n := size
-			if many := i + 64; many < len(f.waiting) && f.waiting[many].foot < c.foot+footBlock-frame.MaxFoot {
+			n := size // a whole block only if more than 64 feet stand in it
+			if many := i + 64; many < len(f.waiting) &&
+				f.waiting[many].foot < c.foot+footBlock-frame.MaxFoot {
 				n = footBlock
 			}
 			block, blockOff = block[:min(n, f.win.size-c.foot)], c.foot
@@ -161,7 +166,7 @@ func (f *finder) checkWaiting(flags byte) (first int64, err error) {
 	return first, nil
 }
 
-// right tells whether the foot of a claim bears it out, and has flags.
+// right reports whether foot holds the check that the claim needs, and all of flags.
 func (c *claim) right(foot []byte, flags byte) bool {
 	if foot[0] != walpb.TrailerTag {
 		return false
@@ -172,9 +177,9 @@ func (c *claim) right(foot []byte, flags byte) bool {
 		}
 	}
 	trailer := binary.LittleEndian.Uint64(foot[1:])
-	has, thin := byte(trailer>>32), uint16(trailer>>40)
-	if has&flags != flags || trailer != frame.MakeTrailer(uint32(trailer), has, thin) {
+	has, sparsity := byte(trailer>>32), uint16(trailer>>40)
+	if has&flags != flags || trailer != frame.MakeTrailer(uint32(trailer), has, sparsity) {
 		return false
 	}
-	return frame.EndSum(c.sum, has, thin, nil) == uint32(trailer)
+	return frame.EndSum(c.sum, has, sparsity, nil) == uint32(trailer)
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// loader reads a log: it finds the end, replays what is before it, and says
-// what is at stake when that fails. It changes nothing on disk.
+// loader reads a log: it finds the end and replays what is before it. If that fails, it says which
+// entries are lost. It changes nothing on disk.
 type loader struct {
 	dir       vfs.Dir
 	registry  *log.Registry
@@ -22,17 +22,20 @@ type loader struct {
 	before    []segmentName           // those before the first one that is read
 	maxFiles  int                     // how many are open at a time, at most; 0: any number
 	wanted    func(index uint64) bool // which snapshots to keep; nil: none
-	decodeAll bool                    // every entry, to know that its type can
-	placeOnly bool                    // only the place of damage is asked for, not what is at stake
+	decodeAll bool                    // decode every entry, to see whether its type can
 	beside    bool                    // a writer may be at work: beside.go
-	gone      *segmentName            // one that was purged since they were listed; nil: none
-	failed    *segmentName            // the one that could be opened and not be read; nil: none
+	gone      *segmentName            // a segment that was purged after it was listed; nil: none
+	failed    *segmentName            // the segment that was opened and not read; nil: none
+
+	// positionOnly says that only the position of damage is asked for, not which entries are lost.
+	positionOnly bool
 }
 
-// picker chooses the segment from which a log is read: it returns its position among those listed.
+// picker chooses the segment from which a log is read: it returns the position of that segment in
+// names.
 type picker func(names []segmentName) (int, error)
 
-// loadFunc is a way to read a log: under locks, or beside a writer.
+// loadFunc is a way to load a log: under locks, or beside a writer.
 type loadFunc func(picker) (*loaded, error)
 
 // loaded is a log that was read.
@@ -41,11 +44,12 @@ type loaded struct {
 	names []segmentName
 	end   logEnd
 
-	tookBack bool   // a jump was taken back, to
-	jumped   uint64 // this index, which is still the last one on disk
+	tookBack bool   // pending jumps were taken back: see start.check
+	jumped   uint64 // the last index before that, which is still the last one on disk
 }
 
-// open returns a segment's file and what to do when done with it.
+// open returns a segment's file, and a function that the caller calls when it is done with the
+// file.
 func (l *loader) open(n segmentName) (vfs.File, func(), error) {
 	if f, ok := l.held[n.seq]; ok {
 		return f, func() {}, nil
@@ -57,9 +61,9 @@ func (l *loader) open(n segmentName) (vfs.File, func(), error) {
 	return f, func() { f.Close() }, nil
 }
 
-// load reads the segments names, which reach to the last one there is. When the
-// log is corrupt the error is a *CorruptionError for its first damage, and what
-// was loaded is what stands before it.
+// load reads the segments names, the last of which is the last one of the log. If the log is
+// corrupt, the error is a *CorruptionError for the first damage, and what is loaded is what stands
+// before it.
 func (l *loader) load(names []segmentName) (*loaded, error) {
 	run, broken := splitConsecutive(names)
 	ld := l.begin(names)
@@ -79,14 +83,15 @@ func (l *loader) load(names []segmentName) (*loaded, error) {
 	case !errors.As(err, &first):
 		return nil, err
 	}
-	if l.placeOnly {
+	if l.positionOnly {
 		return ld, err
 	}
 	return ld, l.addLostEntries(ld.names, first, ld.lastThere)
 }
 
-// replay scans consecutive segments and takes them into ld. With toEnd the last one of them is the
-// last one of the log; if there are more by now that have to be read, it returns them.
+// replay scans consecutive segments and takes them into ld. If toEnd is true, the last of them is
+// the last one of the log. If segments have come after that one that have to be read too, replay
+// returns them.
 func (l *loader) replay(ld *loaded, run []segmentName, toEnd bool) (more []segmentName, err error) {
 	err = l.scanAll(run, toEnd, func(s *scan) (err error) {
 		if s.missing && l.beside {
@@ -108,23 +113,23 @@ func (l *loader) replay(ld *loaded, run []segmentName, toEnd bool) (more []segme
 	return more, err
 }
 
-// begin begins a replay of the segments names.
+// begin returns a log that is yet to be read from the segments names.
 func (l *loader) begin(names []segmentName) *loaded {
 	r := &replay{registry: l.registry, wanted: l.wanted}
 	r.begin(names[0])
 	return &loaded{replay: r, names: names}
 }
 
-// scanAll scans consecutive segments, about as many at a time as there are processors, and
-// hands the scans to take in order, until one or take fails. With toEnd the last one
-// of them is the last one of the log.
+// scanAll scans consecutive segments, about as many at a time as there are processors, and hands
+// the scans to take in order, until take fails. If toEnd is true, the last segment is the last one
+// of the log.
 func (l *loader) scanAll(names []segmentName, toEnd bool, take func(*scan) error) error {
 	entries := codec.NewIndexReader(l.registry, l.decodeAll)
 	scans := min(runtime.GOMAXPROCS(0), len(names)) + 1
 	if l.maxFiles > 0 {
 		scans = min(scans, l.maxFiles) // each has one file open
 	}
-	free := make(chan scratch, scans) // one for each scan at a time; given back once the scan was taken
+	free := make(chan scratch, scans) // one for each scan under way, until the scan was taken
 	for range scans {
 		free <- scratch{}
 	}
@@ -137,7 +142,7 @@ func (l *loader) scanAll(names []segmentName, toEnd bool, take func(*scan) error
 			if failed.Load() {
 				return
 			}
-			s := &scan{name: n, last: toEnd && i == len(names)-1, entries: entries, edits: memory.notes}
+			s := &scan{name: n, last: toEnd && i == len(names)-1, entries: entries, edits: memory.edits}
 			done := make(chan *scan, 1)
 			order <- done
 			go func() {
@@ -146,7 +151,8 @@ func (l *loader) scanAll(names []segmentName, toEnd bool, take func(*scan) error
 			}()
 		}
 	}()
-	defer func() { // if take ends the goroutine: nobody reads the segments' files when scanAll has ended
+	// When scanAll has ended, no scan reads a file any more, even if take ends the goroutine.
+	defer func() {
 		failed.Store(true)
 		for done := range order {
 			<-done
@@ -166,13 +172,13 @@ func (l *loader) scanAll(names []segmentName, toEnd bool, take func(*scan) error
 	return err
 }
 
-// scratch is the memory of one scan at a time.
+// scratch is memory for one scan, which another one uses after it.
 type scratch struct {
 	buf   []byte
-	notes edits
+	edits edits
 }
 
-// scan scans one segment.
+// scan scans one segment, with buf as its buffer. What fails is in s.err.
 func (l *loader) scan(s *scan, buf []byte) {
 	f, done, err := l.open(s.name)
 	if err != nil {
@@ -186,8 +192,8 @@ func (l *loader) scan(s *scan, buf []byte) {
 	}
 }
 
-// badSegment returns the segment because of which the load ended that has this error. ok is false if
-// it was not because of what a segment holds or hides: then another try may do.
+// badSegment returns the segment that is to blame for err, with which a load ended. ok is false if
+// the reason is not what a segment holds or hides: then another try may succeed.
 func (l *loader) badSegment(err error) (n segmentName, ok bool) {
 	var c *CorruptionError
 	switch {
@@ -201,8 +207,8 @@ func (l *loader) badSegment(err error) (n segmentName, ok bool) {
 	return n, false
 }
 
-// splitConsecutive returns the names up to the first gap in their numbers, and what
-// is wrong there.
+// splitConsecutive returns the names up to the first gap in their numbers, and an error that says
+// what is wrong there; nil if there is no gap.
 func splitConsecutive(names []segmentName) ([]segmentName, *CorruptionError) {
 	for i := 1; i < len(names); i++ {
 		if want := names[i-1].seq + 1; names[i].seq != want {
@@ -216,8 +222,8 @@ func splitConsecutive(names []segmentName) ([]segmentName, *CorruptionError) {
 	return names, nil
 }
 
-// addLostEntries completes a corruption's error with the entries that stand behind it,
-// as far as they can be made out; lastBefore is the last index before it.
+// addLostEntries completes a corruption's error with the entries that stand after the damage, as
+// far as they can be made out. lastBefore is the last index before it.
 func (l *loader) addLostEntries(names []segmentName, c *CorruptionError, lastBefore uint64) error {
 	s := salvage{entries: codec.NewIndexReader(l.registry, false)}
 	behind := false
@@ -230,16 +236,17 @@ func (l *loader) addLostEntries(names []segmentName, c *CorruptionError, lastBef
 			behind = true
 			s.damage = frame.Position{Seq: n.seq, Off: c.Offset}
 			if from = c.Offset; c.truncateTo.Seq == n.seq {
-				from = c.truncateTo.Off // what stands intact in the same save is lost with it
+				from = c.truncateTo.Off // what is intact in the same save is lost with it
 			}
 		}
 		f, done, err := l.open(n)
 		if err != nil {
-			return c // what is at stake stays unknown
+			return c // which entries are lost stays unknown
 		}
 		win := window{f: f, name: n.String()}
 		if win.size, err = f.Size(); err == nil {
-			s.segment(&win, frame.Position{Seq: n.seq, Off: from}, lastBefore) // what cannot be read stays unknown
+			// What cannot be read stays unknown.
+			s.segment(&win, frame.Position{Seq: n.seq, Off: from}, lastBefore)
 		}
 		done()
 	}

@@ -10,25 +10,34 @@ import (
 
 // logEnd is where the log ends in its last segment, and what is needed to go on from there.
 type logEnd struct {
-	off       int64 // behind the last save
-	crc       uint32
-	trailered bool
+	off       int64     // after the last whole save
+	crc       uint32    // the chain there
+	trailered bool      // the segment is trailered up to there
 	closed    bool      // the last record is CLOSED
-	synced    int64     // offset of the last record that vouches for all before it
+	synced    int64     // offset of the last record that says SYNCED
 	dirty     int64     // end of the bytes that are not zero
-	torn      *TornTail // nil if nothing was cut off
-	flips     []int64   // bits put back
+	torn      *TornTail // nil: there is no torn tail
+	flips     []int64   // the bits that were corrected
 }
 
-// inHeader tells whether the segment's header is not complete after some records.
+// inHeader reports whether the segment's header is still incomplete after the given number of
+// records.
 func (end *logEnd) inHeader(records int) bool { return end.off == 0 || records < headerRecords }
 
-// judge decides what a place without a valid record, behind some records, means, and notes it. It
-// returns true if the place should be read again: a bit was put back, or the file has changed.
-func (end *logEnd) judge(d *decoder, n segmentName, bad *badFrame, records int) (again bool, err error) {
-	// The header was on stable storage before the segment got its name, so damage to it is never a torn write.
+// judge decides what it means that there is no valid record at bad, after the given number of
+// records, and keeps the answer in end. It returns true if the position is to be read again,
+// because a bit was corrected or the file has changed. The error is a *CorruptionError, or one of
+// reading.
+func (end *logEnd) judge(
+	d *decoder, n segmentName, bad *badFrame, records int,
+) (again bool, err error) {
 	if end.inHeader(records) {
-		return false, &CorruptionError{Segment: n.String(), Offset: bad.off, Reason: "in the segment's header: " + bad.cause.Error()}
+		// The header was on stable storage before the segment got its name. So this is no torn
+		// write.
+		return false, &CorruptionError{
+			Segment: n.String(), Offset: bad.off,
+			Reason: "in the segment's header: " + bad.cause.Error(),
+		}
 	}
 	t := newRest(&d.win, frame.Position{Seq: n.seq, Off: bad.off}, d.crc, d.trailered)
 	found, bit, err := t.verdict()
@@ -36,7 +45,8 @@ func (end *logEnd) judge(d *decoder, n segmentName, bad *badFrame, records int) 
 		return false, fmt.Errorf("wal: %w", err)
 	}
 	damage := &CorruptionError{
-		Segment: n.String(), Offset: bad.off, Reason: found.Reason, truncateTo: frame.Position{Seq: n.seq, Off: end.off},
+		Segment: n.String(), Offset: bad.off, Reason: found.Reason,
+		truncateTo: frame.Position{Seq: n.seq, Off: end.off},
 	}
 	switch found.Verdict {
 	case verdict.Corrected:
@@ -55,11 +65,14 @@ func (end *logEnd) judge(d *decoder, n segmentName, bad *badFrame, records int) 
 	}
 	end.dirty = bad.off + t.used
 	if found.Verdict == verdict.Torn {
-		end.torn = &TornTail{Segment: n.String(), Offset: end.off, Bytes: end.dirty - end.off, Reason: found.Reason}
+		end.torn = &TornTail{
+			Segment: n.String(), Offset: end.off, Bytes: end.dirty - end.off, Reason: found.Reason,
+		}
 	}
 	return false, nil
 }
 
+// tornFields returns the fields that describe a torn tail to the logger.
 func tornFields(t TornTail) []zap.Field {
 	return []zap.Field{
 		zap.String("segment", t.Segment), zap.Int64("offset", t.Offset),

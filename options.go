@@ -16,9 +16,11 @@ const (
 	DefaultSegmentSize int64 = 64 << 20
 	// MinSegmentSize is the smallest size that WithSegmentSize takes.
 	MinSegmentSize int64 = 512
-	// DefaultMaxOpenFiles is how many files are open for reading at most when WithMaxOpenFiles is not given.
+	// DefaultMaxOpenFiles is how many files are open for reading at most when WithMaxOpenFiles is not
+	// given.
 	DefaultMaxOpenFiles = 64
-	// DefaultSlowSyncThreshold is how long a sync may take without a warning.
+	// DefaultSlowSyncThreshold is how long a sync may take without a warning when
+	// WithSlowSyncThreshold is not given.
 	DefaultSlowSyncThreshold = time.Second
 )
 
@@ -26,22 +28,22 @@ const (
 type Preallocation int
 
 const (
-	// PreallocateZero reserves a segment's space when it is made, and writes zeros
-	// ahead of the saves, up to the next multiple of 256 KiB, behind large saves of 1 MiB, together with
-	// one of them: so most syncs have no allocation to record, which makes those of more than a
-	// few KiB up to twice as fast. A segment takes its whole size on disk from the start; the
-	// last one also after Close, and from half of it on so does the next one, until Close.
+	// PreallocateZero reserves a segment's space when it is made, and writes zeros ahead of the saves:
+	// up to the next multiple of 256 KiB, or of 1 MiB behind large saves, in the same sync as one of
+	// the saves. So most syncs have no allocation to record, which makes those of more than a few KiB
+	// up to twice as fast. A segment takes its whole size on disk from the start, the last one even
+	// after Close. From half of the last segment on, the next one takes its space too, until Close.
 	PreallocateZero Preallocation = iota
-	// PreallocateReserve only reserves the space. Nothing is written twice, but the
-	// first sync over each block also has to record that it is in use.
+	// PreallocateReserve only reserves the space. Nothing is written twice, but the first sync over
+	// each block also has to record that the block is in use.
 	PreallocateReserve
-	// PreallocateNone lets the segments grow as they are written: the least
-	// space, the slowest saves, and a full disk shows in the middle of a segment.
+	// PreallocateNone lets the segments grow as they are written: the least space and the slowest
+	// saves, and a full disk is noticed only in the middle of a segment.
 	PreallocateNone
 )
 
-// An Option changes how a log is created, opened, verified or repaired. Each
-// one says what it is for; where it has no meaning it is ignored.
+// An Option changes how a log is created, opened, verified or repaired. Each one says what it is
+// for, and is ignored where it has no meaning.
 type Option func(*options)
 
 type options struct {
@@ -59,41 +61,39 @@ type options struct {
 	tolerant           bool
 }
 
-// WithSegmentSize sets the size at which a segment is full, in bytes. A save
-// that does not fit into the rest of a segment goes into the next one; one that
-// is larger than a whole segment gets a segment of its own that is larger.
-// Default [DefaultSegmentSize] (64 MiB), minimum [MinSegmentSize]. It may differ
-// between opens of one log.
+// WithSegmentSize sets the size at which a segment is full, in bytes. A save that does not fit into
+// the rest of a segment goes into the next one; a save that is larger than a whole segment gets a
+// larger segment of its own. Default [DefaultSegmentSize] (64 MiB), minimum [MinSegmentSize]. It
+// may differ between opens of one log.
 func WithSegmentSize(bytes int64) Option {
 	return func(o *options) { o.segmentSize = bytes }
 }
 
-// WithPreallocation chooses how segments are prepared. Default [PreallocateZero].
+// WithPreallocation chooses how the space of segments is prepared. Default [PreallocateZero].
 func WithPreallocation(p Preallocation) Option {
 	return func(o *options) { o.preallocation = p }
 }
 
-// WithRegistry sets the record types of this log. Default: the types
-// registered with log.RegisterRecord. Either way the types are those that are
-// registered when the log is opened; registering another later changes nothing.
+// WithRegistry sets the record types of this log. Default: the types registered with
+// log.RegisterRecord. Either way the types are those that are registered when the log is opened;
+// registering another one later changes nothing.
 func WithRegistry(r *log.Registry) Option {
 	return func(o *options) { o.registry = r }
 }
 
-// WithNoSync makes saves return before their data is on stable storage. It is
-// unsafe: a crash of the machine, though not of the process, can lose saves that
-// returned nil. It is meant for tests and for data that can be rebuilt. Sync,
-// Close, Release, Compact, a Purge that deletes, and the change to a new segment still sync. Default
-// off.
+// WithNoSync makes saves return before their data is on stable storage. It is unsafe: a crash of
+// the machine, though not of the process, can lose saves that returned nil. It is meant for tests
+// and for data that can be rebuilt. Sync, Close, Release, Compact, a Purge that deletes, and the
+// cut to a new segment still sync. Default off.
 func WithNoSync() Option {
 	return func(o *options) { o.noSync = true }
 }
 
-// WithEtcdFormat writes new segments exactly as etcd's WAL does, without the
-// trailer that makes a log sealed. Such a log can be handed back to etcd byte
-// for byte; a save of several records is then not atomic, damage to a
-// record's header can go unseen, and TruncateBack is refused. Without the option
-// etcd can still read the log. Default off.
+// WithEtcdFormat writes new segments exactly as etcd's WAL does, plain, without the trailer that
+// this package adds to each record. Such a log can be handed back to etcd byte for byte. In
+// exchange, a save of several records is not atomic, damage to a record's header can go unseen, and
+// TruncateBack, Restore and Compact are refused. Without the option, etcd can still read the log.
+// Default off.
 func WithEtcdFormat() Option {
 	return func(o *options) { o.etcdFormat = true }
 }
@@ -103,41 +103,44 @@ func WithListener(l Listener) Option {
 	return func(o *options) { o.listener = l }
 }
 
-// WithSlowSyncThreshold sets how long a sync may take before a warning is
-// logged. Default [DefaultSlowSyncThreshold]; 0 or less switches the warning off.
+// WithSlowSyncThreshold sets how long a sync may take before a warning is logged. Default
+// [DefaultSlowSyncThreshold]; 0 or less switches the warning off.
 func WithSlowSyncThreshold(d time.Duration) Option {
 	return func(o *options) { o.slowSync = d }
 }
 
-// WithMaxOpenFiles sets how many files a log has open for reading at most,
-// however many segments and readers there are. It holds strictly, also while the log is opened: when n files
-// are being read, a further read waits for one of them to end, and no file is held between two
-// reads, nor while a caller's code runs. A limit below the number of segments that are
-// read in turns costs opening them again. Not counted are the directory, the next
-// segment, and at most three segments that a WAL keeps open because it has them locked. Default [DefaultMaxOpenFiles] (64),
-// minimum 1.
+// WithMaxOpenFiles sets how many files a log has open for reading at most, however many segments
+// and readers there are. The limit is strict, also while the log is opened: when n files are being
+// read, a further read waits for one of them to end. No file is held between two reads, nor while
+// the caller's code runs. If the limit is below the number of segments that are read in turns, they
+// have to be opened again and again. The directory, the next segment, and at most three segments
+// that a WAL keeps open because it has them locked are not counted. Default [DefaultMaxOpenFiles]
+// (64), minimum 1.
 func WithMaxOpenFiles(n int) Option {
 	return func(o *options) { o.maxOpenFiles = n }
 }
 
-// WithTruncateCorruption lets Repair cut the log before a corruption, which gives up
-// acknowledged saves. The Report says which, and nothing is deleted: what is
-// cut is kept in .broken files. Only Repair knows it. Default off.
+// WithTruncateCorruption lets Repair truncate the log before a corruption, which gives up
+// acknowledged saves. The Report says which, and nothing is deleted: what is cut off is kept in
+// .broken files. Only Repair uses the option. Default off.
 func WithTruncateCorruption() Option {
 	return func(o *options) { o.truncateCorruption = true }
 }
 
-// WithDryRun has Repair report what it would do, and change nothing. Only Repair knows it. Default off.
+// WithDryRun has Repair report what it would do, and change nothing. Only Repair uses the option.
+// Default off.
 func WithDryRun() Option {
 	return func(o *options) { o.dryRun = true }
 }
 
 // WithTolerant has Records report damage and go on behind it. A torn tail, which is no error
-// otherwise, is then reported too, as damage is. Only Records knows the option. Default off.
+// otherwise, is then reported too, as damage is. Only Records uses the option. Default off.
 func WithTolerant() Option {
 	return func(o *options) { o.tolerant = true }
 }
 
+// newOptions returns the defaults with the given options applied, and checks them. The registry is
+// a copy.
 func newOptions(opts []Option) (options, error) {
 	o := options{
 		fs:           vfs.OS{},
@@ -154,13 +157,15 @@ func newOptions(opts []Option) (options, error) {
 		return o, fmt.Errorf("%w: WithMemory of nothing; pass what NewMemory returns", ErrInvalidArgument)
 	}
 	if o.segmentSize < MinSegmentSize {
-		return o, fmt.Errorf("%w: segment size of %d bytes, the minimum is %d", ErrInvalidArgument, o.segmentSize, MinSegmentSize)
+		return o, fmt.Errorf("%w: segment size of %d bytes, the minimum is %d",
+			ErrInvalidArgument, o.segmentSize, MinSegmentSize)
 	}
 	if o.preallocation < PreallocateZero || o.preallocation > PreallocateNone {
 		return o, fmt.Errorf("%w: unknown preallocation %d", ErrInvalidArgument, o.preallocation)
 	}
 	if o.maxOpenFiles < 1 {
-		return o, fmt.Errorf("%w: at most %d open files, the minimum is 1", ErrInvalidArgument, o.maxOpenFiles)
+		return o, fmt.Errorf("%w: at most %d open files, the minimum is 1",
+			ErrInvalidArgument, o.maxOpenFiles)
 	}
 	if o.registry == nil {
 		o.registry = log.DefaultRegistry()
@@ -169,7 +174,7 @@ func newOptions(opts []Option) (options, error) {
 	return o, nil
 }
 
-// orNop is the logger to use when the caller gave none.
+// orNop returns lg, or a logger that logs nothing if lg is nil.
 func orNop(lg *zap.Logger) *zap.Logger {
 	if lg == nil {
 		return zap.NewNop()
@@ -177,23 +182,24 @@ func orNop(lg *zap.Logger) *zap.Logger {
 	return lg
 }
 
-// A Listener is told what the log does, for metrics and tests. Its functions
-// may be nil. They are called one at a time, in the order of what happened, at the end of the call that
-// did it or of a later one, and by the log's own goroutine when that writes for callers who
-// wait: they must be quick, and must not call the log, except for its Stats. When several calls
-// share a write, some of them may return before it was told. After Close has returned nothing is told.
+// A Listener is told what the log does, for metrics and tests. Its functions may be nil. They are
+// called one at a time, in the order of the events: at the end of the call that caused the event or
+// of a later call, and by the log's own goroutine when it writes for callers that wait. They must
+// be quick, and must not call the log, except for its Stats. When several calls share a write, some
+// of them may return before the listener is told of it. After Close has returned, the listener is
+// told nothing.
 //
-// What is told has happened, whatever the function does. If it panics, the panic goes to the
-// caller of the call at whose end it is told, such as a Save, which is as durable as if it had
-// returned; in the log's own goroutine the panic is logged. If it ends the goroutine, as FailNow of a
-// test does, that ends no more than such a call. In both cases the log goes on. The same holds for the
-// cores and hooks of the logger.
+// What the listener is told of has happened, whatever its function does. If a function panics, the
+// panic goes to the caller of the call at whose end it runs, such as a Save, which is as durable as
+// if it had returned; in the log's own goroutine the panic is logged. If a function ends its
+// goroutine, as FailNow of a test does, no more than such a call ends. In both cases the log goes
+// on. The same holds for the cores and hooks of the logger.
 type Listener struct {
-	// Saved is called after one or more saves were written together and, if
-	// one of them had to be, synced.
+	// Saved is called after one or more saves were written together and, if one of them had to be,
+	// synced.
 	Saved func(SaveEvent)
-	// Synced is called after each sync of the segment that is appended to, also after the last one
-	// of a segment that ends.
+	// Synced is called after each sync of the last segment, including the one that completes it when
+	// the log goes on to a new segment.
 	Synced func(took time.Duration)
 	// Cut is called after the log went on to a new segment.
 	Cut func(CutEvent)
@@ -201,38 +207,41 @@ type Listener struct {
 	Healed func(TornTail)
 	// Purged is called after Purge removed a segment.
 	Purged func(segment string)
-	// Failed is called once, with the error that ended the log's life.
+	// Failed is called once, when the log fails, with the error that every later call returns.
 	Failed func(err error)
 }
 
 // SaveEvent describes a batch: saves that shared a write and a sync.
 type SaveEvent struct {
-	Saves   int           // saves in it
-	Entries int           // entries in them
-	Bytes   int           // bytes written, frames included
-	Durable bool          // whether it was synced
-	Took    time.Duration // from the beginning of the write to the end of the sync; of a lone save, from its call
+	Saves   int  // saves in it
+	Entries int  // entries in them
+	Bytes   int  // bytes written, frames included
+	Durable bool // whether it was synced
+	// Took is the time from the beginning of the write to the end of the sync. For a save that is
+	// alone in its batch it begins with the call.
+	Took time.Duration
 }
 
-// CutEvent describes the change to a new segment.
+// CutEvent describes a cut: the log went on to a new segment.
 type CutEvent struct {
 	Segment string        // file name of the new one
 	Took    time.Duration // how long the save that caused it was held up
 }
 
-// Memory is a file system in memory, for tests of programs that embed a log: logs in it do all
-// that they do on a disk, faster, and last as long as it does. Their directories have paths, as on a
-// disk, from "/" on. A log in it that was left with [WAL.Abandon] opens again as after a kill.
+// Memory is a file system in memory, for tests of programs that embed a log. Logs in it do
+// everything that they do on a disk, faster, and exist as long as the Memory does. Their
+// directories have paths, as on a disk, from "/" on. A log in it that was left with [WAL.Abandon]
+// opens again as after a kill.
 type Memory struct{ fs *memfs.FS }
 
-// NewMemory returns an empty file system.
+// NewMemory returns an empty file system in memory.
 func NewMemory() *Memory { return &Memory{memfs.New()} }
 
-// WithMemory has the log in memory in place of a disk. All that concerns the log takes the option:
-// Create, Open, OpenForRead, Exist, Verify, Repair and so on. Default: the disk.
+// WithMemory keeps the log in memory instead of on a disk. Every function that works on the log
+// needs the option: Create, Open, OpenForRead, Exist, Verify, Repair and so on. Default: the disk.
 func WithMemory(m *Memory) Option {
 	return func(o *options) {
-		o.fs = nil // which is refused
+		o.fs = nil // newOptions refuses this
 		if m != nil && m.fs != nil {
 			o.fs = m.fs
 		}

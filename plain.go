@@ -8,12 +8,12 @@ import (
 	"github.com/seed449c39bc/wal/internal/frame"
 )
 
-// lookAhead is how much is looked at a time in search of the beginning of a record, in bytes.
+// lookAhead is how many bytes nextBeginning searches at a time.
 const lookAhead = 4 << 10
 
-// nextBeginning returns the offset of the first word from off on, a multiple of 8, with which a
-// record may begin by what it and the byte behind it say; -1 if there is none. Zeros, which may be a
-// hole, are passed at once.
+// nextBeginning returns the first offset from off on, a multiple of 8, at which a record may begin,
+// judging by the length word there and the byte after it; -1 if there is none. It passes over
+// zeros, which may be a hole, in one step.
 func (w *window) nextBeginning(off int64) (int64, error) {
 	for off+2*frame.WordSize <= w.size { // no frame is smaller
 		b, err := w.at(off, int(min(lookAhead+frame.WordSize, w.size-off)))
@@ -40,10 +40,12 @@ func (w *window) nextBeginning(off int64) (int64, error) {
 	return -1, nil
 }
 
-// outlineAt returns the outline of the frame with a trailer at p, and its first bytes, valid until
-// the next call; none if there is no such frame. It reads ahead from there on, but no large
-// payload.
-func (w *window) outlineAt(c *frame.Checker, p frame.Position) (o frame.Outline, head []byte, err error) {
+// outlineAt returns the outline of the frame with a trailer at p, and its first bytes, which are
+// valid until the next call. If there is no such frame, the outline is empty. The outline is Intact
+// if the check is right. outlineAt reads ahead from p on, but no large payload.
+func (w *window) outlineAt(
+	c *frame.Checker, p frame.Position,
+) (o frame.Outline, head []byte, err error) {
 	head = w.head[:]
 	if err := w.begin(head, p.Off); err != nil {
 		return frame.Outline{}, nil, err
@@ -63,7 +65,8 @@ func (w *window) outlineAt(c *frame.Checker, p frame.Position) (o frame.Outline,
 	return o, head, nil
 }
 
-// plainAt returns the outline of the frame at an offset, if it is that of a plain record.
+// plainAt returns the outline of the frame at off. ok is false if it is not the frame of a plain
+// record.
 func (w *window) plainAt(off int64) (o frame.Outline, ok bool, err error) {
 	left := w.size - off
 	if left < 2*frame.WordSize {
@@ -90,13 +93,13 @@ func (w *window) plainAt(off int64) (o frame.Outline, ok bool, err error) {
 	return o, len(trimZeros(pad)) == 0, nil
 }
 
-// tooLarge is the error for a record that the platform's memory cannot hold.
+// tooLarge returns the error for a record that does not fit into the platform's memory.
 func (w *window) tooLarge(size, off int64) error {
 	return fmt.Errorf("a record of %d bytes in segment %s at offset %d is too large for this platform",
 		size, w.name, off)
 }
 
-// frame returns all of the frame at an offset, which is known to be a record.
+// frame returns all bytes of the frame at off. The caller knows that it is a record.
 func (w *window) frame(off int64) ([]byte, error) {
 	b, err := w.at(off, frame.WordSize)
 	if err != nil {

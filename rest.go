@@ -10,35 +10,41 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// rest is what is seen from p, the first offset of the last segment without a valid record, to the
-// end of the file. Nothing of it is held in memory but a few bytes, whatever stands there.
+// rest is what stands in the last segment from p, the first offset without a valid record, to the
+// end of the file. It answers the questions of [verdict.Evidence] about it. Whatever stands there,
+// only a few bytes of it are held in memory.
 type rest struct {
 	win       *window
 	p         frame.Position
 	size      int64  // bytes from p to the end of the file
-	used      int64  // bytes from p to the last one that is not zero
+	used      int64  // bytes from p to the last one that is not zero, including it
 	crc       uint32 // the chain before p
-	trailered bool
+	trailered bool   // the segment is trailered up to p
 	check     frame.Checker
 
-	head   [frame.MaxHead + frame.MaxControl]byte // the first bytes from p on, zeros behind the end of the file
-	foot   [frame.MaxFoot]byte                    // what is behind the payload of the frame that was looked at last
-	footAt int64                                  // where that is, from p; 0: nowhere
-	flip   int64                                  // the bit that is put back for now, counted from p; -1: none
-	sums   map[byteRange]uint32                   // the chain behind payloads, without the flip
-	err    error                                  // what went wrong in reading; nothing else counts then
+	// head holds the bytes from p on, and zeros after the end of the file.
+	head [frame.MaxHead + frame.MaxControl]byte
+	// foot holds what follows the payload of the frame at p, by the outline that was looked at
+	// last. footAt is its offset, counted from p; 0: it holds nothing yet.
+	foot   [frame.MaxFoot]byte
+	footAt int64
 
-	outline frame.Outline // of what is at p, as far as it has one
-	bad     error         // what is wrong with it
-	bit     int64         // the one that findFlip found, counted from the start of the file; 0: none
+	flip int64                // the bit that is flipped for now, counted from p; -1: none
+	sums map[byteRange]uint32 // the chain after payloads, without the flip
+	err  error                // the first error of reading; then nothing else counts
+
+	outline frame.Outline // of the frame at p, as far as it has one; Valid sets it
+	bad     error         // what is wrong with that frame
+	bit     int64         // the bit that findFlip found, from the start of the file; 0: none
 }
 
 // byteRange is a range of bytes, counted from p.
 type byteRange struct{ from, to int64 }
 
-// newRest makes a tail of what stands in a segment from p on. crc is the chain before p.
-func newRest(win *window, p frame.Position, crc uint32, sealed bool) *rest {
-	t := &rest{win: win, p: p, size: win.size - p.Off, crc: crc, trailered: sealed, flip: -1}
+// newRest returns the rest of a segment from p on. crc is the chain before p. trailered says that
+// the segment is trailered up to p. An error of reading is kept in err.
+func newRest(win *window, p frame.Position, crc uint32, trailered bool) *rest {
+	t := &rest{win: win, p: p, size: win.size - p.Off, crc: crc, trailered: trailered, flip: -1}
 	t.sums = map[byteRange]uint32{}
 	t.failed(win.peek(t.head[:], p.Off))
 	used, err := win.lastNonZero(p.Off)
@@ -47,7 +53,7 @@ func newRest(win *window, p frame.Position, crc uint32, sealed bool) *rest {
 	return t
 }
 
-// failed keeps the first error, and tells whether there is one.
+// failed keeps err unless an earlier error is kept, and reports whether there is one.
 func (t *rest) failed(err error) bool {
 	if t.err == nil {
 		t.err = err
@@ -55,8 +61,9 @@ func (t *rest) failed(err error) bool {
 	return t.err != nil
 }
 
-// verdict returns the verdict. Where one flipped bit explains it, bit is that bit, counted from the
-// start of the file; else 0.
+// verdict returns the verdict about the rest. If one flipped bit explains it, bit is that bit,
+// counted from the start of the file; otherwise bit is 0. err is an error of reading, with which
+// the verdict counts for nothing.
 func (t *rest) verdict() (f verdict.Finding, bit int64, err error) {
 	f = verdict.Judge(t)
 	if f.Row == "8" {
@@ -65,19 +72,21 @@ func (t *rest) verdict() (f verdict.Finding, bit int64, err error) {
 	return f, t.bit, t.err
 }
 
-// Used is evidence: see verdict.Evidence, which also orders the questions that follow.
+// Used reports whether anything but zeros stands in the rest. [verdict.Evidence] defines this
+// question and those that follow, and their order.
 func (t *rest) Used() bool { return t.used > 0 && t.err == nil }
 
-// Valid is evidence. It keeps what is wrong with the record for the questions behind it.
+// Valid reports whether there is a valid record at p by now. It keeps the outline of the frame, and
+// what is wrong with it, for the questions that follow.
 func (t *rest) Valid() bool {
 	t.outline, t.bad = t.valid()
 	return t.bad == nil
 }
 
-// SyncedFollows is evidence.
+// SyncedFollows reports whether a record after p shows that what is at p was on disk.
 func (t *rest) SyncedFollows() bool { return t.syncedFollows() }
 
-// Flip is evidence.
+// Flip returns whether one bit of the frame at p is flipped, and where it is.
 func (t *rest) Flip() verdict.Flip {
 	bit, ok := t.findFlip()
 	if !ok {
@@ -90,23 +99,25 @@ func (t *rest) Flip() verdict.Flip {
 	return verdict.FlipElsewhere
 }
 
-// NoWord is evidence.
+// NoWord reports whether the length word is zero.
 func (t *rest) NoWord() bool { return t.word() == 0 }
 
-// PastEnd is evidence.
+// PastEnd reports whether the frame reaches past the end of the file.
 func (t *rest) PastEnd() bool { return frame.SizeOf(t.word()) > t.size }
 
-// SectorLost is evidence.
+// SectorLost reports whether the frame's part of some sector is all zeros.
 func (t *rest) SectorLost() bool { return t.pieces(frame.SizeOf(t.word())).Lost }
 
-// EndLost is evidence. The form of a frame alone tells whether it is plain: then it ends with its
-// data.
+// EndLost reports whether there are only zeros from the last byte of the trailer on. It is false
+// for a plain frame, which ends with its data. In a trailered segment a frame counts as plain if it
+// is plain by its form and whole but for its chain.
 func (t *rest) EndLost() bool {
 	plain := !t.trailered || t.bad == frame.ErrChain && !t.outline.HasTrailer
 	return !plain && t.used < frame.WordSize+frame.RecordSize(t.word())
 }
 
-// begins returns the first bytes from p on, with the bit that is put back.
+// begins returns the first bytes of the rest, with the flip applied: as many as head holds, unless
+// the file ends before.
 func (t *rest) begins() []byte {
 	b := t.head
 	if at := t.flip / 8; t.flip >= 0 && at < int64(len(b)) {
@@ -115,15 +126,16 @@ func (t *rest) begins() []byte {
 	return b[:min(int64(len(b)), t.size)]
 }
 
-// word is the length word at p.
+// word returns the length word at p, with the flip applied.
 func (t *rest) word() uint64 {
 	var b [frame.WordSize]byte
 	copy(b[:], t.begins())
 	return binary.LittleEndian.Uint64(b[:])
 }
 
-// valid tells whether there is a valid record at p: behind sealed records also a plain one, with
-// which etcd went on. The outline is returned also when only its chain is wrong.
+// valid verifies the record at p, with the flip applied, and returns its outline. A plain record is
+// valid after trailered ones too, because etcd may have gone on with the log. If only the chain is
+// wrong, the error is [frame.ErrChain] and the outline is right.
 func (t *rest) valid() (frame.Outline, error) {
 	head := t.begins()
 	o, err := frame.OutlineOf(head[:min(len(head), frame.MaxHead)])
@@ -146,7 +158,7 @@ func (t *rest) valid() (frame.Outline, error) {
 	return o, nil
 }
 
-// ends returns what is behind the payload of the frame at p, with the bit that is put back.
+// ends returns what follows the payload of the frame at p, with the flip applied.
 func (t *rest) ends(o *frame.Outline) []byte {
 	if t.footAt != o.FootAt {
 		t.footAt = o.FootAt
@@ -159,8 +171,9 @@ func (t *rest) ends(o *frame.Outline) []byte {
 	return append([]byte(nil), b[:o.Size-o.FootAt]...)
 }
 
-// chain returns the running checksum behind the frame at p. A payload is read once, whatever bits
-// of it are put back: by how much one changes the checksum can be told without it.
+// chain returns the chain after the frame at p, with the flip applied. It reads a payload only
+// once, whichever bits of it are flipped: how a flip changes the checksum is computed without the
+// payload.
 func (t *rest) chain(o *frame.Outline) uint32 {
 	if o.Type == log.CrcType || o.DataSize <= 0 {
 		return t.crc
@@ -179,15 +192,15 @@ func (t *rest) chain(o *frame.Outline) uint32 {
 	return sum
 }
 
+// A bit outside the data is within headReach bytes of the start of the frame (length word, header,
+// a control record's data) or within footReach bytes of its end (trailer, padding).
 const (
-	// A flipped bit outside the data is within this many bytes from the start of the
-	// frame (length word, header, a control record's data) or from its end (trailer, padding).
 	headReach = frame.MaxHead
-	tailReach = 24
+	footReach = 24
 )
 
-// findFlip finds the single bit of the frame at p that makes it a valid
-// record when it is put back. The bit counts from p.
+// findFlip looks for the single bit of the frame at p that makes it a valid record when it is
+// flipped back. The bit is counted from p. ok is false if there is none.
 func (t *rest) findFlip() (bit int64, ok bool) {
 	o, err := t.valid()
 	if err == frame.ErrChain {
@@ -196,7 +209,7 @@ func (t *rest) findFlip() (bit int64, ok bool) {
 			return bit, t.withFlip(bit, func() bool { return t.agrees(&o) })
 		}
 		if o.HasTrailer {
-			return 0, false // the check has vouched for everything but the data
+			return 0, false // the check vouches for everything but the data
 		}
 	}
 	size := min(frame.SizeOf(t.word()), t.size)
@@ -206,7 +219,7 @@ func (t *rest) findFlip() (bit int64, ok bool) {
 			return bit, true
 		}
 	}
-	for bit = max(size-tailReach, head) * 8; bit < size*8; bit++ {
+	for bit = max(size-footReach, head) * 8; bit < size*8; bit++ {
 		if t.withFlip(bit, t.corrected) {
 			return bit, true
 		}
@@ -214,23 +227,24 @@ func (t *rest) findFlip() (bit int64, ok bool) {
 	return 0, false
 }
 
-// withFlip flips one bit, evaluates check, and flips the bit back.
+// withFlip flips one bit, counted from p, evaluates check, and flips the bit back.
 func (t *rest) withFlip(bit int64, check func() bool) bool {
 	t.flip = bit
 	defer func() { t.flip = -1 }()
 	return check()
 }
 
-// corrected reports whether there is a valid record at p now, of which no sector is lost.
+// corrected reports whether there is a valid record at p, with the flip applied, of which no sector
+// is lost.
 func (t *rest) corrected() bool {
 	o, err := t.valid()
 	return err == nil && t.agrees(&o) && !t.trailerWithoutWord(&o)
 }
 
-// trailerWithoutWord reports whether what is now a plain record is rather a sealed one, of which the
-// sector with the length word was not written. The word then is zero, and with one bit it can be
-// that of the same record without its trailer. In place of another plain record the trailer
-// follows, or zeros, if it was not written either.
+// trailerWithoutWord reports whether the plain record that the flip makes is rather a trailered
+// record that lost the sector with its length word. Such a word reads as zero, and one bit can make
+// it the word of the same record without its trailer. What follows tells: after a plain record
+// stands another plain record, after this one its trailer, or zeros if that was not written either.
 func (t *rest) trailerWithoutWord(o *frame.Outline) bool {
 	if o.HasTrailer || !t.trailered || t.flip >= frame.WordSize*8 || t.word() != 1<<t.flip {
 		return false
@@ -239,13 +253,13 @@ func (t *rest) trailerWithoutWord(o *frame.Outline) bool {
 	return t.failed(err) || !plain
 }
 
-// agrees tells whether the frame at p is as thin as it says: no sector of it is lost. One
-// without a trailer does not say.
+// agrees reports whether the frame at p has the sparsity that its trailer states, and so has lost
+// no sector. A frame without a trailer states none, and agrees.
 func (t *rest) agrees(o *frame.Outline) bool {
 	return !o.HasTrailer || t.pieces(o.Size).Sparsity() == o.Sparsity
 }
 
-// pieces looks at the pieces of a frame of some size at p, with the bit that is put back.
+// pieces returns the pieces of the frame of the given size at p, with the flip applied.
 func (t *rest) pieces(size int64) *frame.Pieces {
 	all := &frame.Pieces{Off: t.p.Off}
 	for p, err := range t.win.stretch(t.p.Off, t.p.Off+size) {
@@ -274,16 +288,16 @@ func (t *rest) pieces(size int64) *frame.Pieces {
 	return all
 }
 
-// lostWith tells whether the bit lies in a piece of the frame that reads as
-// zeros, so that a lost sector would have left these very bytes.
+// lostWith reports whether the bit, counted from p, lies in a piece of the frame that reads as
+// zeros. If so, the loss of that sector would have left the same bytes as the flip.
 func (t *rest) lostWith(bit int64) bool {
 	var size int64
 	t.withFlip(bit, func() bool { size = frame.SizeOf(t.word()); return true })
 	return t.pieceZero(t.p.Off, size, t.p.Off+bit/8)
 }
 
-// pieceZero tells whether the piece of a frame, which has a place in the file and a size, that an
-// offset lies in is all zeros.
+// pieceZero reports whether the piece in which off lies is all zeros. It is a piece of the frame of
+// the given size that begins at start. Both offsets count from the start of the file.
 func (t *rest) pieceZero(start, size, off int64) bool {
 	sector := off / frame.SectorSize * frame.SectorSize
 	from := max(sector, start)
@@ -291,11 +305,12 @@ func (t *rest) pieceZero(start, size, off int64) bool {
 	return !t.failed(t.win.peek(b, from)) && len(trimZeros(b)) == 0
 }
 
-// syncedFollows looks behind p for a record with a correct check that says SYNCED.
+// syncedFollows reports whether a record with a right check that says SYNCED stands after p.
 //
-// What lies inside a frame proves nothing, since a client can compute a payload that holds such a
-// record at its place. So the frames are passed one by one as long as there is no doubt where each
-// of them ends; every multiple of 8 counts from where there is.
+// What lies inside a frame proves nothing, because a client can save a payload that contains such a
+// record, made for its position. So syncedFollows steps from frame to frame as long as it is
+// certain where each of them ends (docs/FORMAT.md 7.2). From the first frame of which that is not
+// certain, every multiple of 8 counts.
 func (t *rest) syncedFollows() bool {
 	if !t.trailered {
 		return false
@@ -318,9 +333,9 @@ func (t *rest) syncedFollows() bool {
 	return false
 }
 
-// footLost tells whether the trailer of a frame reads as if it had not been written. The two
-// lengths that the frame states agree, or it had no outline: so its length word is intact, and it
-// is torn.
+// footLost reports whether the trailer of the frame at off reads as if it had not been written. If
+// so, the frame is torn, and it still ends where its length word says: only a frame whose length
+// word agrees with the length of its data has an outline, so the word is intact.
 func (t *rest) footLost(off int64, o *frame.Outline) bool {
 	if !o.HasTrailer {
 		return false

@@ -6,17 +6,18 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// salvage looks for entries behind damage, at every place where one could stand.
+// salvage looks for entries after damage, at every offset at which one could stand.
 type salvage struct {
 	entries   codec.IndexReader
 	check     frame.Checker
 	damage    frame.Position
 	low, high uint64 // lowest and highest index found
-	newer     error  // about the first record of a newer version; nil: there is none
+	newer     error  // says what the first record of a newer version is; nil: there is none
 }
 
-// segment goes through a segment from p on: the records with trailers, each of which vouches for
-// itself with its check, and behind them the plain ones.
+// segment goes through a segment from p on: first through the records with trailers, each of which
+// vouches for itself with its check, and from the last of them on through the plain ones.
+// lastBefore is the last index before the damage.
 func (s *salvage) segment(win *window, p frame.Position, lastBefore uint64) error {
 	f := finder{win: win, seq: p.Seq}
 	for {
@@ -35,9 +36,11 @@ func (s *salvage) segment(win *window, p frame.Position, lastBefore uint64) erro
 	}
 }
 
-// trailered takes in the record with a trailer at p. If the damage is in the data of an entry, that is
-// most likely the one behind the last intact one.
-func (s *salvage) trailered(win *window, p frame.Position, lastBefore uint64) (size int64, err error) {
+// trailered takes in the record with a trailer at p, and returns the size of its frame. If the
+// damage is in the data of an entry, the entry is most likely the one after the last intact one.
+func (s *salvage) trailered(
+	win *window, p frame.Position, lastBefore uint64,
+) (size int64, err error) {
 	o, head, err := win.outlineAt(&s.check, p)
 	if err != nil || !o.Intact {
 		return frame.WordSize, err // the file has changed
@@ -63,7 +66,7 @@ func (s *salvage) trailered(win *window, p frame.Position, lastBefore uint64) (s
 	return o.Size, nil
 }
 
-// plain goes through plain records from off on. An entry counts if the checksum of the record right
+// plain goes through plain records from off on. An entry counts if the chain of the record right
 // before it leads to its own.
 func (s *salvage) plain(win *window, off int64) error {
 	chained, crc := false, uint32(0)
@@ -101,12 +104,14 @@ func (s *salvage) plain(win *window, off int64) error {
 	}
 }
 
+// entry notes the entry that is encoded in data, if its index can be read.
 func (s *salvage) entry(data []byte) {
 	if i, err := s.entries.Index(data); err == nil && i > 0 {
 		s.found(i)
 	}
 }
 
+// found notes that there is an entry i.
 func (s *salvage) found(i uint64) {
 	s.high = max(s.high, i)
 	if s.low == 0 || i < s.low {

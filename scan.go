@@ -11,13 +11,13 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// A scan reads one segment once: it verifies every record, and notes what the
-// whole saves among them change. It needs nothing of the segments before, since
-// each begins with the chain, so segments are scanned side by side; what depends on
-// what is before, replay checks in order.
+// scan reads one segment once. It verifies every record, and collects what the whole saves among
+// them change. It needs nothing of the segments before, because each segment begins with the chain:
+// so segments are scanned side by side. What depends on the segments before, the replay checks in
+// order.
 type scan struct {
 	name    segmentName
-	last    bool // the last segment: what a place without a valid record means there is for recovery to judge
+	last    bool // it is the last segment, where judge decides what an invalid record means
 	entries codec.IndexReader
 
 	dec         decoder
@@ -25,9 +25,9 @@ type scan struct {
 	edits       edits  // of whole saves, but for states
 	state       []byte // the last one in a whole save; nil: none
 	begins      uint32 // the chain that the segment begins with; known once dec is chained
-	turnedPlain bool   // it begins sealed, and has turned plain
-	trailered   bool   // its first record has a trailer: this library began it, and gave it its name
-	end         logEnd // behind the last whole save; off is 0 without one
+	turnedPlain bool   // it begins trailered, and has turned plain
+	trailered   bool   // its first record has a trailer: this library began and named it
+	end         logEnd // after the last whole save; off is 0 without one
 	err         error  // why the scan ended before the end
 	missing     bool   // there was no such file
 	unopened    bool   // its file could not be opened
@@ -35,22 +35,24 @@ type scan struct {
 	seen    int    // records so far
 	open    edits  // of the save that is being read
 	newest  []byte // the last state in it; nil: none
-	synced  int64  // the last record so far that vouches for all before it
-	mistake error  // in the save that is being read; it counts if that turns out to be whole
+	synced  int64  // offset of the last record so far that says SYNCED
+	mistake error  // in the save that is being read; it counts only if that save is whole
 }
 
-// run scans a segment's file, through a buffer that it may replace.
+// run scans the file of the segment, with buf as its buffer, in place of which it may take a larger
+// one. What fails is in s.err.
 func (s *scan) run(f vfs.File, buf []byte) {
 	size, err := f.Size()
 	if err != nil {
 		s.err = fmt.Errorf("wal: size of segment %s: %w", s.name, err)
 		return
 	}
-	s.dec = decoder{win: window{f: f, name: s.name.String(), size: size, buf: buf[:0]}, seq: s.name.seq, exact: s.last}
+	win := window{f: f, name: s.name.String(), size: size, buf: buf[:0]}
+	s.dec = decoder{win: win, seq: s.name.seq, exact: s.last}
 	s.read()
 }
 
-// read reads on from where the decoder stands.
+// read reads on from where the decoder stands, up to the end or an error, which is then in s.err.
 func (s *scan) read() {
 	for more := true; more && s.err == nil; {
 		off, crc := s.dec.off, s.dec.crc
@@ -66,8 +68,8 @@ func (s *scan) read() {
 	}
 }
 
-// rewind goes back behind the last whole save. What the segment holds is to be read from the file
-// again from there, up to a size.
+// rewind goes back to the end of the last whole save. From there on the segment is to be read from
+// the file again, up to size.
 func (s *scan) rewind(size int64) {
 	end, d := &s.end, &s.dec
 	end.torn, end.dirty = nil, 0
@@ -79,13 +81,15 @@ func (s *scan) rewind(size int64) {
 	s.mistake, s.err = nil, nil
 }
 
-// record takes in one record, which stands at an offset and has crc as the chain before it.
+// record takes in one record, which stands at off and has crc as the chain before it.
 func (s *scan) record(f *frame.Frame, off int64, crc uint32) {
 	if kind := f.Unknown(); kind != "" && s.mistake == nil {
 		s.mistake = &NewerFormatError{Segment: s.name.String(), Offset: off, Kind: kind}
 	}
-	if want := [headerRecords]log.RecordType{log.CrcType, log.MetadataType}; s.seen < headerRecords && f.Type != want[s.seen] {
-		s.mistaken(off, fmt.Sprintf("a %s record in place of the segment's %s record", f.Type, want[s.seen]))
+	want := [headerRecords]log.RecordType{log.CrcType, log.MetadataType}
+	if s.seen < headerRecords && f.Type != want[s.seen] {
+		s.mistaken(off, fmt.Sprintf("a %s record in place of the segment's %s record",
+			f.Type, want[s.seen]))
 	}
 	if s.seen == 0 {
 		s.begins, s.trailered = f.Crc, f.HasTrailer
@@ -111,10 +115,12 @@ func (s *scan) record(f *frame.Frame, off int64, crc uint32) {
 	case log.MetadataType, log.SnapshotType:
 		s.open = append(s.open, edit{typ: f.Type, off: off, save: s.end.off, data: bytes.Clone(f.Data)})
 	default:
-		s.mistaken(off, fmt.Sprintf("unknown record type %d", int64(f.Type))) // a plain one: see newer
+		// In a trailered record such a type is a newer version's, and that is the mistake already.
+		s.mistaken(off, fmt.Sprintf("unknown record type %d", int64(f.Type)))
 	}
 }
 
+// control takes in a crc record, which may be a control record with an index.
 func (s *scan) control(f *frame.Frame, off int64) {
 	data := f.Control()
 	if data == nil || bytes.Equal(data, frame.ClosedData()) {
@@ -122,19 +128,20 @@ func (s *scan) control(f *frame.Frame, off int64) {
 	}
 	kind, i, ok := frame.ParseControl(data)
 	if !ok {
-		return // it is newer
+		return // a newer version's: record has seen to it
 	}
 	s.open = append(s.open, edit{typ: log.CrcType, control: kind, index: i, off: off, save: s.end.off})
 }
 
-// mistaken notes that a record, which is intact, does not belong there.
+// mistaken notes that the record at off, which is intact, does not belong there.
 func (s *scan) mistaken(off int64, reason string) {
 	if s.mistake == nil {
-		s.mistake = &CorruptionError{Segment: s.name.String(), Offset: off, Reason: reason, truncateTo: s.whole()}
+		s.mistake = s.corrupt(off, reason)
 	}
 }
 
-// commit ends a save with the record just read.
+// commit ends a save with the record just read. If there is a mistake in the save, the scan ends
+// with it.
 func (s *scan) commit(f *frame.Frame) {
 	if s.err = s.mistake; s.err != nil {
 		return
@@ -152,8 +159,8 @@ func (s *scan) commit(f *frame.Frame) {
 	}
 }
 
-// stop decides what to do when there is no further record. More is to be read
-// if a bit was put back.
+// stop decides what it means that there is no further record. cause says why there is none. more is
+// true if reading goes on there, because a bit was corrected or the file has changed.
 func (s *scan) stop(cause error) (more bool, err error) {
 	if s.last {
 		return s.stopAtEnd(cause)
@@ -174,27 +181,30 @@ func (s *scan) stop(cause error) (more bool, err error) {
 	return false, nil
 }
 
-// whole returns where the last whole save ends: nowhere in this segment as long as its head is not
-// whole. In a plain segment each record counts as a save, but the log could not be opened without
-// the metadata; and behind it, in a later segment, stands the state, if there ever was one.
+// whole returns where the last whole save ends: nowhere in this segment, which is the zero
+// Position, as long as its header is not whole. In a plain segment each record counts as a save.
+// But the log could not be opened without the metadata, and in a later segment the record after the
+// metadata is the state, if any state was ever saved.
 func (s *scan) whole() frame.Position {
-	head := headerRecords
+	needed := headerRecords
 	if !s.trailered && s.name.seq > 0 {
-		head++
+		needed++
 	}
-	if s.records < head {
+	if s.records < needed {
 		return frame.Position{}
 	}
 	return frame.Position{Seq: s.name.seq, Off: s.end.off}
 }
 
+// corrupt returns the error for damage at off.
 func (s *scan) corrupt(off int64, reason string) error {
-	return &CorruptionError{Segment: s.name.String(), Offset: off, Reason: reason, truncateTo: s.whole()}
+	return &CorruptionError{
+		Segment: s.name.String(), Offset: off, Reason: reason, truncateTo: s.whole(),
+	}
 }
 
-// stopAtEnd decides whether the log ends in its last segment where there is no
-// further record: behind the last save that is whole, unless what follows is damage
-// to something acknowledged, which is a *CorruptionError. More is to be read if a bit was put back.
+// stopAtEnd is stop for the last segment. The log ends after the last whole save, unless what
+// follows it is damage to something that was acknowledged: then the error is a *CorruptionError.
 func (s *scan) stopAtEnd(cause error) (more bool, err error) {
 	if cause == io.EOF && s.end.inHeader(s.seen) {
 		cause = s.dec.bad(frame.ErrPastEnd)
@@ -212,7 +222,10 @@ func (s *scan) stopAtEnd(cause error) (more bool, err error) {
 		return false, fmt.Errorf("wal: %w", cause)
 	}
 	if end := &s.end; end.torn == nil && end.dirty > end.off {
-		end.torn = &TornTail{Segment: s.name.String(), Offset: end.off, Bytes: end.dirty - end.off, Reason: "the last save is not complete"}
+		end.torn = &TornTail{
+			Segment: s.name.String(), Offset: end.off, Bytes: end.dirty - end.off,
+			Reason: "the last save is not complete",
+		}
 	}
 	return false, nil
 }

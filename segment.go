@@ -10,14 +10,14 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// segmentName is the name of a segment: its number, and the index that the first
-// entry in it has unless that entry overwrites earlier ones.
+// segmentName is the name of a segment: its number, and the index of the first entry in it unless
+// that entry overwrites earlier ones.
 type segmentName struct{ seq, index uint64 }
 
-// segmentForm is what a name looks like, with its zeros in the places of digits.
+// segmentForm is the form of a name, with zeros in place of the digits.
 const segmentForm = "0000000000000000-0000000000000000.wal"
 
-// String is the name of the file. It is needed for every reading, hence not by fmt.
+// String returns the name of the file. It does not use fmt, because it is needed for every reading.
 func (n segmentName) String() string {
 	b := []byte(segmentForm)
 	putHex(b[:16], n.seq)
@@ -25,7 +25,7 @@ func (n segmentName) String() string {
 	return string(b)
 }
 
-// putHex writes the digits of x over all of b.
+// putHex writes the hexadecimal digits of x over all of b.
 func putHex(b []byte, x uint64) {
 	for i := len(b) - 1; i >= 0; i-- {
 		b[i] = "0123456789abcdef"[x&15]
@@ -33,14 +33,16 @@ func putHex(b []byte, x uint64) {
 	}
 }
 
-// before is the last entry or snapshot index when the segment was begun.
+// before returns the last entry or snapshot index at the time when the segment was begun.
 func (n segmentName) before() uint64 { return max(n.index, 1) - 1 }
 
-// compare orders segments as their names do.
+// compare returns the order of two segments, which is that of their names.
 func (n segmentName) compare(o segmentName) int {
 	return cmp.Or(cmp.Compare(n.seq, o.seq), cmp.Compare(n.index, o.index))
 }
 
+// parseSegmentName returns the segment that has s as its name. ok is false if s is no segment's
+// name.
 func parseSegmentName(s string) (n segmentName, ok bool) {
 	if len(s) != len(segmentForm) {
 		return n, false
@@ -51,13 +53,15 @@ func parseSegmentName(s string) (n segmentName, ok bool) {
 	return n, err1 == nil && err2 == nil && n.String() == s
 }
 
-// segment is a segment that this process holds the lock of.
+// segment is a segment of a log that is open for writing. Its file is open as long as this process
+// holds its lock, and nil otherwise.
 type segment struct {
 	segmentName
 	file vfs.File
 }
 
-// listSegments returns the segments of a directory by number. Other files are none of its business.
+// listSegments returns the segments of a directory in the order of their numbers. It ignores other
+// files. A directory without a segment is an error.
 func listSegments(d vfs.Dir) ([]segmentName, error) {
 	files, err := d.List()
 	if err != nil {
@@ -75,13 +79,13 @@ func listSegments(d vfs.Dir) ([]segmentName, error) {
 	return names, nil
 }
 
-// fromOldest picks the oldest segment to begin with.
+// fromOldest is the picker that picks the oldest segment.
 func fromOldest([]segmentName) (int, error) { return 0, nil }
 
-// holding returns the position of the segment at which a reader of the entries
-// above index has to begin, and -1 if that one is gone. All entries above index
-// that are still in the log stand there or later: when a segment is begun, every
-// index from its name's on is still free.
+// holding returns the position in names of the segment at which a reader of the entries above index
+// has to begin, and -1 if that segment is gone. All entries above index that are still in the log
+// stand in that segment or later: when a segment is begun, the index in its name and all higher
+// ones are still free.
 func holding(names []segmentName, index uint64) int {
 	for i := len(names) - 1; i >= 0; i-- {
 		if names[i].index <= index {
@@ -94,15 +98,15 @@ func holding(names []segmentName, index uint64) int {
 // header is what the first records of a segment say.
 type header struct {
 	name      segmentName
-	crc       uint32 // running checksum before the segment
+	crc       uint32 // the chain before the segment
 	metadata  []byte
 	state     []byte // nil: none was ever saved
 	snapshot  []byte // of the first segment
 	trailered bool
-	end       int64 // where it ends, once it is encoded
+	end       int64 // its length in bytes, once it is encoded
 }
 
-// encode starts a batch with the header. It is the first save of the segment.
+// encode starts a batch with the header, which is the first save of the segment.
 func (h header) encode(e *encoder) {
 	e.start(frame.Position{Seq: h.name.seq}, h.crc, h.trailered, true)
 	e.appendBytes(log.CrcType, nil, 0)
@@ -118,9 +122,9 @@ func (h header) encode(e *encoder) {
 	}
 }
 
-// fillSegment puts the first bytes into the file of a new segment, durably: they are
-// on stable storage before the segment gets its name, so one with a name has a
-// whole header, whatever crash comes.
+// fillSegment writes the first bytes of a new segment to its file, durably. They are on stable
+// storage before the segment gets its name. So a segment that has its name has a whole header,
+// whatever crash comes.
 func fillSegment(f vfs.File, b []byte, r *zeroed) error {
 	if _, err := f.WriteAt(b, 0); err != nil {
 		return fmt.Errorf("write segment header: %w", err)
@@ -134,7 +138,7 @@ func fillSegment(f vfs.File, b []byte, r *zeroed) error {
 	return nil
 }
 
-// nameSegment makes a filled file part of the log, durably: nothing that is
+// nameSegment gives a filled file the name that makes it part of the log, durably: nothing that is
 // saved in it later can vanish with its name.
 func nameSegment(d vfs.Dir, f vfs.File, tmp string, n segmentName) error {
 	if err := d.Rename(tmp, n.String()); err != nil {
@@ -147,5 +151,6 @@ func nameSegment(d vfs.Dir, f vfs.File, tmp string, n segmentName) error {
 	return nil
 }
 
-// headerRecords is how many records every segment begins with: the chain and the metadata.
+// headerRecords is how many records every segment begins with: the crc record with the chain, and
+// the metadata.
 const headerRecords = 2

@@ -6,10 +6,10 @@ import (
 	"go.uber.org/zap"
 )
 
-// Stats are counters of one WAL since it was opened, and its size now.
+// Stats are the counters of one WAL since it was opened, and its present size.
 type Stats struct {
-	Segments    int    // segments from the first one that is not released on
-	TailSegment string // file name of the one that is appended to
+	Segments    int    // segments that are not released
+	TailSegment string // file name of the last one, which is appended to
 	TailBytes   int64  // bytes in it
 	FirstIndex  uint64 // as FirstIndex and LastIndex return them
 	LastIndex   uint64
@@ -20,7 +20,7 @@ type Stats struct {
 	Syncs        uint64 // syncs of the segment that is appended to
 	SyncTime     time.Duration
 	MaxSyncTime  time.Duration
-	Cuts         uint64 // changes to a new segment
+	Cuts         uint64 // how often the log went on to a new segment
 }
 
 // Stats returns the counters of this WAL. A save that has returned is counted.
@@ -36,7 +36,7 @@ func (w *WAL) Stats() Stats {
 	return s
 }
 
-// count enters a batch in the statistics, and has the listener told.
+// count adds a batch to the statistics, and queues its events for the listener.
 func (w *WAL) count(f *inflight) {
 	w.counting.Lock()
 	defer w.counting.Unlock()
@@ -58,13 +58,14 @@ func (w *WAL) count(f *inflight) {
 	}
 	if f.saves > 0 && l.Saved != nil {
 		w.later(event{saved: SaveEvent{
-			Saves: f.saves, Entries: f.entries, Bytes: len(f.enc.buf), Durable: f.sync, Took: time.Since(f.began),
+			Saves: f.saves, Entries: f.entries, Bytes: len(f.enc.buf), Durable: f.sync,
+			Took: time.Since(f.began),
 		}})
 	}
 }
 
-// now is the time, if the listener wants to know it: asking for it takes a good
-// part of the time of a save without a sync.
+// now returns the time if the listener wants to be told of saves, and zero otherwise: asking for
+// the time takes a good part of the time of a save without a sync.
 func (w *WAL) now() time.Time {
 	if w.listener.Saved == nil {
 		return time.Time{}
@@ -72,7 +73,7 @@ func (w *WAL) now() time.Time {
 	return time.Now()
 }
 
-// countCut enters a change to a new segment in the statistics, and has the listener told.
+// countCut adds a cut to the statistics, and queues its event for the listener.
 func (w *WAL) countCut(n segmentName, took time.Duration) {
 	w.counting.Lock()
 	defer w.counting.Unlock()

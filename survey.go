@@ -58,7 +58,7 @@ func survey(l *loader, load loadFunc) (*surveyed, error) {
 			return s, err
 		case s.damage == nil:
 			s.damage, s.whole = err, ld
-			l.placeOnly = true // what is at stake is known
+			l.positionOnly = true // which entries are lost is known
 		}
 		// The damage can lie in how the segment follows the one before. If not, it shows again.
 		from = bad

@@ -12,32 +12,33 @@ import (
 
 // Telling the caller
 //
-// The functions of a Listener, and the cores and hooks of a logger, are the caller's code: they
-// may take long, panic, or end their goroutine. So nothing is told in the middle of the work.
-// What there is to tell is put in a queue, in order, and told at the end of a call, when it holds no
-// lock that another one needs and leads nobody. A panic then goes to the caller of that call,
-// and the log goes on. The goroutine that leads on tells between two batches: there a panic has no
-// caller to go to, and is logged.
+// The functions of a Listener, and the cores and hooks of a logger, are the caller's code: they may
+// take long, panic, or end their goroutine. So they are never called in the middle of the work.
+// Events are queued in order, and told at the end of a call on the log, when that call holds no
+// lock that another one needs and does not lead. A panic then reaches the caller of that call, and
+// the log goes on. The goroutine that leads tells events between two batches: there a panic has no
+// caller to reach, and is logged.
 
-// teller is the queue. Its zero value with a logger is ready.
+// teller is the queue of events. Its zero value with a logger is ready.
 type teller struct {
 	lg       *zap.Logger
 	listener *Listener
 
-	waiting  atomic.Bool // there is something in the queue
+	waiting  atomic.Bool // the queue is not empty
 	queueing sync.Mutex  // guards queue; held for moments only
 	queue    []event
-	telling  sync.Mutex // held while something is told: one thing at a time
+	telling  sync.Mutex // held while an event is told: one at a time
 }
 
-// event is one thing to tell. The two that come with each save have no function, for
-// that would be an allocation.
+// event is one thing to tell. The two kinds that come with each save have no function, because that
+// would be an allocation.
 type event struct {
-	saved  SaveEvent     // unless Saves is 0
-	synced time.Duration // unless other or saved are there
-	other  func()
+	saved  SaveEvent     // unless its Saves is 0
+	synced time.Duration // if there is neither saved nor other
+	other  func()        // nil for the two kinds above
 }
 
+// later queues an event.
 func (t *teller) later(e event) {
 	t.queueing.Lock()
 	t.queue = append(t.queue, e)
@@ -45,17 +46,17 @@ func (t *teller) later(e event) {
 	t.queueing.Unlock()
 }
 
-// warn has a warning logged.
+// warn queues a warning for the logger.
 func (t *teller) warn(msg string, fields ...zap.Field) {
 	t.later(event{other: func() { t.lg.Warn(msg, fields...) }})
 }
 
-// alarm has an error logged.
+// alarm queues an error for the logger.
 func (t *teller) alarm(msg string, fields ...zap.Field) {
 	t.later(event{other: func() { t.lg.Error(msg, fields...) }})
 }
 
-// tell tells what is in the queue. No lock is held that a call on the log needs, and the caller
+// tell tells the events in the queue. The caller holds no lock that a call on the log needs, and
 // does not lead.
 func (t *teller) tell() {
 	if t.waiting.Load() {
@@ -63,7 +64,8 @@ func (t *teller) tell() {
 	}
 }
 
-// tellAll is tell, and also waits for what another goroutine is telling.
+// tellAll tells the events in the queue as tell does, and also waits for those that another
+// goroutine is telling.
 func (t *teller) tellAll() {
 	t.telling.Lock()
 	defer t.telling.Unlock()
@@ -83,7 +85,8 @@ func (t *teller) tellAll() {
 	}
 }
 
-// next takes the next event out of the queue: if telling it panics, it is not told again.
+// next takes the next event out of the queue, before it is told: if telling it panics, it is not
+// told again.
 func (t *teller) next() (e event, ok bool) {
 	t.queueing.Lock()
 	defer t.queueing.Unlock()
@@ -98,8 +101,8 @@ func (t *teller) next() (e event, ok bool) {
 	return e, true
 }
 
-// logPanic logs a panic of the caller's code that no call of its leads to. If it is the logger
-// that panics, nobody is left to be told.
+// logPanic logs a panic of the caller's code in the log's own goroutine. If the logger itself
+// panics, that panic is dropped: there is no way left to report it.
 func (t *teller) logPanic(dir string, r any) {
 	defer func() { _ = recover() }()
 	t.lg.Error("a listener or a logger of the log panics", zap.String("dir", dir),

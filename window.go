@@ -19,24 +19,24 @@ type source interface {
 	Data(off int64) (start, end int64, err error) // as that of vfs.File
 }
 
-// window gives the bytes of a file in order through one buffer, with the bits
-// put back that recovery found flipped (docs/FORMAT.md 7, row 3).
+// window reads the bytes of a file, in order and through one buffer, and corrects the bits that
+// recovery found flipped (docs/FORMAT.md 7.1, row 3).
 type window struct {
 	f     source
 	name  string
 	size  int64 // bytes that may be read
 	step  int64 // how much to read at a time, if that is less than readSize; 0: readSize
 	buf   []byte
-	off   int64 // where buf stands in the file
-	flips []int64
+	off   int64   // where buf stands in the file
+	flips []int64 // the bits to correct: see flip
 
 	head [frame.MaxHead + frame.MaxControl]byte // of the frame that outlineAt looked at last
-	foot [frame.MaxFoot]byte
+	foot [frame.MaxFoot]byte                    // of the same frame
 }
 
-// at returns n bytes from off on, valid until the next call. They must lie
-// within the window's size: so no damaged length makes it allocate more than
-// the file holds.
+// at returns n bytes from off on, valid until the next call. If they do not lie within the window's
+// size, it fails before it allocates anything: so no damaged length makes it allocate more than the
+// file holds.
 func (w *window) at(off int64, n int) ([]byte, error) {
 	if off < w.off || off+int64(n) > w.off+int64(len(w.buf)) {
 		if err := w.fill(off, n); err != nil {
@@ -55,6 +55,7 @@ func (w *window) ahead(off int64) []byte {
 	return nil
 }
 
+// fill reads at least n bytes from off on into the buffer, and reads ahead as far as one step goes.
 func (w *window) fill(off int64, n int) error {
 	step := int64(readSize)
 	if w.step > 0 {
@@ -62,7 +63,8 @@ func (w *window) fill(off int64, n int) error {
 	}
 	want := int(min(max(int64(n), step), w.size-off))
 	if want < n {
-		return fmt.Errorf("read %d bytes of segment %s at offset %d: %w", n, w.name, off, io.ErrUnexpectedEOF)
+		return fmt.Errorf("read %d bytes of segment %s at offset %d: %w",
+			n, w.name, off, io.ErrUnexpectedEOF)
 	}
 	if cap(w.buf) < want {
 		w.buf = make([]byte, want)
@@ -71,7 +73,9 @@ func (w *window) fill(off int64, n int) error {
 	w.off = off
 	got, err := w.f.ReadAt(w.buf, off)
 	w.buf = w.buf[:got]
-	if got < n { // more than n is only read ahead: a writer may have cut the prepared space off meanwhile
+	// More than n is only read ahead, and need not be there: a writer may have cut off the prepared
+	// space meanwhile.
+	if got < n {
 		if err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}
@@ -82,9 +86,9 @@ func (w *window) fill(off int64, n int) error {
 	return nil
 }
 
-// flip puts one bit back in all that is read from now on. What is put back was
-// missing, so it does no harm if the bit has been healed meanwhile. Bits count
-// from the start of the file, from the least significant one of each byte.
+// flip corrects one bit, which is missing, in everything that is read from now on: it sets the bit.
+// That does no harm if the bit has been healed meanwhile. Bits count from the start of the file, in
+// each byte from the least significant one.
 func (w *window) flip(bit int64) {
 	w.flips = append(w.flips, bit)
 	w.forget()
@@ -93,8 +97,8 @@ func (w *window) flip(bit int64) {
 // forget drops what was read ahead: the next bytes come from the file.
 func (w *window) forget() { w.buf = w.buf[:0] }
 
-// peek reads the bytes from off on that fit into b, and leaves the buffer as it is. Behind
-// the window's size there are zeros.
+// peek reads the bytes from off on into b, and leaves the buffer as it is. What lies after the
+// window's size reads as zeros.
 func (w *window) peek(b []byte, off int64) error {
 	n := int(max(min(int64(len(b)), w.size-off), 0))
 	clear(b[n:])
@@ -113,7 +117,8 @@ func (w *window) peek(b []byte, off int64) error {
 	return nil
 }
 
-// begin copies the bytes from off on into b as peek does, and reads on from there.
+// begin copies the bytes from off on into b, as peek does, but reads them through the buffer: what
+// follows them is read ahead.
 func (w *window) begin(b []byte, off int64) error {
 	n := max(min(int64(len(b)), w.size-off), 0)
 	got, err := w.at(off, int(n))
@@ -121,7 +126,7 @@ func (w *window) begin(b []byte, off int64) error {
 	return err
 }
 
-// putBack puts the flipped bits back in bytes that were read at an offset.
+// putBack corrects the flipped bits in b, which was read at off.
 func (w *window) putBack(b []byte, off int64) {
 	for _, bit := range w.flips {
 		if i := bit/8 - off; i >= 0 && i < int64(len(b)) {
@@ -130,7 +135,7 @@ func (w *window) putBack(b []byte, off int64) {
 	}
 }
 
-// portion is some of a file's bytes, and where they stand. It is valid until the window is used
+// portion is a part of a file's bytes, and where it stands. It is valid until the window is used
 // again.
 type portion struct {
 	off, size int64
@@ -138,8 +143,8 @@ type portion struct {
 }
 
 // stretch yields what stands in the file from off to end, in order and without a gap, at most
-// readSize bytes at a time. Holes and reserved space are not read, and come as one portion without
-// data, whatever their size. It ends with an error.
+// readSize bytes at a time. Holes and reserved space are not read: each comes as one portion
+// without data, whatever its size. After an error nothing more is yielded.
 func (w *window) stretch(off, end int64) iter.Seq2[portion, error] {
 	return func(yield func(portion, error) bool) {
 		off := off
@@ -163,10 +168,11 @@ func (w *window) stretch(off, end int64) iter.Seq2[portion, error] {
 	}
 }
 
-// minAhead is how much of what was read ahead is worth a portion, in bytes.
+// minAhead is how many bytes the buffer must hold for some to return no more than those.
 const minAhead = 4 << 10
 
-// some returns bytes from off on, n at most: what the buffer holds, unless that is next to nothing.
+// some returns at most n bytes from off on: what the buffer holds of them, unless that is so little
+// that reading pays.
 func (w *window) some(off, n int64) ([]byte, error) {
 	if b := w.ahead(off); int64(len(b)) >= min(n, minAhead) {
 		return b[:min(int64(len(b)), n)], nil
@@ -174,20 +180,21 @@ func (w *window) some(off, n int64) ([]byte, error) {
 	return w.at(off, int(n))
 }
 
-// data returns the first range from off to end that is not a hole. Without one it is empty, at the
-// end.
+// data returns the first range between off and end that is not a hole. Without one, it returns an
+// empty range at end.
 func (w *window) data(off, end int64) (start, stop int64, err error) {
 	start, stop, err = w.f.Data(off)
 	if err != nil {
 		return 0, 0, fmt.Errorf("find data in segment %s behind offset %d: %w", w.name, off, err)
 	}
-	if start == stop || stop <= off || start >= end { // or a writer has cut the prepared space off meanwhile
+	// There is none also if a writer has cut off the prepared space meanwhile.
+	if start == stop || stop <= off || start >= end {
 		return end, end, nil
 	}
 	return max(off, start), min(stop, end), nil
 }
 
-// firstNonZero returns the offset of the first byte that is not zero, from off on, and -1 if there
+// firstNonZero returns the offset of the first byte from off on that is not zero, and -1 if there
 // is none.
 func (w *window) firstNonZero(off int64) (int64, error) {
 	for p, err := range w.stretch(off, w.size) {
@@ -203,12 +210,12 @@ func (w *window) firstNonZero(off int64) (int64, error) {
 	return -1, nil
 }
 
-// lookBack is how much is read at a time from the end on, in bytes.
+// lookBack is how many bytes lastNonZero reads at a time.
 const lookBack = 64 << 10
 
-// lastNonZero returns the offset behind the last byte that is not zero, from off on, and off if
-// there is none. It looks from the end of the file on: prepared space costs a look at it, and what
-// is used nothing.
+// lastNonZero returns the offset after the last byte from off on that is not zero, and off if there
+// is none. It reads backwards from the end of the file: so it reads the prepared space, and of what
+// was written before that at most lookBack bytes.
 func (w *window) lastNonZero(off int64) (int64, error) {
 	var ranges [][2]int64
 	for at := off; at < w.size; {
@@ -221,7 +228,7 @@ func (w *window) lastNonZero(off int64) (int64, error) {
 		}
 		at = stop
 	}
-	var buf []byte // of its own: what was read ahead is still needed
+	var buf []byte // not the window's: what was read ahead is still needed
 	for _, r := range slices.Backward(ranges) {
 		for stop := r[1]; stop > r[0]; {
 			start := max(r[0], stop-lookBack)
@@ -241,7 +248,7 @@ func (w *window) lastNonZero(off int64) (int64, error) {
 	return off, nil
 }
 
-// crcOver goes on with a running checksum over what stands from off to end.
+// crcOver returns the running checksum after what stands from off to end, given the one before it.
 func (w *window) crcOver(before uint32, off, end int64) (uint32, error) {
 	for p, err := range w.stretch(off, end) {
 		switch {
@@ -256,7 +263,7 @@ func (w *window) crcOver(before uint32, off, end int64) (uint32, error) {
 	return before, nil
 }
 
-// trimZeros cuts the zeros off the end of b.
+// trimZeros returns b without the zeros at its end.
 func trimZeros(b []byte) []byte {
 	n := len(b)
 	for n >= frame.WordSize && [frame.WordSize]byte(b[n-frame.WordSize:n]) == [frame.WordSize]byte{} {

@@ -19,7 +19,8 @@ type bench struct {
 	progress io.Writer
 	all      []contender
 	runs     int
-	logs     map[logKey]string // the directories of logs that are written once, and read by every round
+	// the directories of logs that are written once, and read by every round
+	logs map[logKey]string
 }
 
 // logKey names a log that is written once. Workloads that want the same one
@@ -35,7 +36,8 @@ func newBench(dir string, rounds int, b budget, progress io.Writer) (*bench, err
 	if err != nil {
 		return nil, err
 	}
-	return &bench{dir: own, budget: b, rounds: rounds, progress: progress, all: contenders(), logs: map[logKey]string{}}, nil
+	return &bench{dir: own, budget: b, rounds: rounds, progress: progress, all: contenders(),
+		logs: map[logKey]string{}}, nil
 }
 
 func (b *bench) close() error { return os.RemoveAll(b.dir) }

@@ -47,7 +47,8 @@ type store struct {
 // A reader is a log that is open for reading single entries.
 type reader struct {
 	read func(index uint64) (data []byte, err error) // valid until the next call
-	// limit reads the entries [lo, hi) up to maxBytes, and tells how many they are; nil: there is no such call.
+	// limit reads the entries [lo, hi) up to maxBytes, and tells how many they are; nil: there is no
+	// such call.
 	limit func(lo, hi, maxBytes uint64) (entries int, err error)
 	close func() error
 }

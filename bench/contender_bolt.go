@@ -10,8 +10,9 @@ import (
 
 func bolt() contender {
 	return contender{
-		name:       nameBolt,
-		about:      "through raft-boltdb: StoreLogs under the caller's lock, one transaction per save; a tree of pages, so it has no segments",
+		name: nameBolt,
+		about: "through raft-boltdb: StoreLogs under the caller's lock, one transaction per " +
+			"save; a tree of pages, so it has no segments",
 		module:     "github.com/hashicorp/raft-boltdb/v2",
 		open:       openBolt,
 		replay:     replayBolt,
@@ -23,7 +24,8 @@ func openBolt(dir string, c config) (*store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	b, err := raftboltdb.New(raftboltdb.Options{Path: boltFile(dir), NoSync: c.noSync, MsgpackUseNewTimeFormat: true})
+	b, err := raftboltdb.New(raftboltdb.Options{Path: boltFile(dir), NoSync: c.noSync,
+		MsgpackUseNewTimeFormat: true})
 	if err != nil {
 		return nil, err
 	}

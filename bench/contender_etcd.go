@@ -22,8 +22,9 @@ func etcd() contender {
 
 func etcdChannel() contender {
 	return contender{
-		name:   nameChannel,
-		about:  "writers send their entries over a channel; one goroutine takes all that are waiting, saves them as one, and answers all",
+		name: nameChannel,
+		about: "writers send their entries over a channel; one goroutine takes all that are waiting, " +
+			"saves them as one, and answers all",
 		module: "go.etcd.io/etcd/server/v3",
 		open:   openEtcdChannel,
 		replay: replayEtcd,
@@ -53,7 +54,8 @@ func createEtcd(dir string, c config) (*etcdLog, error) {
 func (l *etcdLog) batchOf() (ents []*raftpb.Entry, number func()) {
 	indexes := make([]uint64, l.batch)
 	for i := range indexes {
-		ents = append(ents, &raftpb.Entry{Term: new(uint64(1)), Index: &indexes[i], Type: raftpb.EntryNormal.Enum(), Data: l.payload})
+		ents = append(ents, &raftpb.Entry{Term: new(uint64(1)), Index: &indexes[i],
+			Type: raftpb.EntryNormal.Enum(), Data: l.payload})
 	}
 	return ents, func() {
 		for i := range indexes {

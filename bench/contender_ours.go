@@ -13,7 +13,8 @@ const inFlightSaves = 16 << 10
 func ours() contender {
 	return contender{
 		name: nameOurs,
-		about: "Save; concurrent writers call Append under the caller's lock, which gives the index, and Wait outside it; " +
+		about: "Save; concurrent writers call Append under the caller's lock, which gives the index, " +
+			"and Wait outside it; " +
 			"read with Entry and Entries, which verify every record again; the default entry type",
 		module:     "github.com/seed449c39bc/wal",
 		open:       openOurs,

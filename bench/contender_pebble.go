@@ -11,8 +11,10 @@ import (
 func pebbleDB() contender {
 	return contender{
 		name: namePebble,
-		about: "a batch of Set(index, data) per save, committed with pebble.Sync; as few flushes as there are segments: " +
-			"its memtable has the size of a segment, and compactions are off; without sync it writes in blocks, not once per save; " +
+		about: "a batch of Set(index, data) per save, committed with pebble.Sync; as few flushes as " +
+			"there are segments: " +
+			"its memtable has the size of a segment, and compactions are off; without sync it writes in " +
+			"blocks, not once per save; " +
 			"read with Get, with its default cache of 8 MB",
 		module:     "github.com/cockroachdb/pebble/v2",
 		open:       openPebble,

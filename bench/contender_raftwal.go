@@ -16,7 +16,8 @@ import (
 func raftWAL() contender {
 	return contender{
 		name: nameRaftWAL,
-		about: "StoreLogs under the caller's lock; it has no option for no sync, so its files are wrapped in ones whose Sync does nothing; " +
+		about: "StoreLogs under the caller's lock; it has no option for no sync, so its files are " +
+			"wrapped in ones whose Sync does nothing; " +
 			"read with GetLog, which verifies no checksum",
 		module:     "github.com/hashicorp/raft-wal",
 		open:       openRaftWAL,
@@ -49,7 +50,9 @@ func raftStore(dir string, c config, files types.VFS) (*store, error) {
 
 // raftLogIn opens the log in dir. Its own Close leaves its own meta store open
 // and locked, so the next open would wait for ever; one that is handed in can be closed.
-func raftLogIn(dir string, segmentSize int64, files types.VFS) (w *raftwal.WAL, stop func() error, err error) {
+func raftLogIn(
+	dir string, segmentSize int64, files types.VFS,
+) (w *raftwal.WAL, stop func() error, err error) {
 	meta := &metadb.BoltMetaDB{}
 	w, err = raftwal.Open(dir,
 		raftwal.WithLogger(hclog.NewNullLogger()),

@@ -9,8 +9,9 @@ import (
 
 func rosed() contender {
 	return contender{
-		name:   nameRosed,
-		about:  "Write with the option Sync; batches: PendingWrites, WriteAll and Sync under the caller's lock; bytes only: it stores neither index nor term",
+		name: nameRosed,
+		about: "Write with the option Sync; batches: PendingWrites, WriteAll and Sync under the " +
+			"caller's lock; bytes only: it stores neither index nor term",
 		module: "github.com/rosedblabs/wal",
 		open:   openRosed,
 		replay: replayRosed,

@@ -9,12 +9,16 @@ import (
 func tidwall() contender {
 	return contender{
 		name: nameTidwall,
-		about: "WriteBatch under the caller's lock; bytes only: it stores neither index nor term; no checksums; " +
-			"it reads from whole segments in memory, of which it keeps two, the default; without copying an entry where all are read and none is kept",
-		module:     "github.com/tidwall/wal",
-		open:       openTidwall,
-		replay:     replayTidwall,
-		openReader: func(dir string) (*reader, error) { return readTidwall(dir, tidwal.DefaultOptions.SegmentCacheSize) },
+		about: "WriteBatch under the caller's lock; bytes only: it stores neither index nor term; no " +
+			"checksums; " +
+			"it reads from whole segments in memory, of which it keeps two, the default; without copying " +
+			"an entry where all are read and none is kept",
+		module: "github.com/tidwall/wal",
+		open:   openTidwall,
+		replay: replayTidwall,
+		openReader: func(dir string) (*reader, error) {
+			return readTidwall(dir, tidwal.DefaultOptions.SegmentCacheSize)
+		},
 	}
 }
 
@@ -22,8 +26,9 @@ func tidwall() contender {
 // counterpart of: a program that can afford it may hold all of the log in memory.
 func tidwallCached() contender {
 	return contender{
-		name:       nameTidwallCached,
-		about:      "the same with a cache for every segment, filled before the measuring: reads come from the program's own memory, which holds the whole log",
+		name: nameTidwallCached,
+		about: "the same with a cache for every segment, filled before the measuring: reads come " +
+			"from the program's own memory, which holds the whole log",
 		module:     "github.com/tidwall/wal",
 		open:       openTidwall,
 		openReader: func(dir string) (*reader, error) { return readTidwall(dir, math.MaxInt32) },

@@ -19,8 +19,10 @@ const (
 
 func bareLoop() contender {
 	return contender{
-		name:  nameFloor,
-		about: "a bare loop of pwrite and fdatasync over a file that was filled with zeros and synced; for several writers one write and one sync for all of them; without sync the bare write",
+		name: nameFloor,
+		about: "a bare loop of pwrite and fdatasync over a file that was filled with zeros and " +
+			"synced; for several writers one write and one sync for all of them; without sync the bare " +
+			"write",
 		floor: true,
 		solo:  true,
 		open:  openBareLoop,
@@ -83,8 +85,9 @@ func zeroed(dir string, size int64) (*os.File, error) {
 
 func directLoop() contender {
 	return contender{
-		name:  nameDirect,
-		about: "the same with O_DIRECT|O_DSYNC: whole blocks of 4 KiB, the last one written again by the next save; Linux only",
+		name: nameDirect,
+		about: "the same with O_DIRECT|O_DSYNC: whole blocks of 4 KiB, the last one written again by " +
+			"the next save; Linux only",
 		floor: true,
 		solo:  true,
 		open:  openDirectLoop,
@@ -108,7 +111,9 @@ func openDirectLoop(dir string, c config) (*store, error) {
 		return nil, err
 	}
 	d := &direct{f: f, size: size, buf: aligned(directBlock + (len(frames)/directBlock+2)*directBlock)}
-	return &store{writer: func() func() error { return func() error { return d.append(frames) } }, close: f.Close}, nil
+	return &store{writer: func() func() error {
+		return func() error { return d.append(frames) }
+	}, close: f.Close}, nil
 }
 
 // direct appends to a file in whole blocks.

@@ -18,8 +18,10 @@ const readPiece = 64 << 10
 func bareRead() contender {
 	return contender{
 		name: nameBareRead,
-		about: "reading only: length, CRC-32C and bytes, read from one file in pieces of 64 KiB and checked; its memory is what this program takes without any log; " +
-			"a single entry is read with one pread of exactly its bytes into a buffer that is used again, and checked",
+		about: "reading only: length, CRC-32C and bytes, read from one file in pieces of 64 KiB and " +
+			"checked; its memory is what this program takes without any log; " +
+			"a single entry is read with one pread of exactly its bytes into a buffer that is used " +
+			"again, and checked",
 		floor:      true,
 		solo:       true,
 		open:       openBareFile,

@@ -49,7 +49,8 @@ func mountOf(mountinfo, path string) (mount, bool) {
 		if !ok || len(fields) < 6 || len(more) < 3 {
 			continue
 		}
-		m := mount{point: fields[4], device: fields[2], fsType: more[0], options: allOptions(fields[5], more[2])}
+		m := mount{point: fields[4], device: fields[2], fsType: more[0],
+			options: allOptions(fields[5], more[2])}
 		under := m.point == "/" || path == m.point || strings.HasPrefix(path, m.point+"/")
 		if under && len(m.point) >= len(best.point) {
 			best, found = m, true

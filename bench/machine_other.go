@@ -6,5 +6,6 @@ import "runtime"
 
 // describeMachine says what Go knows of the machine.
 func describeMachine(string) machine {
-	return machine{CPU: runtime.GOARCH, Cores: runtime.GOMAXPROCS(0), System: runtime.GOOS + "/" + runtime.GOARCH}
+	system := runtime.GOOS + "/" + runtime.GOARCH
+	return machine{CPU: runtime.GOARCH, Cores: runtime.GOMAXPROCS(0), System: system}
 }

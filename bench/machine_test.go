@@ -14,7 +14,8 @@ const mountinfo = `22 27 0:21 / /proc rw,relatime - proc proc rw
 
 func TestMountOf(t *testing.T) {
 	for path, want := range map[string]mount{
-		"/data":      {"/data", "8:1", "xfs", "rw,noatime,noquota"}, // the later mount covers the earlier one
+		// the later mount covers the earlier one
+		"/data":      {"/data", "8:1", "xfs", "rw,noatime,noquota"},
 		"/data/logs": {"/data", "8:1", "xfs", "rw,noatime,noquota"},
 		"/database":  {"/", "254:0", "ext4", "rw,relatime,discard"},
 	} {
@@ -33,6 +34,7 @@ func TestFieldOf(t *testing.T) {
 }
 
 func TestMachineInWordsLeavesOutWhatIsUnknown(t *testing.T) {
-	require.Equal(t, "- processor: fast, 2 cores for this program\n", machine{CPU: "fast", Cores: 2}.words())
+	require.Equal(t, "- processor: fast, 2 cores for this program\n",
+		machine{CPU: "fast", Cores: 2}.words())
 	require.NotEmpty(t, describeMachine(t.TempDir()).System)
 }

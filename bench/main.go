@@ -40,16 +40,19 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	dir := flags.String("dir", ".", "where the logs are written: a directory on the disk to be measured")
+	dir := flags.String("dir", ".",
+		"where the logs are written: a directory on the disk to be measured")
 	rounds := flags.Int("rounds", 5, "how often everything is measured")
 	scale := flags.Float64("scale", 1, "how much each run does; 1 is for figures to be quoted")
-	out := flags.String("out", "", "the directory that gets the report; none: the report goes to standard output")
+	out := flags.String("out", "",
+		"the directory that gets the report; none: the report goes to standard output")
 	only := flags.String("only", "", "names of workloads, separated by commas; none: all of them")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 || *rounds < 1 || !(*scale > 0 && *scale <= 1000) {
-		return fmt.Errorf("want no arguments, at least one round, and a scale above 0, up to 1000; see -help")
+		return fmt.Errorf("want no arguments, at least one round, and a scale above 0, up to 1000; " +
+			"see -help")
 	}
 	chosen, err := choose(*only)
 	if err != nil {

@@ -119,7 +119,8 @@ func TestAReplayThatFindsLessFails(t *testing.T) {
 func TestTheProgramWritesAReport(t *testing.T) {
 	out := t.TempDir()
 	var progress bytes.Buffer
-	args := []string{"-dir", t.TempDir(), "-rounds", "2", "-scale", "0.001", "-only", "in-flight", "-out", out}
+	args := []string{"-dir", t.TempDir(), "-rounds", "2", "-scale", "0.001", "-only", "in-flight",
+		"-out", out}
 	require.NoError(t, run(context.Background(), args, io.Discard, &progress))
 	require.Contains(t, progress.String(), "round 2 of 2")
 	report, err := os.ReadFile(filepath.Join(out, "README.md"))
@@ -135,7 +136,8 @@ func TestTheProgramWritesAReport(t *testing.T) {
 }
 
 func TestBadCallsAreRefused(t *testing.T) {
-	for _, args := range [][]string{{"-rounds", "0"}, {"-scale", "0"}, {"-scale", "NaN"}, {"-scale", "Inf"}, {"-only", "nothing"}, {"more"}, {"-dir", "/dev/null"}} {
+	for _, args := range [][]string{{"-rounds", "0"}, {"-scale", "0"}, {"-scale", "NaN"},
+		{"-scale", "Inf"}, {"-only", "nothing"}, {"more"}, {"-dir", "/dev/null"}} {
 		require.Error(t, run(context.Background(), args, io.Discard, io.Discard), args)
 	}
 }
@@ -144,7 +146,8 @@ func TestAnInterruptedBenchLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	require.ErrorIs(t, run(ctx, []string{"-dir", dir, "-scale", "0.001"}, io.Discard, io.Discard), context.Canceled)
+	require.ErrorIs(t, run(ctx, []string{"-dir", dir, "-scale", "0.001"}, io.Discard, io.Discard),
+		context.Canceled)
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Empty(t, left)

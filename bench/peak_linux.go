@@ -16,7 +16,8 @@ func peakMemory() (int64, error) {
 	}
 	for line := range bytes.Lines(status) {
 		if rest, ok := bytes.CutPrefix(line, []byte("VmHWM:")); ok {
-			kib, err := strconv.ParseInt(string(bytes.TrimSuffix(bytes.TrimSpace(rest), []byte(" kB"))), 10, 64)
+			digits := bytes.TrimSuffix(bytes.TrimSpace(rest), []byte(" kB"))
+			kib, err := strconv.ParseInt(string(digits), 10, 64)
 			return kib << 10, err
 		}
 	}

@@ -34,7 +34,8 @@ func coresApart() (p placing, err error) {
 	return p, nil
 }
 
-// clear moves this program, which has all cores, off the writer's core, and returns what moves it back.
+// clear moves this program, which has all cores, off the writer's core, and returns what moves it
+// back.
 func (p placing) clear() (back func() error, err error) {
 	if !p.apart() {
 		return func() error { return nil }, nil

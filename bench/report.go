@@ -44,7 +44,8 @@ What was made equal, and what was not:
 // markdown returns the report.
 func (r result) markdown() string {
 	var b strings.Builder
-	b.WriteString("# Benchmarks\n\nThis library beside its peers. Written by the program in `bench/`; do not edit.\n\n")
+	b.WriteString("# Benchmarks\n\nThis library beside its peers. Written by the program in " +
+		"`bench/`; do not edit.\n\n")
 	fmt.Fprintf(&b, "Measured on %s with `%s`.\n\n", r.Date, r.Command)
 	b.WriteString(r.Machine.words())
 	b.WriteString("\nVersions:\n\n")
@@ -53,7 +54,8 @@ func (r result) markdown() string {
 	}
 	b.WriteString(reading + "\n")
 	for _, w := range r.Workloads {
-		fmt.Fprintf(&b, "## %s\n\n%s\n\n%s\n![%s](%s.svg)\n\n", w.Title, w.About, w.table(), w.Title, w.Name)
+		fmt.Fprintf(&b, "## %s\n\n%s\n\n%s\n![%s](%s.svg)\n\n", w.Title, w.About, w.table(), w.Title,
+			w.Name)
 	}
 	b.WriteString("## The contenders\n\n")
 	for _, c := range contenders() {

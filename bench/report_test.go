@@ -20,7 +20,8 @@ func example() workloadResult {
 		return s
 	}
 	return workloadResult{
-		Name: "save", Title: "Saves < 1 KiB & more", Metrics: []metric{{Name: metricSaves}, {"other", true}},
+		Name: "save", Title: "Saves < 1 KiB & more",
+		Metrics: []metric{{Name: metricSaves}, {"other", true}},
 		Rows: []row{
 			{Contender: nameOurs, Samples: samples(2000, 1000, 3000)},
 			{Contender: nameEtcd, Samples: samples(1000, 1000, 1000)},
@@ -49,7 +50,8 @@ func TestTableWithoutTheOnesToCompareWith(t *testing.T) {
 
 func TestFigure(t *testing.T) {
 	for v, want := range map[float64]string{
-		0: "–", 0.123: "0.12", 9.87: "9.87", 12.34: "12.3", 123.4: "123", 1234: "1,234", 1234567: "1,234,567", 1000000: "1,000,000",
+		0: "–", 0.123: "0.12", 9.87: "9.87", 12.34: "12.3", 123.4: "123", 1234: "1,234",
+		1234567: "1,234,567", 1000000: "1,000,000",
 	} {
 		require.Equal(t, want, figure(v))
 	}
@@ -78,7 +80,8 @@ func TestPlotIsXMLWithABarPerContender(t *testing.T) {
 			texts += string(token)
 		}
 	}
-	require.Equal(t, map[string]string{"ours": "210.0", "peer": "105.0", "floor": "420.0"}, bars, "of 420 pixels")
+	require.Equal(t, map[string]string{"ours": "210.0", "peer": "105.0", "floor": "420.0"}, bars,
+		"of 420 pixels")
 	require.Contains(t, texts, "Saves < 1 KiB & more")
 	require.Contains(t, texts, "2,000 (2.00 × etcd)")
 	require.Contains(t, texts, "more is better")
@@ -110,7 +113,8 @@ func TestEveryReferenceHasAShortName(t *testing.T) {
 }
 
 func TestReportIsTheSameForTheSameResult(t *testing.T) {
-	r := result{Date: "1 May 2026", Command: "make bench", Rounds: 3, Scale: 0.5, Workloads: []workloadResult{example()}}
+	r := result{Date: "1 May 2026", Command: "make bench", Rounds: 3, Scale: 0.5,
+		Workloads: []workloadResult{example()}}
 	require.Equal(t, r.markdown(), r.markdown())
 	require.Contains(t, r.markdown(), "Measured on 1 May 2026 with `make bench`.")
 	require.Equal(t, example().plot(), example().plot())

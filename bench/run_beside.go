@@ -95,7 +95,9 @@ func (b *bench) inTurns(st *store, save func() error, at placing) (t turns, err 
 }
 
 // turn saves beside some readers.
-func (b *bench) turn(st *store, save func() error, readers int, at placing) (s stretch, read int64, err error) {
+func (b *bench) turn(
+	st *store, save func() error, readers int, at placing,
+) (s stretch, read int64, err error) {
 	var over atomic.Bool
 	var entries atomic.Int64
 	var running sync.WaitGroup

@@ -59,8 +59,8 @@ func (b *bench) randomRate(r *reader, w workload) (float64, error) {
 // nearEntries is how many entries a near end is ahead, and so many have limitBytes.
 const nearEntries, limitBytes = 8, 8 << 10
 
-// runLimited measures how many reads of some entries up to a limit are made in a second, once of all
-// there are and once of a few.
+// runLimited measures how many reads of some entries up to a limit are made in a second, once of
+// all there are and once of a few.
 func (b *bench) runLimited(w workload, c contender) (s sample, err error) {
 	r, err := b.openWarm(w, c)
 	if err != nil {
@@ -81,7 +81,8 @@ func (b *bench) runLimited(w workload, c contender) (s sample, err error) {
 	}
 	far, err := rate(func(uint64) uint64 { return entries + 1 })
 	near, err2 := rate(func(lo uint64) uint64 { return lo + nearEntries })
-	return sample{metricToEnd: far, metricToNear: near, metricOfNear: far / near}, errors.Join(err, err2, r.close())
+	s = sample{metricToEnd: far, metricToNear: near, metricOfNear: far / near}
+	return s, errors.Join(err, err2, r.close())
 }
 
 // warm reads every file under dir once, so that the page cache has it.

@@ -38,7 +38,9 @@ type replayed struct {
 func (b *bench) runReplayAll(w workload, c contender) (sample, error) {
 	return b.replay(w, c, taskReadAll)
 }
-func (b *bench) runStream(w workload, c contender) (sample, error) { return b.replay(w, c, taskStream) }
+func (b *bench) runStream(w workload, c contender) (sample, error) {
+	return b.replay(w, c, taskStream)
+}
 
 // replay reads a contender's log in a child, whose memory is that of the replay.
 func (b *bench) replay(w workload, c contender, task string) (sample, error) {
@@ -49,7 +51,8 @@ func (b *bench) replay(w workload, c contender, task string) (sample, error) {
 	if want := (tally{b.entries(w), b.dataBytes(w)}); r.tally != want {
 		return nil, fmt.Errorf("read %+v where %+v was written", r.tally, want)
 	}
-	return sample{metricEntries: float64(r.Entries) / r.Seconds, metricPeak: float64(r.PeakBytes) / 1e6}, nil
+	return sample{metricEntries: float64(r.Entries) / r.Seconds,
+		metricPeak: float64(r.PeakBytes) / 1e6}, nil
 }
 
 // runOpen opens a contender's log in a child.
@@ -98,7 +101,9 @@ func (b *bench) child(w workload, c contender, task string) (r replayed, err err
 }
 
 // entries is how many a log has that is written once: whole batches.
-func (b *bench) entries(w workload) int { return b.budget.entries / w.config.batch * w.config.batch }
+func (b *bench) entries(w workload) int {
+	return b.budget.entries / w.config.batch * w.config.batch
+}
 
 // dataBytes is how much data such a log has.
 func (b *bench) dataBytes(w workload) int64 { return int64(b.entries(w)) * int64(w.config.size) }

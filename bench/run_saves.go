@@ -44,7 +44,9 @@ func (b *bench) rate(st *store, cfg config, solo bool) (float64, error) {
 // drive lets each writer save in a goroutine until the time is over, or until
 // it has made most saves. It returns how many they made together, and how long
 // that took until all of it was durable.
-func drive(st *store, writers []func() error, d time.Duration, most int) (saves int, took time.Duration, err error) {
+func drive(
+	st *store, writers []func() error, d time.Duration, most int,
+) (saves int, took time.Duration, err error) {
 	var over atomic.Bool // cheaper than asking for the time at every save
 	defer time.AfterFunc(d, func() { over.Store(true) }).Stop()
 	counts, errs := make([]int, len(writers)), make([]error, len(writers))

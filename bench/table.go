@@ -24,11 +24,13 @@ func (w workloadResult) table() string {
 	b.WriteString("|---|" + strings.Repeat("--:|", len(head)-1) + "\n")
 	for _, r := range w.Rows {
 		if r.Absent != "" {
-			writeRow(&b, append([]string{r.Contender, r.Absent}, slices.Repeat([]string{"–"}, len(head)-2)...))
+			writeRow(&b, append([]string{r.Contender, r.Absent},
+				slices.Repeat([]string{"–"}, len(head)-2)...))
 			continue
 		}
 		values := r.values(main)
-		cells := []string{r.Contender, figure(median(values)), figure(slices.Min(values)) + " – " + figure(slices.Max(values))}
+		spread := figure(slices.Min(values)) + " – " + figure(slices.Max(values))
+		cells := []string{r.Contender, figure(median(values)), spread}
 		for _, name := range references {
 			cells = append(cells, ratio(w.against(r, name)))
 		}

@@ -88,32 +88,43 @@ func workloads() []workload {
 		single("save-1k", "One writer, 1 KiB per save", config{size: 1 << 10, batch: 1}, withFloors),
 		single("save-8k", "One writer, 8 KiB per save", config{size: 8 << 10, batch: 1}, withFloors),
 		single("save-64k", "One writer, 64 KiB per save", config{size: 64 << 10, batch: 1}, withFloors),
-		single("save-64x1k", "One writer, 64 entries of 1 KiB per save", config{size: 1 << 10, batch: 64}, withFloors),
+		single("save-64x1k", "One writer, 64 entries of 1 KiB per save", config{size: 1 << 10, batch: 64},
+			withFloors),
 	}
 	saves := []metric{{Name: metricSaves}}
 	list = append(list,
 		workload{
 			name: "parallel", title: "64 goroutines, 256 B per save",
-			about:  "Each goroutine's save is durable before it makes the next one. Where a log takes entries in order only, the index is given under a lock of the callers. The floors write what all 64 have to save at once and sync once; that counts as 64 saves.",
+			about: "Each goroutine's save is durable before it makes the next one. Where a log takes " +
+				"entries in order only, the index is given under a lock of the callers. The floors write " +
+				"what all 64 have to save at once and sync once; that counts as 64 saves.",
 			config: config{size: 256, batch: 1, writers: 64}, metrics: saves, run: (*bench).runSaves,
 			who: slices.Insert(slices.Clone(withFloors), 2, nameChannel),
 		},
 		workload{
 			name: "append-wait", title: "One writer, 256 B per save, Append and Wait",
-			about:  "This library's Append and, right behind it, Wait, by one goroutine alone. Against it the floor, and etcd's Save.",
-			config: config{size: 256, batch: 1, writers: 1, halves: true}, metrics: saves, run: (*bench).runSaves,
+			about: "This library's Append and, right behind it, Wait, by one goroutine alone. Against " +
+				"it the floor, and etcd's Save.",
+			config: config{size: 256, batch: 1, writers: 1, halves: true}, metrics: saves,
+			run: (*bench).runSaves,
 			who: []string{nameOurs, nameEtcd, nameFloor},
 		},
 		workload{
 			name: "nosync", title: "No sync, 256 B per save",
-			about:  "What a save costs besides the disk: each returns once it is written, not once it is durable. One write(2) per save, except where noted. The floor is the bare write, into pages that the page cache has already, over and over; a log goes on to new ones.",
-			config: config{size: 256, batch: 1, writers: 1, noSync: true}, metrics: saves, run: (*bench).runSaves,
+			about: "What a save costs besides the disk: each returns once it is written, not once it is " +
+				"durable. One write(2) per save, except where noted. The floor is the bare write, into " +
+				"pages that the page cache has already, over and over; a log goes on to new ones.",
+			config: config{size: 256, batch: 1, writers: 1, noSync: true}, metrics: saves,
+			run: (*bench).runSaves,
 			who: slices.Concat(logs, []string{nameFloor}),
 		},
 		workload{
 			name: "in-flight", title: "Saves in flight, 256 B each",
-			about:  "This library's Append, with up to 16,384 saves in flight and one Sync at the end, which is measured too: then all are durable. Against it etcd's Save with its syncs switched off, where nothing is durable.",
-			config: config{size: 256, batch: 1, writers: 1, inFlight: true}, metrics: saves, run: (*bench).runSaves,
+			about: "This library's Append, with up to 16,384 saves in flight and one Sync at the end, " +
+				"which is measured too: then all are durable. Against it etcd's Save with its syncs " +
+				"switched off, where nothing is durable.",
+			config: config{size: 256, batch: 1, writers: 1, inFlight: true}, metrics: saves,
+			run: (*bench).runSaves,
 			who: []string{nameOurs, nameEtcd},
 		},
 		roll(slices.Concat(logs, []string{nameFloor})),
@@ -135,19 +146,26 @@ func single(name, title string, c config, who []string) workload {
 func roll(who []string) workload {
 	return workload{
 		name: "roll", title: "The slowest saves, with segments of 4 MiB",
-		about: "One writer, 16 KiB per save, durable. Going on to the next segment makes a few saves slow. " +
-			"The mean is that of the k slowest saves of a run, k being how many times its bytes fill a segment. Less is better. " +
-			"Pebble has a new log file for each memtable, of 4 MiB here; bbolt and the floor have no segments, and stand here with the same k.",
-		config: config{size: rollSize, batch: 1, writers: 1, segment: rollSegment}, who: who, run: (*bench).runRoll,
+		about: "One writer, 16 KiB per save, durable. Going on to the next segment makes a few saves " +
+			"slow. " +
+			"The mean is that of the k slowest saves of a run, k being how many times its bytes fill a " +
+			"segment. Less is better. " +
+			"Pebble has a new log file for each memtable, of 4 MiB here; bbolt and the floor have no " +
+			"segments, and stand here with the same k.",
+		config: config{size: rollSize, batch: 1, writers: 1, segment: rollSegment}, who: who,
+		run: (*bench).runRoll,
 		metrics: []metric{
-			{metricSlowest, true}, {"p50, µs", true}, {"p99, µs", true}, {"p99.9, µs", true}, {"max, µs", true},
+			{metricSlowest, true}, {"p50, µs", true}, {"p99, µs", true}, {"p99.9, µs", true},
+			{"max, µs", true},
 		},
 	}
 }
 
 // aboutReplay says what holds for all workloads that read a log from its beginning.
-const aboutReplay = " The log was just written, so it is read from the page cache. Memory is the peak of the whole process that reads, " +
-	"which holds the code of all contenders: the bare read shows how much that is. Of a file that is mapped, as bbolt's is, what was touched counts too."
+const aboutReplay = " The log was just written, so it is read from the page cache. Memory is " +
+	"the peak of the whole process that reads, " +
+	"which holds the code of all contenders: the bare read shows how much that is. Of a file that " +
+	"is mapped, as bbolt's is, what was touched counts too."
 
 func replayMetrics() []metric { return []metric{{Name: metricEntries}, {metricPeak, true}} }
 
@@ -158,12 +176,16 @@ func replays(who []string) []workload {
 	return []workload{
 		{
 			name: "replay", title: "Replay: open, and read all entries into memory",
-			about:  "1,000,000 entries of 128 B (times the scale). The log is opened for appending where that is how it is read; what has no call for reading all is read entry by entry, and the entries kept. Pebble is opened for reading only, so that its write-ahead log is replayed each time." + aboutReplay,
+			about: "1,000,000 entries of 128 B (times the scale). The log is opened for appending where " +
+				"that is how it is read; what has no call for reading all is read entry by entry, and the " +
+				"entries kept. Pebble is opened for reading only, so that its write-ahead log is replayed " +
+				"each time." + aboutReplay,
 			config: c, who: who, metrics: metrics, run: (*bench).runReplayAll,
 		},
 		{
 			name: "stream", title: "Replay: read one entry after the other",
-			about:  "The same logs, but no entry is kept. This library: OpenForRead and Entries. etcd's wal cannot do that: it is shown reading all, as above." + aboutReplay,
+			about: "The same logs, but no entry is kept. This library: OpenForRead and Entries. etcd's " +
+				"wal cannot do that: it is shown reading all, as above." + aboutReplay,
 			config: c, who: who, metrics: metrics, run: (*bench).runStream,
 		},
 	}

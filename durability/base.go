@@ -32,7 +32,8 @@ func makeBase(p peer, work string, seed uint64) (*base, error) {
 		for _, im := range []image{b.whole, b.before, b.torn} {
 			got, err := p.readImage(im, filepath.Join(work, "check"))
 			if err != nil || !slices.Equal(got, b.acked) && !slices.Equal(got, b.all) {
-				return nil, fmt.Errorf("an undamaged log of %d entries reads as %d: %w", len(b.acked), len(got), err)
+				return nil, fmt.Errorf("an undamaged log of %d entries reads as %d: %w", len(b.acked), len(got),
+					err)
 			}
 		}
 		return b, nil

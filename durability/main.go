@@ -13,7 +13,8 @@ import (
 func main() {
 	trials := flag.Int("trials", 300, "of each damage to each log")
 	seed := flag.Uint64("seed", rand.Uint64(), "repeats a run")
-	dir := flag.String("dir", os.TempDir(), "where the logs are; what is read back after a restart is the same on any file system")
+	dir := flag.String("dir", os.TempDir(),
+		"where the logs are; what is read back after a restart is the same on any file system")
 	out := flag.String("out", "", "the report; standard output by default")
 	flag.Parse()
 	if err := run(*trials, *seed, *dir, *out); err != nil {

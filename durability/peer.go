@@ -28,13 +28,15 @@ type writer interface {
 
 // peer is one way of using one log.
 type peer struct {
-	name     string
-	about    string
-	module   string
-	closes   bool // its logs are closed before they are damaged; else they are copied while they are open
+	name   string
+	about  string
+	module string
+	// its logs are closed before they are damaged; else they are copied while they are open
+	closes   bool
 	needsDir bool // create wants the directory to be there
 	create   func(dir string) (writer, error)
-	read     func(dir string) ([]string, error) // opens it for writing and returns all entries, in words
+	// opens it for writing and returns all entries, in words
+	read func(dir string) ([]string, error)
 }
 
 func peers() []peer {

@@ -12,11 +12,13 @@ import (
 
 func etcd(repairs bool) peer {
 	p := peer{
-		name: "etcd", about: "Open and ReadAll; closed cleanly", module: "go.etcd.io/etcd/server/v3", closes: true,
+		name: "etcd", about: "Open and ReadAll; closed cleanly", module: "go.etcd.io/etcd/server/v3",
+		closes: true,
 		create: createEtcd, read: readEtcd,
 	}
 	if repairs {
-		p.name, p.about = "etcd, Repair", "as etcd's server does it: if ReadAll says io.ErrUnexpectedEOF, Repair once, and again; closed cleanly"
+		p.name, p.about = "etcd, Repair", "as etcd's server does it: if ReadAll says "+
+			"io.ErrUnexpectedEOF, Repair once, and again; closed cleanly"
 		p.read = readEtcdWithRepair
 	}
 	return p
@@ -33,7 +35,8 @@ func createEtcd(dir string) (writer, error) {
 func (l etcdLog) save(batch []entry) error {
 	ents := make([]*raftpb.Entry, len(batch))
 	for i, e := range batch {
-		ents[i] = &raftpb.Entry{Index: new(e.index), Term: new(e.term), Type: raftpb.EntryNormal.Enum(), Data: e.data}
+		ents[i] = &raftpb.Entry{Index: new(e.index), Term: new(e.term), Type: raftpb.EntryNormal.Enum(),
+			Data: e.data}
 	}
 	return l.w.Save(nil, ents)
 }

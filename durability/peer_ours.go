@@ -10,7 +10,8 @@ import (
 
 func ours(closes bool) peer {
 	p := peer{
-		name: "wal, not closed", about: "copied while it is open, as a crash leaves it", module: "github.com/seed449c39bc/wal",
+		name: "wal, not closed", about: "copied while it is open, as a crash leaves it",
+		module: "github.com/seed449c39bc/wal",
 		create: createOurs, read: readOurs,
 	}
 	if closes {

@@ -11,7 +11,8 @@ import (
 
 func raftWAL() peer {
 	return peer{
-		name: "raft-wal", about: "Open and GetLog of every index; closed cleanly; its bbolt file is not damaged", module: "github.com/hashicorp/raft-wal", closes: true, needsDir: true,
+		name: "raft-wal", about: "Open and GetLog of every index; closed cleanly; its bbolt file is " +
+			"not damaged", module: "github.com/hashicorp/raft-wal", closes: true, needsDir: true,
 		create: func(dir string) (writer, error) { return openRaftWAL(dir) }, read: readRaftWAL,
 	}
 }
@@ -25,7 +26,8 @@ func openRaftWAL(dir string) (raftLog, error) {
 	// Its Close leaves its own meta store open; one that is handed in can be closed.
 	l := raftLog{meta: &metadb.BoltMetaDB{}}
 	var err error
-	l.WAL, err = raftwal.Open(dir, raftwal.WithLogger(hclog.NewNullLogger()), raftwal.WithSegmentSize(segmentSize), raftwal.WithMetaStore(l.meta))
+	l.WAL, err = raftwal.Open(dir, raftwal.WithLogger(hclog.NewNullLogger()),
+		raftwal.WithSegmentSize(segmentSize), raftwal.WithMetaStore(l.meta))
 	if err != nil {
 		l.meta.Close()
 	}

@@ -12,9 +12,10 @@ func markdown(results []result, trials int, seed uint64) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# The same damages to this log and to others
 
-Written by %s on %s with seed %d: %d trials of each damage to each log, spread over %d different
-logs of at least three segments of %d KiB, with batches of one to four entries of up to 2 KiB of random data. A damaged
-log is opened as a program would after a restart, and everything is read.
+Written by %s on %s with seed %d; do not edit. There are %d trials of each damage to each log,
+spread over %d different logs of at least three segments of %d KiB, with batches of one to four
+entries of up to 2 KiB of random data. A damaged log is opened as a program would after a restart, and
+everything is read.
 
 `, "`make durability`", time.Now().UTC().Format(time.DateOnly), seed, trials, logs, segmentSize>>10)
 	for _, v := range versions() {
@@ -25,11 +26,14 @@ log is opened as a program would after a restart, and everything is read.
 		fmt.Fprintf(&b, "- **%s**: %s\n", r.peer.name, r.peer.about)
 	}
 	b.WriteString("\n## Damage to acknowledged data\n\n" +
-		"*All there* is right, and so is an *error*: the program can go to a replica or a backup. What is *silently* fewer or wrong is lost without anybody knowing.\n\n")
+		"*All there* is right, and so is an *error*: the program can go to a replica or a backup. " +
+		"What is *silently* fewer or wrong is lost without anybody knowing.\n\n")
 	table(&b, results, true)
 	b.WriteString("\n## A torn batch that was never acknowledged\n\n" +
-		"A crash in the middle of a save of two to four entries of up to 4 KB: a part of its sectors or blocks is not there. *All there* is right: what was acknowledged, " +
-		"and perhaps more. An *error* means that the log does not open although nothing in it is lost. Logs are copied while they are open.\n\n")
+		"A crash in the middle of a save of two to four entries of up to 4 KB: a part of its sectors " +
+		"or blocks is not there. *All there* is right: what was acknowledged, " +
+		"and perhaps more. An *error* means that the log does not open although nothing in it is " +
+		"lost. Logs are copied while they are open.\n\n")
 	table(&b, results, false)
 	return b.String()
 }

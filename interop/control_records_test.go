@@ -20,13 +20,15 @@ func TestLogsWithControlRecordsAreReadByEtcdWhichSeesTruncatedEntries(t *testing
 		return &walpb.Entry{Term: term, Index: index, Data: []byte("data")}
 	}
 	for i := range uint64(10) {
-		h.ops = append(h.ops, op{ents: []*walpb.Entry{entry(1, i+1)}, state: &walpb.HardState{Term: 1, Commit: 5}})
+		h.ops = append(h.ops,
+			op{ents: []*walpb.Entry{entry(1, i+1)}, state: &walpb.HardState{Term: 1, Commit: 5}})
 	}
 	ours := createOurs(t, dir, h.metadata)
 	apply(t, ours, nil, h.ops)
 	require.NoError(t, ours.TruncateBack(6))
 	require.NoError(t, ours.close())
-	require.Greater(t, segments(t, dir)[0].count(t, log.CrcType), 2, "crc records: the header's, TRUNCATE and CLOSED")
+	require.Greater(t, segments(t, dir)[0].count(t, log.CrcType), 2,
+		"crc records: the header's, TRUNCATE and CLOSED")
 
 	beginning := &walpb.Snapshot{}
 	requireWhole(t, dir, h)
@@ -79,7 +81,8 @@ func TestALogThatWasCompactedIsReadByEtcd(t *testing.T) {
 		return &walpb.Entry{Term: 1, Index: i, Data: make([]byte, segmentSize/4)}
 	}
 	for i := range uint64(20) {
-		h.ops = append(h.ops, op{ents: []*walpb.Entry{entry(i + 1)}, state: &walpb.HardState{Term: 1, Commit: i + 1}})
+		h.ops = append(h.ops,
+			op{ents: []*walpb.Entry{entry(i + 1)}, state: &walpb.HardState{Term: 1, Commit: i + 1}})
 	}
 	snap := &walpb.Snapshot{Index: 15, Term: 1, ConfState: &walpb.ConfState{Voters: []uint64{1}}}
 	h.ops = append(h.ops, op{snap: snap})
@@ -119,7 +122,8 @@ func TestALogThatWasRestoredIsReadByEtcd(t *testing.T) {
 		return &walpb.Entry{Term: term, Index: i, Data: []byte("data")}
 	}
 	for i := range uint64(10) {
-		h.ops = append(h.ops, op{ents: []*walpb.Entry{entry(1, i+1)}, state: &walpb.HardState{Term: 1, Commit: 3}})
+		h.ops = append(h.ops,
+			op{ents: []*walpb.Entry{entry(1, i+1)}, state: &walpb.HardState{Term: 1, Commit: 3}})
 	}
 	ours := createOurs(t, dir, h.metadata)
 	apply(t, ours, nil, h.ops)
@@ -145,15 +149,17 @@ func TestALogThatWasRestoredIsReadByEtcd(t *testing.T) {
 	require.Equal(t, got, theirs)
 }
 
-// A follower of etcd's dies between the snapshot that it received and the state that commits it: the
-// directory opens here where it opens there, and goes on.
+// A follower of etcd's dies between the snapshot that it received and the state that commits it:
+// the directory opens here where it opens there, and goes on.
 func TestALogOfEtcdWithAJumpThatIsPendingOpensAtTheOlderSnapshot(t *testing.T) {
 	dir, h := newDir(t), history{metadata: []byte("node")}
 	for i := range uint64(10) {
-		h.ops = append(h.ops, op{ents: []*walpb.Entry{{Term: 1, Index: i + 1}}, state: &walpb.HardState{Term: 1, Commit: i + 1}})
+		h.ops = append(h.ops, op{ents: []*walpb.Entry{{Term: 1, Index: i + 1}},
+			state: &walpb.HardState{Term: 1, Commit: i + 1}})
 	}
 	older := &walpb.Snapshot{Index: 5, Term: 1, ConfState: &walpb.ConfState{Voters: []uint64{1}}}
-	h.ops = append(h.ops, op{snap: older}, op{snap: &walpb.Snapshot{Index: 100, Term: 2, ConfState: older.ConfState}})
+	h.ops = append(h.ops, op{snap: older},
+		op{snap: &walpb.Snapshot{Index: 100, Term: 2, ConfState: older.ConfState}})
 	writeEtcd(t, dir, h)
 	theirs, err := readEtcd(t, dir, older)
 	require.NoError(t, err)
@@ -167,7 +173,8 @@ func TestALogOfEtcdWithAJumpThatIsPendingOpensAtTheOlderSnapshot(t *testing.T) {
 
 	w := openOurs(t, dir, older)
 	require.EqualValues(t, 10, w.LastIndex())
-	require.NoError(t, w.save(&walpb.HardState{Term: 2, Commit: 11}, []*walpb.Entry{{Term: 2, Index: 11}}))
+	require.NoError(t, w.save(&walpb.HardState{Term: 2, Commit: 11},
+		[]*walpb.Entry{{Term: 2, Index: 11}}))
 	require.NoError(t, w.close())
 	theirs, err = readEtcd(t, dir, older)
 	require.NoError(t, err)

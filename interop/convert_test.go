@@ -12,11 +12,13 @@ import (
 // scalar field set, as Raft sets them: a field that is not set is not encoded.
 
 func toRaftEntry(e *walpb.Entry) *raftpb.Entry {
-	return &raftpb.Entry{Type: raftpb.EntryType(e.Type).Enum(), Term: &e.Term, Index: &e.Index, Data: e.Data}
+	return &raftpb.Entry{Type: raftpb.EntryType(e.Type).Enum(), Term: &e.Term, Index: &e.Index,
+		Data: e.Data}
 }
 
 func fromRaftEntry(e *raftpb.Entry) *walpb.Entry {
-	return &walpb.Entry{Type: walpb.EntryType(e.GetType()), Term: e.GetTerm(), Index: e.GetIndex(), Data: e.GetData()}
+	return &walpb.Entry{Type: walpb.EntryType(e.GetType()), Term: e.GetTerm(), Index: e.GetIndex(),
+		Data: e.GetData()}
 }
 
 func toRaftState(st *walpb.HardState) *raftpb.HardState {
@@ -55,7 +57,8 @@ func toEtcdSnapshot(s *walpb.Snapshot) *etcdpb.Snapshot {
 }
 
 func fromEtcdSnapshot(s *etcdpb.Snapshot) *walpb.Snapshot {
-	return &walpb.Snapshot{Index: s.GetIndex(), Term: s.GetTerm(), ConfState: fromRaftConfState(s.GetConfState())}
+	return &walpb.Snapshot{Index: s.GetIndex(), Term: s.GetTerm(),
+		ConfState: fromRaftConfState(s.GetConfState())}
 }
 
 // convert returns what f makes of each element; of none, nil.

@@ -116,7 +116,8 @@ func requireSameSegments(t *testing.T, want, got []file) {
 	}
 	requireSameBytes(t, want[last].records(), got[last].records(), want[last].name)
 	for _, f := range []file{want[last], got[last]} {
-		require.Empty(t, bytes.Trim(f.data[len(f.records()):], "\x00"), "bytes behind the records of %s", f.name)
+		require.Empty(t, bytes.Trim(f.data[len(f.records()):], "\x00"), "bytes behind the records of %s",
+			f.name)
 	}
 }
 
@@ -125,7 +126,8 @@ func requireSameBytes(t *testing.T, want, got []byte, name string) {
 	t.Helper()
 	for i := range min(len(want), len(got)) {
 		if want[i] != got[i] {
-			require.Equal(t, want[i:min(i+64, len(want))], got[i:min(i+64, len(got))], "%s from offset %d on", name, i)
+			require.Equal(t, want[i:min(i+64, len(want))], got[i:min(i+64, len(got))],
+				"%s from offset %d on", name, i)
 		}
 	}
 	require.Equal(t, len(want), len(got), "length of %s", name)

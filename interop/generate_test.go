@@ -28,7 +28,8 @@ type generator struct {
 }
 
 func newGenerator(seed uint64) *generator {
-	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0)), terms: map[uint64]uint64{}, term: 1, maxData: 2 * segmentSize}
+	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0)), terms: map[uint64]uint64{}, term: 1,
+		maxData: 2 * segmentSize}
 	switch g.IntN(6) {
 	case 0: // nil
 	case 1:

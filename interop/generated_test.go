@@ -46,7 +46,8 @@ func TestGeneratedLogsHaveAllThatALogCanHave(t *testing.T) {
 		"more than three segments", "nil metadata", "empty metadata", "metadata larger than a segment",
 		"a state alone", "entries alone", "both", "opened again",
 		"a snapshot of what is there", "a snapshot ahead of the log",
-		"an overwrite", "an entry without data", "an entry with empty data", "an entry larger than a segment",
+		"an overwrite", "an entry without data", "an entry with empty data",
+		"an entry larger than a segment",
 	} {
 		require.Positive(t, seen[what], what)
 	}

@@ -80,8 +80,10 @@ func (l *etcdLog) save(st *walpb.HardState, ents []*walpb.Entry) error {
 	return l.w.Save(toRaftState(st), convert(ents, toRaftEntry))
 }
 
-func (l *etcdLog) saveSnap(snap *walpb.Snapshot) error { return l.w.SaveSnapshot(toEtcdSnapshot(snap)) }
-func (l *etcdLog) close() error                        { return l.w.Close() }
+func (l *etcdLog) saveSnap(snap *walpb.Snapshot) error {
+	return l.w.SaveSnapshot(toEtcdSnapshot(snap))
+}
+func (l *etcdLog) close() error { return l.w.Close() }
 
 func (l *etcdLog) reopen(t *testing.T, snap *walpb.Snapshot) saver {
 	t.Helper()

@@ -24,7 +24,9 @@ func readEtcd(t *testing.T, dir string, snap *walpb.Snapshot) (contents, error) 
 	return fromEtcd(w.ReadAll())
 }
 
-func fromEtcd(metadata []byte, st *raftpb.HardState, ents []*raftpb.Entry, err error) (contents, error) {
+func fromEtcd(metadata []byte, st *raftpb.HardState, ents []*raftpb.Entry, err error) (
+	contents, error,
+) {
 	return contents{metadata, fromRaftState(st), convert(ents, fromRaftEntry)}, err
 }
 
@@ -40,7 +42,9 @@ func readOurs(t *testing.T, dir string, snap *walpb.Snapshot) (contents, error) 
 }
 
 // recoverOurs opens a log for appending, reads it, and closes it.
-func recoverOurs(t *testing.T, dir string, snap *walpb.Snapshot, opts ...wal.Option) (contents, error) {
+func recoverOurs(t *testing.T, dir string, snap *walpb.Snapshot, opts ...wal.Option) (
+	contents, error,
+) {
 	t.Helper()
 	w, err := wal.Open(nil, dir, snap, withDefaults(opts)...)
 	if err != nil {
@@ -94,8 +98,8 @@ func requireWhole(t *testing.T, dir string, h history) {
 	requireSnapshots(t, dir)
 }
 
-// requireSnapshots proves that the snapshots listed here are those that etcd lists, but for those that
-// do not open, which etcd lists too.
+// requireSnapshots proves that the snapshots listed here are those that etcd lists, but for those
+// that do not open, which etcd lists too.
 func requireSnapshots(t *testing.T, dir string) {
 	t.Helper()
 	listed, err := wal.ValidSnapshots(nil, dir)

@@ -84,9 +84,10 @@ type pair struct {
 // In bytes.
 const (
 	lastSave    = 512
-	largestCall = 2500      // more than any call takes, but for fill's and huge ones
-	smallestGap = 256       // that fill can fill
-	hugeData    = 160 << 10 // more than etcd's buffer holds: the save that reaches the segment size ends it
+	largestCall = 2500 // more than any call takes, but for fill's and huge ones
+	smallestGap = 256  // that fill can fill
+	// more than etcd's buffer holds: the save that reaches the segment size ends it
+	hugeData = 160 << 10
 )
 
 func newPair(t *testing.T, seed uint64) *pair {
@@ -98,7 +99,8 @@ func newPair(t *testing.T, seed uint64) *pair {
 	return &pair{
 		generator: g,
 		theirs:    createEtcd(t, dir, g.metadata), theirDir: dir,
-		ours: createOurs(t, newDir(t), g.metadata, wal.WithEtcdFormat(), wal.WithSegmentSize(segmentSize+lastSave)),
+		ours: createOurs(t, newDir(t), g.metadata, wal.WithEtcdFormat(),
+			wal.WithSegmentSize(segmentSize+lastSave)),
 	}
 }
 

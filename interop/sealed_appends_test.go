@@ -29,13 +29,15 @@ func TestWhatEtcdAppendsToASealedSegmentIsPartOfTheLog(t *testing.T) {
 	}
 	begin := &walpb.Snapshot{}
 	for name, o := range map[string]op{
-		"an entry":                         {ents: entry([]byte("data"))},
-		"an entry and a state":             {ents: entry([]byte("data")), state: &walpb.HardState{Term: 1, Commit: 6}},
-		"an entry without data":            {ents: entry(nil)},
-		"an entry that ends in a zero":     {ents: entry([]byte("data\x00"))},
-		"an entry with sectors of zeros":   {ents: entry(append(make([]byte, 2000), 1))},
-		"a state that ends in a zero":      {state: &walpb.HardState{Term: 1}},
-		"a snapshot that ends in a zero":   {snap: &walpb.Snapshot{Index: 5, Term: 1, ConfState: &walpb.ConfState{}}},
+		"an entry": {ents: entry([]byte("data"))},
+		"an entry and a state": {ents: entry([]byte("data")),
+			state: &walpb.HardState{Term: 1, Commit: 6}},
+		"an entry without data":          {ents: entry(nil)},
+		"an entry that ends in a zero":   {ents: entry([]byte("data\x00"))},
+		"an entry with sectors of zeros": {ents: entry(append(make([]byte, 2000), 1))},
+		"a state that ends in a zero":    {state: &walpb.HardState{Term: 1}},
+		"a snapshot that ends in a zero": {snap: &walpb.Snapshot{Index: 5, Term: 1,
+			ConfState: &walpb.ConfState{}}},
 		"enough for the next segment":      {ents: entry(make([]byte, 200<<10))},
 		"an entry over one that was there": {ents: []*walpb.Entry{{Term: 2, Index: 3}}},
 	} {
@@ -66,7 +68,8 @@ func TestWhatEtcdAppendsToASealedSegmentIsPartOfTheLog(t *testing.T) {
 	}
 }
 
-// requireBothReadEntries proves that both implementations read what a history says from the beginning on.
+// requireBothReadEntries proves that both implementations read what a history says from the
+// beginning on.
 func requireBothReadEntries(t *testing.T, dir string, h history) {
 	t.Helper()
 	want := h.at1(t)
@@ -102,7 +105,8 @@ func fiveEntries() history {
 	h := history{metadata: []byte("node")}
 	for i := range uint64(5) {
 		e := &walpb.Entry{Term: 1, Index: i + 1, Data: []byte("data")}
-		h.ops = append(h.ops, op{ents: []*walpb.Entry{e}, state: &walpb.HardState{Term: 1, Vote: 1, Commit: i}})
+		h.ops = append(h.ops,
+			op{ents: []*walpb.Entry{e}, state: &walpb.HardState{Term: 1, Vote: 1, Commit: i}})
 	}
 	return h
 }

@@ -21,7 +21,8 @@ func TestALogGoesToEtcdAndBackAgainAndAgain(t *testing.T) {
 		segments int64 // times segmentSize
 		opts     []wal.Option
 	}{
-		"sealed": {1, nil}, "etcd": {4, []wal.Option{wal.WithEtcdFormat()}}, "sealed, long segments": {8, nil},
+		"sealed": {1, nil}, "etcd": {4, []wal.Option{wal.WithEtcdFormat()}},
+		"sealed, long segments": {8, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			setSegmentSize(t, c.segments*segmentSize)
@@ -100,7 +101,8 @@ func leave(t *testing.T, g *generator, s saver, dir string) string {
 	}
 	ent := &walpb.Entry{Term: g.term, Index: g.last + 1, Data: data}
 	require.NoError(t, s.save(nil, []*walpb.Entry{ent}))
-	files := segments(t, dir)[:len(before)] // if it has begun another one, the crash came before that had its name
+	// if it has begun another one, the crash came before that had its name
+	files := segments(t, dir)[:len(before)]
 	switch last := files[len(files)-1]; {
 	case len(last.records()) > from && g.IntN(4) == 0: // it has reached the disk
 		g.add(op{ents: []*walpb.Entry{ent}})

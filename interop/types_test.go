@@ -57,7 +57,8 @@ func (g *generator) number() uint64 {
 
 func TestEntriesAreEncodedAsEtcdEncodesThem(t *testing.T) {
 	forValues(t, func(g *generator) {
-		e := &walpb.Entry{Type: walpb.EntryType(g.IntN(3)), Term: g.number(), Index: g.number(), Data: g.data()}
+		e := &walpb.Entry{Type: walpb.EntryType(g.IntN(3)), Term: g.number(), Index: g.number(),
+			Data: g.data()}
 		requireSameEncoding(t, e, new(walpb.Entry), toRaftEntry(e), new(raftpb.Entry))
 	})
 }
@@ -104,6 +105,7 @@ func TestRecordsAreEncodedAsEtcdEncodesThem(t *testing.T) {
 		// The trailer is a field that etcd does not know, and passes over.
 		var theirs etcdpb.Record
 		require.NoError(t, proto.Unmarshal(walpb.AppendTrailer(got, g.number()), &theirs))
-		require.Equal(t, []any{typ, crc, data}, []any{theirs.GetType(), theirs.GetCrc(), theirs.GetData()})
+		require.Equal(t, []any{typ, crc, data},
+			[]any{theirs.GetType(), theirs.GetCrc(), theirs.GetData()})
 	})
 }

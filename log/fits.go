@@ -36,7 +36,8 @@ var (
 		func(t reflect.Type) (reflect.Method, bool) { return t.MethodByName("GetIndex") }}
 	size = method{"Size() int", reflect.TypeFor[interface{ Size() int }](),
 		func(t reflect.Type) (reflect.Method, bool) { return t.MethodByName("Size") }}
-	getCommitted = method{"GetCommitted() uint64", reflect.TypeFor[interface{ GetCommitted() uint64 }](),
+	getCommitted = method{"GetCommitted() uint64",
+		reflect.TypeFor[interface{ GetCommitted() uint64 }](),
 		func(t reflect.Type) (reflect.Method, bool) { return t.MethodByName("GetCommitted") }}
 	reset = method{"Reset()", reflect.TypeFor[interface{ Reset() }](),
 		func(t reflect.Type) (reflect.Method, bool) { return t.MethodByName("Reset") }}
@@ -56,7 +57,8 @@ func fits(t, want reflect.Type, required []method) error {
 		return lacking(t, want, required)
 	}
 	if elem := receiver(t); losesAll(elem) {
-		return fmt.Errorf("what Unmarshal decodes would be lost, as it works on a copy of a new %s; declare it on *%s and pass a pointer", elem, elem)
+		return fmt.Errorf("what Unmarshal decodes would be lost, as it works on a copy of a new %s; "+
+			"declare it on *%s and pass a pointer", elem, elem)
 	}
 	return nil
 }

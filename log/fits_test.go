@@ -70,15 +70,20 @@ func TestRegisterPanicsSayingWhatIsWrong(t *testing.T) {
 		says      string
 	}{
 		{"nothing", EntryType, nil,
-			"log: Register(EntryType, nil): the prototype is nil; pass a pointer to a record, such as new(T)"},
+			"log: Register(EntryType, nil): the prototype is nil; pass a pointer to a record, such as " +
+				"new(T)"},
 		{"metadata", MetadataType, &walpb.Entry{},
-			"log: Register(MetadataType, *walpb.Entry): metadata records are the log's own; only entries, states and snapshots can be registered"},
+			"log: Register(MetadataType, *walpb.Entry): metadata records are the log's own; only " +
+				"entries, states and snapshots can be registered"},
 		{"crc", CrcType, &walpb.Entry{},
-			"log: Register(CrcType, *walpb.Entry): crc records are the log's own; only entries, states and snapshots can be registered"},
+			"log: Register(CrcType, *walpb.Entry): crc records are the log's own; only entries, states " +
+				"and snapshots can be registered"},
 		{"unknown kind", 9, &walpb.Entry{},
-			"log: Register(RecordType(9), *walpb.Entry): there is no such record type; use EntryType, StateType or SnapshotType"},
+			"log: Register(RecordType(9), *walpb.Entry): there is no such record type; use EntryType, " +
+				"StateType or SnapshotType"},
 		{"kind below all", -1, nil,
-			"log: Register(RecordType(-1), nil): there is no such record type; use EntryType, StateType or SnapshotType"},
+			"log: Register(RecordType(-1), nil): there is no such record type; use EntryType, StateType " +
+				"or SnapshotType"},
 		{"entry without methods", EntryType, &bare{},
 			"log: Register(EntryType, *log.bare): missing methods GetIndex() uint64, Size() int"},
 		{"state without methods", StateType, &bare{},
@@ -88,21 +93,28 @@ func TestRegisterPanicsSayingWhatIsWrong(t *testing.T) {
 		{"state as an entry", EntryType, &walpb.HardState{},
 			"log: Register(EntryType, *walpb.HardState): missing method GetIndex() uint64"},
 		{"wrong signatures of an entry", EntryType, &wrongSignatures{},
-			"log: Register(EntryType, *log.wrongSignatures): method GetIndex() int64 should be GetIndex() uint64; method Size(bool) (int, error) should be Size() int"},
+			"log: Register(EntryType, *log.wrongSignatures): method GetIndex() int64 should be " +
+				"GetIndex() uint64; method Size(bool) (int, error) should be Size() int"},
 		{"wrong signature of a state", StateType, &wrongSignatures{},
 			"log: Register(StateType, *log.wrongSignatures): method Reset() error should be Reset()"},
 		{"value whose pointer has the methods", EntryType, halfByValue{},
-			"log: Register(EntryType, log.halfByValue): missing methods GetIndex() uint64, Size() int; *log.halfByValue has all methods: pass a pointer"},
+			"log: Register(EntryType, log.halfByValue): missing methods GetIndex() uint64, Size() int; " +
+				"*log.halfByValue has all methods: pass a pointer"},
 		{"value that is decoded into a copy", EntryType, byValue{},
-			"log: Register(EntryType, log.byValue): what Unmarshal decodes would be lost, as it works on a copy of a new log.byValue; declare it on *log.byValue and pass a pointer"},
+			"log: Register(EntryType, log.byValue): what Unmarshal decodes would be lost, as it works on " +
+				"a copy of a new log.byValue; declare it on *log.byValue and pass a pointer"},
 		{"pointer that is decoded into a copy", StateType, &byValue{},
-			"log: Register(StateType, *log.byValue): what Unmarshal decodes would be lost, as it works on a copy of a new log.byValue; declare it on *log.byValue and pass a pointer"},
+			"log: Register(StateType, *log.byValue): what Unmarshal decodes would be lost, as it works " +
+				"on a copy of a new log.byValue; declare it on *log.byValue and pass a pointer"},
 		{"number that is decoded into a copy", SnapshotType, number(1),
-			"log: Register(SnapshotType, log.number): what Unmarshal decodes would be lost, as it works on a copy of a new log.number; declare it on *log.number and pass a pointer"},
+			"log: Register(SnapshotType, log.number): what Unmarshal decodes would be lost, as it works " +
+				"on a copy of a new log.number; declare it on *log.number and pass a pointer"},
 		{"decoded into a pointer that is nil", EntryType, hollow{&command{}},
-			"log: Register(EntryType, log.hollow): what Unmarshal decodes would be lost, as it works on a copy of a new log.hollow; declare it on *log.hollow and pass a pointer"},
+			"log: Register(EntryType, log.hollow): what Unmarshal decodes would be lost, as it works on " +
+				"a copy of a new log.hollow; declare it on *log.hollow and pass a pointer"},
 		{"decoded into a pointer that is nil, behind a pointer", EntryType, &hollow{&command{}},
-			"log: Register(EntryType, *log.hollow): what Unmarshal decodes would be lost, as it works on a copy of a new log.hollow; declare it on *log.hollow and pass a pointer"},
+			"log: Register(EntryType, *log.hollow): what Unmarshal decodes would be lost, as it works on " +
+				"a copy of a new log.hollow; declare it on *log.hollow and pass a pointer"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := NewRegistry()
@@ -115,7 +127,8 @@ func TestRegisterPanicsSayingWhatIsWrong(t *testing.T) {
 }
 
 func TestRegisterRecordPanicsUnderItsOwnName(t *testing.T) {
-	require.PanicsWithValue(t, "log: RegisterRecord(EntryType, *log.bare): missing methods GetIndex() uint64, Size() int",
+	require.PanicsWithValue(t,
+		"log: RegisterRecord(EntryType, *log.bare): missing methods GetIndex() uint64, Size() int",
 		func() { RegisterRecord(EntryType, &bare{}) })
 	require.Equal(t, &walpb.Entry{}, DefaultRegistry().NewEntry())
 }
@@ -165,8 +178,9 @@ func TestDefaultTypesHaveTheOptionalMethods(t *testing.T) {
 
 func TestRecordTypeString(t *testing.T) {
 	for rt, want := range map[RecordType]string{
-		MetadataType: "metadata", EntryType: "entry", StateType: "state", CrcType: "crc", SnapshotType: "snapshot",
-		0: "RecordType(0)", 6: "RecordType(6)", -1: "RecordType(-1)",
+		MetadataType: "metadata", EntryType: "entry", StateType: "state", CrcType: "crc",
+		SnapshotType: "snapshot",
+		0:            "RecordType(0)", 6: "RecordType(6)", -1: "RecordType(-1)",
 	} {
 		require.Equal(t, want, rt.String())
 	}

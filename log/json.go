@@ -60,7 +60,8 @@ type JSONState[V any] struct {
 // Marshal implements RecordData.
 func (s *JSONState[V]) Marshal() ([]byte, error) { return json.Marshal(s) }
 
-// Unmarshal implements RecordData: it replaces commit index and value. After an error both are empty.
+// Unmarshal implements RecordData: it replaces commit index and value. After an error both are
+// empty.
 func (s *JSONState[V]) Unmarshal(data []byte) error {
 	commit, value, err := decodeJSON[V](data, "commit")
 	*s = JSONState[V]{commit, value}

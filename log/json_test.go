@@ -36,7 +36,8 @@ func TestJSONGivesBackWhatItWasGiven(t *testing.T) {
 	require.Equal(t, &JSONState[string]{}, back)
 }
 
-// Nothing of what a record held before is left: not a field that the JSON lacks, not a key of a map.
+// Nothing of what a record held before is left: not a field that the JSON lacks, not a key of a
+// map.
 func TestJSONUnmarshalReplacesTheRecord(t *testing.T) {
 	data, err := (&JSON[put]{Index: 2, Value: put{Key: "b", Tags: map[string]int{"new": 1}}}).Marshal()
 	require.NoError(t, err)
@@ -52,8 +53,10 @@ func TestJSONUnmarshalReplacesTheRecord(t *testing.T) {
 }
 
 func TestJSONRefusesWhatIsNoRecordOfIts(t *testing.T) {
-	for _, data := range []string{"", "null", "{}", "7", "[]", `{"index":1}`, `{"value":{}}`, `{"index":-1,"value":{}}`,
-		`{"index":1,"value":7}`, `{"index":null,"value":{}}`, `{"index":1,"value":{}}x`, `{"index":1.5,"value":{}}`} {
+	for _, data := range []string{"", "null", "{}", "7", "[]", `{"index":1}`, `{"value":{}}`,
+		`{"index":-1,"value":{}}`,
+		`{"index":1,"value":7}`, `{"index":null,"value":{}}`, `{"index":1,"value":{}}x`,
+		`{"index":1.5,"value":{}}`} {
 		entry := &JSON[put]{1, put{Key: "a"}}
 		require.Error(t, entry.Unmarshal([]byte(data)), data)
 		require.Equal(t, &JSON[put]{}, entry, data)

@@ -47,13 +47,13 @@ func (rt RecordType) String() string {
 // at once, each with records of its own.
 //
 // A record may be saved as another Go type than the registered one that it is read as, if that one
-// reads it back: an adapter saves what it has got, without a copy. The log tries it: the first record
-// of each Go type, and now and then a later one, is decoded as it would be read. A save of what
-// cannot be decoded, or comes back with another index, commit index or term, is refused. Where the
-// registered entries have ReadIndex, the index of each entry is compared.
+// reads it back: an adapter saves what it has got, without a copy. The log tries it: the first
+// record of each Go type, and now and then a later one, is decoded as it would be read. A save of
+// what cannot be decoded, or comes back with another index, commit index or term, is refused. Where
+// the registered entries have ReadIndex, the index of each entry is compared.
 //
-// A method that panics, or that ends its goroutine as FailNow of a test does, hurts only the call that
-// it is part of: a save is as if it had not been made, and the log goes on.
+// A method that panics, or that ends its goroutine as FailNow of a test does, hurts only the call
+// that it is part of: a save is as if it had not been made, and the log goes on.
 type RecordData interface {
 	// Marshal returns the record's encoding. The log does not keep or change it.
 	Marshal() (data []byte, err error)

@@ -68,14 +68,16 @@ func (r *Registry) register(rt RecordType, prototype RecordData) error {
 	case SnapshotType:
 		return set(&r.snapshot, t, reflect.TypeFor[*walpb.Snapshot](), snapshotMethods)
 	case MetadataType, CrcType:
-		return fmt.Errorf("%s records are the log's own; only entries, states and snapshots can be registered", rt)
+		return fmt.Errorf("%s records are the log's own; only entries, states and snapshots can be "+
+			"registered", rt)
 	}
 	return fmt.Errorf("there is no such record type; use EntryType, StateType or SnapshotType")
 }
 
 // set replaces one constructor of the registry by that of t, if t fits. That of the default type is
 // the one that a new registry has.
-func set[T RecordData](to *atomic.Pointer[func() T], t, byDefault reflect.Type, required []method) error {
+func set[T RecordData](to *atomic.Pointer[func() T], t, byDefault reflect.Type,
+	required []method) error {
 	if t == byDefault {
 		to.Store(nil)
 		return nil

@@ -61,7 +61,8 @@ func (origin) Unmarshal([]byte) error   { return nil }
 func (origin) GetIndex() uint64         { return 0 }
 
 func TestRegistryStartsWithTheDefaultTypes(t *testing.T) {
-	for name, r := range map[string]*Registry{"new": NewRegistry(), "zero": {}, "clone": NewRegistry().Clone()} {
+	for name, r := range map[string]*Registry{"new": NewRegistry(), "zero": {},
+		"clone": NewRegistry().Clone()} {
 		t.Run(name, func(t *testing.T) {
 			require.Equal(t, &walpb.Entry{}, r.NewEntry())
 			require.Equal(t, &walpb.HardState{}, r.NewState())
@@ -162,7 +163,8 @@ func TestRegisterRecordRegistersInTheDefaultRegistry(t *testing.T) {
 	require.Equal(t, &walpb.Entry{}, DefaultRegistry().NewEntry())
 	RegisterRecord(EntryType, &command{})
 	require.Equal(t, &command{}, DefaultRegistry().NewEntry())
-	require.Equal(t, &walpb.Entry{}, NewRegistry().NewEntry(), "a new registry holds the defaults, not what was registered elsewhere")
+	require.Equal(t, &walpb.Entry{}, NewRegistry().NewEntry(),
+		"a new registry holds the defaults, not what was registered elsewhere")
 }
 
 func TestNewRecordTakesOneAllocation(t *testing.T) {

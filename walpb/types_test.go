@@ -25,17 +25,21 @@ var goldenMessages = []struct {
 }{
 	{"empty entry", &Entry{}, "080010001800"},
 	{"entry with empty data", &Entry{Data: []byte{}}, "0800100018002200"},
-	{"entry", &Entry{Type: EntryConfChangeV2, Term: 3, Index: 300, Data: []byte("data")}, "0802100318ac02220464617461"},
+	{"entry", &Entry{Type: EntryConfChangeV2, Term: 3, Index: 300, Data: []byte("data")},
+		"0802100318ac02220464617461"},
 	{"entry of large values", &Entry{Type: -1, Term: math.MaxUint64, Index: 1 << 63},
 		"08ffffffffffffffffff0110ffffffffffffffffff011880808080808080808001"},
 	{"empty state", &HardState{}, "080010001800"},
 	{"state", &HardState{Term: 1, Vote: 2, Commit: 300}, "0801100218ac02"},
 	{"empty snapshot", &Snapshot{}, "08001000"},
 	{"snapshot", &Snapshot{Index: 300, Term: 7}, "08ac021007"},
-	{"snapshot with empty conf state", &Snapshot{Index: 1, Term: 1, ConfState: &ConfState{}}, "080110011a022800"},
-	{"snapshot with conf state", &Snapshot{Index: 1, Term: 1, ConfState: &ConfState{Voters: []uint64{1, 300}, AutoLeave: true}},
+	{"snapshot with empty conf state", &Snapshot{Index: 1, Term: 1, ConfState: &ConfState{}},
+		"080110011a022800"},
+	{"snapshot with conf state",
+		&Snapshot{Index: 1, Term: 1, ConfState: &ConfState{Voters: []uint64{1, 300}, AutoLeave: true}},
 		"080110011a070801" + "08ac02" + "2801"},
-	{"conf state", &ConfState{Voters: []uint64{1, 2}, Learners: []uint64{3}, VotersOutgoing: []uint64{4, 5}, LearnersNext: []uint64{0}},
+	{"conf state", &ConfState{Voters: []uint64{1, 2}, Learners: []uint64{3},
+		VotersOutgoing: []uint64{4, 5}, LearnersNext: []uint64{0}},
 		"08010802100318041805" + "2000" + "2800"},
 }
 
@@ -49,7 +53,8 @@ func fresh(m message) message {
 	case *Snapshot:
 		return &Snapshot{Index: 9, Term: 9, ConfState: &ConfState{Voters: []uint64{9}}}
 	default:
-		return &ConfState{Voters: []uint64{9}, Learners: []uint64{9}, VotersOutgoing: []uint64{9}, LearnersNext: []uint64{9}, AutoLeave: true}
+		return &ConfState{Voters: []uint64{9}, Learners: []uint64{9}, VotersOutgoing: []uint64{9},
+			LearnersNext: []uint64{9}, AutoLeave: true}
 	}
 }
 
@@ -111,7 +116,8 @@ func TestUnmarshalReadsWhatProtobufAllows(t *testing.T) {
 		{"unknown fixed32", "0801" + "bd0101020304", &HardState{Term: 1}},
 		{"unknown fixed64", "0801" + "b9010102030405060708", &HardState{Term: 1}},
 		{"unknown bytes", "ba010161" + "0801", &HardState{Term: 1}},
-		{"unknown group, in which known numbers mean nothing", "bb01" + "0805" + "bc01" + "0801", &HardState{Term: 1}},
+		{"unknown group, in which known numbers mean nothing", "bb01" + "0805" + "bc01" + "0801",
+			&HardState{Term: 1}},
 		{"packed list", "0a03" + "01ac02", &ConfState{Voters: []uint64{1, 300}}},
 		{"list packed and not", "0801" + "0a0102" + "0803", &ConfState{Voters: []uint64{1, 2, 3}}},
 		{"empty packed list", "0a00", &ConfState{}},
@@ -147,11 +153,15 @@ func TestUnmarshalErrorSaysWhereAndLeavesTheMessageAlone(t *testing.T) {
 		{"unknown field cut short", "3a02ff", &HardState{}, "HardState: field 7: unexpected EOF"},
 		{"group that does not end", "3b0801", &HardState{}, "HardState: field 7: unexpected EOF"},
 		{"end of no group", "3c", &HardState{}, "HardState: field 7"},
-		{"wrong wire type of a message", "1801", &Snapshot{}, "Snapshot: field ConfState: wire type 0, want 2"},
-		{"error inside a message", "1a0108", &Snapshot{}, "Snapshot.ConfState: field Voters: unexpected EOF"},
+		{"wrong wire type of a message", "1801", &Snapshot{},
+			"Snapshot: field ConfState: wire type 0, want 2"},
+		{"error inside a message", "1a0108", &Snapshot{},
+			"Snapshot.ConfState: field Voters: unexpected EOF"},
 		{"packed list cut short", "1201ff", &ConfState{}, "ConfState: field Learners: unexpected EOF"},
-		{"wrong wire type of a list", "1d00000000", &ConfState{}, "ConfState: field VotersOutgoing: wire type 5, want 0"},
-		{"wrong wire type of a boolean", "2a00", &ConfState{}, "ConfState: field AutoLeave: wire type 2, want 0"},
+		{"wrong wire type of a list", "1d00000000", &ConfState{},
+			"ConfState: field VotersOutgoing: wire type 5, want 0"},
+		{"wrong wire type of a boolean", "2a00", &ConfState{},
+			"ConfState: field AutoLeave: wire type 2, want 0"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := fresh(tt.into)

@@ -42,7 +42,9 @@ type finding struct {
 // the next one after those acknowledged. The ledger then has what was found.
 func (l ledger) compare(acknowledged []string, t Table) finding {
 	var f finding
-	problem := func(format string, args ...any) { f.problems = append(f.problems, fmt.Sprintf(format, args...)) }
+	problem := func(format string, args ...any) {
+		f.problems = append(f.problems, fmt.Sprintf(format, args...))
+	}
 
 	next := make(map[string]int) // per goroutine: the number of its next save
 	must := maps.Clone(l)

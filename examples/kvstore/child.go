@@ -105,7 +105,8 @@ func (c *child) saveUntilKilled(killAfter int) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(exe, "-dir", c.cfg.Dir, "-segment-size", strconv.FormatInt(c.cfg.SegmentSize, 10),
+	cmd := exec.Command(exe, "-dir", c.cfg.Dir, "-segment-size",
+		strconv.FormatInt(c.cfg.SegmentSize, 10),
 		"child", "-round", strconv.Itoa(c.round), fmt.Sprintf("-snapshot=%t", c.snapshot))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -148,7 +149,8 @@ func (c *child) listen(pipe io.Reader, killAfter int, kill func() error) (killed
 		if err := c.note(strings.TrimSuffix(text, "\n")); err != nil {
 			return killed, err
 		}
-		enough := len(c.acknowledged) >= killAfter || len(c.acknowledged) > 0 && time.Since(began) > patience
+		enough := len(c.acknowledged) >= killAfter || len(c.acknowledged) > 0 &&
+			time.Since(began) > patience
 		if !killed && enough && (!c.snapshot || c.snapshotIndex > 0) {
 			if err := kill(); err != nil {
 				return killed, err

@@ -54,9 +54,11 @@ func (a *app) demo([]string) error {
 	}
 	fmt.Fprint(a.stdout, demoLegend)
 	if d.problems > 0 {
-		return fmt.Errorf("acknowledged and recovered DISAGREE, see above; the store is left in %s", cfg.Dir)
+		return fmt.Errorf("acknowledged and recovered DISAGREE, see above; the store is left in %s",
+			cfg.Dir)
 	}
-	fmt.Fprintf(a.stdout, "\n%d kills, %d saves acknowledged, none lost, none altered, none in half: they agree.\n", demoRounds, d.acknowledged)
+	fmt.Fprintf(a.stdout, "\n%d kills, %d saves acknowledged, none lost, none altered, none in "+
+		"half: they agree.\n", demoRounds, d.acknowledged)
 	if temporary {
 		return os.RemoveAll(cfg.Dir)
 	}
@@ -80,7 +82,8 @@ func (a *app) demoConfig() (cfg Config, temporary bool, err error) {
 		return cfg, false, err
 	}
 	if len(files) > 0 {
-		return cfg, false, fmt.Errorf("%s is not empty, and the demo begins with an empty store: give it another -dir, or none", cfg.Dir)
+		return cfg, false, fmt.Errorf("%s is not empty, and the demo begins with an empty store: give "+
+			"it another -dir, or none", cfg.Dir)
 	}
 	return cfg, false, nil
 }
@@ -162,14 +165,16 @@ func (d *demo) report(n int, c *child, r reopened, found finding) {
 	}
 	fmt.Fprintf(d.out, "round %d  killed while saving\n", n)
 	if c.snapshotIndex > 0 {
-		line("snapshot", "at entry %d, by the child while it saved; older segments deleted", c.snapshotIndex)
+		line("snapshot", "at entry %d, by the child while it saved; older segments deleted",
+			c.snapshotIndex)
 	}
 	if r.powerCut {
 		line("power cut", "played too: the first sector of one more save is left behind the log")
 	}
 	line("acknowledged", "%d saves", len(c.acknowledged))
 	line("recovered", "%d saves, %d of them in flight", found.recovered, found.inFlight)
-	line("replayed", "%d entries behind the snapshot at %d; %d segments", r.table.Index-r.start, r.start, r.segments)
+	line("replayed", "%d entries behind the snapshot at %d; %d segments", r.table.Index-r.start,
+		r.start, r.segments)
 	if r.torn == nil {
 		line("torn tail", "none")
 	} else {

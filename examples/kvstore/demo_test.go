@@ -67,16 +67,34 @@ func TestCompareFindsEveryDisagreement(t *testing.T) {
 		recovered, flights int
 		problem            string
 	}{
-		"all there":                {func(map[string]string) {}, 3, 0, ""},
-		"one in flight":            {func(p map[string]string) { put(p, saveName(2, 1, 1)) }, 4, 1, ""},
-		"one in flight each":       {func(p map[string]string) { put(p, saveName(2, 0, 2)); put(p, saveName(2, 3, 0)) }, 5, 2, ""},
-		"two in flight of one":     {func(p map[string]string) { put(p, saveName(2, 1, 1)); put(p, saveName(2, 1, 2)) }, 5, 2, "r2/w1/00002 is there, and cannot"},
-		"a later without the next": {func(p map[string]string) { put(p, saveName(2, 1, 2)) }, 4, 1, "cannot have been in flight"},
-		"acknowledged and lost":    {func(p map[string]string) { drop(p, acknowledged[1]) }, 2, 0, "r2/w0/00001 was acknowledged, and is not there"},
-		"lost from earlier":        {func(p map[string]string) { drop(p, earlier) }, 3, 0, "r1/w3/00007 was acknowledged, and is not there"},
-		"altered":                  {func(p map[string]string) { p[acknowledged[0]+"/2"] += "x" }, 2, 0, "r2/w0/00000/2 has the value"},
-		"half of one in flight":    {func(p map[string]string) { p[saveName(2, 2, 0)+"/0"] = demoValue(saveName(2, 2, 0) + "/0") }, 3, 0, "only 1 pairs of 4"},
-		"not of the demo":          {func(p map[string]string) { p["stranger"] = "" }, 3, 0, "stranger has the value"},
+		"all there":     {func(map[string]string) {}, 3, 0, ""},
+		"one in flight": {func(p map[string]string) { put(p, saveName(2, 1, 1)) }, 4, 1, ""},
+		"one in flight each": {func(p map[string]string) {
+			put(p, saveName(2, 0, 2))
+			put(p, saveName(2, 3, 0))
+		}, 5, 2, ""},
+		"two in flight of one": {func(p map[string]string) {
+			put(p, saveName(2, 1, 1))
+			put(p, saveName(2, 1, 2))
+		}, 5, 2, "r2/w1/00002 is there, and cannot"},
+		"a later without the next": {func(p map[string]string) {
+			put(p, saveName(2, 1, 2))
+		}, 4, 1, "cannot have been in flight"},
+		"acknowledged and lost": {func(p map[string]string) {
+			drop(p, acknowledged[1])
+		}, 2, 0, "r2/w0/00001 was acknowledged, and is not there"},
+		"lost from earlier": {func(p map[string]string) {
+			drop(p, earlier)
+		}, 3, 0, "r1/w3/00007 was acknowledged, and is not there"},
+		"altered": {func(p map[string]string) {
+			p[acknowledged[0]+"/2"] += "x"
+		}, 2, 0, "r2/w0/00000/2 has the value"},
+		"half of one in flight": {func(p map[string]string) {
+			p[saveName(2, 2, 0)+"/0"] = demoValue(saveName(2, 2, 0) + "/0")
+		}, 3, 0, "only 1 pairs of 4"},
+		"not of the demo": {func(p map[string]string) {
+			p["stranger"] = ""
+		}, 3, 0, "stranger has the value"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			table := Table{Pairs: map[string]string{}}
@@ -120,7 +138,8 @@ func drop(pairs map[string]string, save string) {
 
 func TestAReportWithoutItsEndDoesNotCount(t *testing.T) {
 	c := child{}
-	killed, err := c.listen(strings.NewReader("saved r1/w0/00000\nsnapshot 4\nsaved r1/w0/00001\nsaved r1/w0/0000"), 2, func() error { return nil })
+	killed, err := c.listen(strings.NewReader("saved r1/w0/00000\nsnapshot 4\nsaved "+
+		"r1/w0/00001\nsaved r1/w0/0000"), 2, func() error { return nil })
 	require.NoError(t, err)
 	require.True(t, killed)
 	require.Equal(t, []string{"r1/w0/00000", "r1/w0/00001"}, c.acknowledged)
@@ -136,7 +155,8 @@ func TestAHalfWrittenSnapshotIsNeverUsed(t *testing.T) {
 	require.NoError(t, os.MkdirAll(dir, 0o700))
 	// Written, but not told to the log before the crash; and not even renamed.
 	require.NoError(t, writeSnapshot(dir, Table{Index: 1, Pairs: map[string]string{"other": "x"}}))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "0000000000000002.json.tmp"), []byte("half"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "0000000000000002.json.tmp"), []byte("half"),
+		0o600))
 	require.Equal(t, "sky\tblue\n", p.ok("list"))
 
 	p.ok("put", "grass", "green")

@@ -67,7 +67,8 @@ func (a *app) summary(out io.Writer, r *wal.Reader) error {
 			return err
 		}
 	}
-	if err := files(out, "segments of the log, prepared space included", a.cfg.logDir(), ".wal"); err != nil {
+	err = files(out, "segments of the log, prepared space included", a.cfg.logDir(), ".wal")
+	if err != nil {
 		return err
 	}
 	return files(out, "snapshot files", a.cfg.snapshotDir(), ".json")

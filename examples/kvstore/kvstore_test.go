@@ -123,7 +123,8 @@ func TestOnlyPutAndLoadMakeAStore(t *testing.T) {
 func TestAWrongCallIsExplainedWithExitCode2(t *testing.T) {
 	for _, args := range [][]string{
 		{}, {"nonsense"}, {"put"}, {"put", "k"}, {"put", "k", "v", "more"}, {"get"}, {"list", "a", "b"},
-		{"snapshot", "x"}, {"load", "--"}, {"-dir", "", "list"}, {"-dir=", "put", "k", "v"}, {"log", "x"}, {"log", "-n", "x"}, {"log", "-n", "-1"}, {"demo", "x"}, {"-nonsense", "list"},
+		{"snapshot", "x"}, {"load", "--"}, {"-dir", "", "list"}, {"-dir=", "put", "k", "v"}, {"log", "x"},
+		{"log", "-n", "x"}, {"log", "-n", "-1"}, {"demo", "x"}, {"-nonsense", "list"},
 	} {
 		p := newProgram(t)
 		require.Contains(t, p.fails(2, args...), "kvstore help", args)
@@ -278,7 +279,8 @@ func TestASnapshotReplacesTheLogBeforeIt(t *testing.T) {
 	p.ok("put", "later", "1")
 	p.ok("del", "key 00")
 	require.Contains(t, p.ok("snapshot"), "snapshot at entry 22")
-	require.Equal(t, filepath.Join(p.dir, "snapshots", "0000000000000016.json"), p.only("snapshots", "*"), "the older one is gone")
+	require.Equal(t, filepath.Join(p.dir, "snapshots", "0000000000000016.json"),
+		p.only("snapshots", "*"), "the older one is gone")
 	p.ok("put", "later", "2")
 	require.Equal(t, "2\n", p.ok("get", "later"))
 	require.Equal(t, 20, strings.Count(p.ok("list"), "\n"))
@@ -293,7 +295,8 @@ func TestLogShowsWhatTheLogHolds(t *testing.T) {
 	p.ok("del", "key 1")
 	out := p.ok("log")
 	for _, want := range []string{
-		`metadata   "kvstore 1"`, "state      term 1, committed up to entry 13", "snapshots  at entry 0, at entry 12\nentries    1 to 13\n",
+		`metadata   "kvstore 1"`, "state      term 1, committed up to entry 13",
+		"snapshots  at entry 0, at entry 12\nentries    1 to 13\n",
 		"0000000000000000-0000000000000000.wal", "000000000000000c.json",
 		"the last 10:", `     4  put "key 4" = "some value"`, `    13  del "key 1"`,
 	} {
@@ -309,13 +312,15 @@ func TestLogShowsEveryRecordAlsoOfADamagedLog(t *testing.T) {
 	p.ok("put", "sky", "blue")
 	p.ok("put", "grass", "green")
 	out := p.ok("log", "-records")
-	for _, want := range []string{"0000000000000000-0000000000000000.wal\n", "metadata", "synced", "commit", `\"key\":\"sky\"`, "closed"} {
+	for _, want := range []string{"0000000000000000-0000000000000000.wal\n", "metadata", "synced",
+		"commit", `\"key\":\"sky\"`, "closed"} {
 		require.Contains(t, out, want)
 	}
 	damage(t, p.only("log", "*.wal"), "blue")
 	damaged := p.ok("log", "-records")
 	require.Contains(t, damaged, "log is corrupt in segment")
-	require.Equal(t, strings.Count(out, "\n"), strings.Count(damaged, "\n"), "one record is replaced by the error")
+	require.Equal(t, strings.Count(out, "\n"), strings.Count(damaged, "\n"),
+		"one record is replaced by the error")
 	require.Contains(t, damaged, `\"key\":\"grass\"`)
 }
 
@@ -327,7 +332,8 @@ func TestADamagedLogIsAnErrorAndStaysAsItIs(t *testing.T) {
 	damage(t, segment, "blue")
 	before, err := os.ReadFile(segment)
 	require.NoError(t, err)
-	for _, args := range [][]string{{"get", "sky"}, {"list"}, {"log"}, {"put", "k", "v"}, {"del", "sky"}, {"snapshot"}} {
+	for _, args := range [][]string{{"get", "sky"}, {"list"}, {"log"}, {"put", "k", "v"},
+		{"del", "sky"}, {"snapshot"}} {
 		msg := p.fails(1, args...)
 		require.Contains(t, msg, "log is corrupt in segment "+filepath.Base(segment), args)
 		require.Contains(t, msg, "entries 1 to 2 are at stake", args)

@@ -46,7 +46,8 @@ func suggestSnapshot(out io.Writer, behind uint64) error {
 	if behind < manyEntries {
 		return nil
 	}
-	_, err := fmt.Fprintf(out, "every command reads %d entries behind the last snapshot; after kvstore snapshot they are quick again\n", behind)
+	_, err := fmt.Fprintf(out, "every command reads %d entries behind the last snapshot; after "+
+		"kvstore snapshot they are quick again\n", behind)
 	return err
 }
 
@@ -117,7 +118,8 @@ func (l *loader) line(text string) error {
 // flush saves the batch.
 func (l *loader) flush() error {
 	if err := l.store.Save(l.batch...); err != nil {
-		return fmt.Errorf("%w; the first %d pairs are saved, the %d after them may be", err, l.saved, len(l.batch))
+		return fmt.Errorf("%w; the first %d pairs are saved, the %d after them may be", err, l.saved,
+			len(l.batch))
 	}
 	l.saved += len(l.batch)
 	l.batch, l.bytes = nil, 0 // the store has the old one
@@ -130,7 +132,8 @@ func (l *loader) stop(n int, reason error) error {
 	if err := l.flush(); err != nil {
 		return err
 	}
-	return fmt.Errorf("line %d: %w; the %d pairs before it are saved, nothing from it on", n, reason, l.saved)
+	return fmt.Errorf("line %d: %w; the %d pairs before it are saved, nothing from it on", n, reason,
+		l.saved)
 }
 
 // progress tells how far a long load is: on a terminal in one line that is
@@ -147,7 +150,8 @@ type progress struct {
 
 func newProgress(out io.Writer, size int64) *progress {
 	now := time.Now()
-	p := &progress{out: out, size: size, terminal: isTerminal(out), every: time.Second, began: now, shown: now}
+	p := &progress{out: out, size: size, terminal: isTerminal(out), every: time.Second, began: now,
+		shown: now}
 	if p.terminal {
 		p.every = 100 * time.Millisecond
 	}
@@ -170,7 +174,8 @@ func (p *progress) show(pairs int, read int64) {
 		return
 	}
 	p.shown = now
-	text := fmt.Sprintf("%d pairs saved, %.0f per second", pairs, float64(pairs)/now.Sub(p.began).Seconds())
+	text := fmt.Sprintf("%d pairs saved, %.0f per second", pairs,
+		float64(pairs)/now.Sub(p.began).Seconds())
 	if p.size > 0 {
 		text += fmt.Sprintf(", %d%% of the file", min(100*read/p.size, 100))
 	}

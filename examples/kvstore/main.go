@@ -58,8 +58,10 @@ var commands = []command{
 	{"del", "KEY", "delete a key", 1, 1, (*app).del},
 	{"list", "[PREFIX]", "print the pairs as KEY<TAB>VALUE lines, sorted by key", 0, 1, (*app).list},
 	{"load", "FILE.tsv", "save the KEY<TAB>VALUE lines of a file, many at a time", 1, 1, (*app).load},
-	{"snapshot", "", "save a snapshot and delete the part of the log that it replaces", 0, 0, (*app).snapshot},
-	{"log", "[-n COUNT]", "show what the log holds, and its last entries (default 10); with -records, all records", 0, -1, (*app).inspect},
+	{"snapshot", "", "save a snapshot and delete the part of the log that it replaces", 0, 0,
+		(*app).snapshot},
+	{"log", "[-n COUNT]", "show what the log holds, and its last entries (default 10); with " +
+		"-records, all records", 0, -1, (*app).inspect},
 	{"demo", "", "kill a process while it saves, and show that nothing is lost", 0, 0, (*app).demo},
 	{"child", "", "", 0, -1, (*app).child}, // the process that demo kills
 }
@@ -228,7 +230,8 @@ func (a *app) snapshot([]string) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(a.stdout, "snapshot at entry %d; removed %d segments of the log\n", index, removed)
+		_, err = fmt.Fprintf(a.stdout, "snapshot at entry %d; removed %d segments of the log\n", index,
+			removed)
 		return err
 	})
 }

@@ -93,8 +93,8 @@ func plainIndex(data []byte) (index uint64, ok bool) {
 	return index, string(rest) == "}"
 }
 
-// plainString returns what follows a JSON string that data begins with, nil if there is none, or one
-// with escapes.
+// plainString returns what follows a JSON string that data begins with, nil if there is none, or
+// one with escapes.
 func plainString(data []byte) []byte {
 	if len(data) == 0 || data[0] != '"' {
 		return nil

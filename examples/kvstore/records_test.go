@@ -10,7 +10,8 @@ import (
 
 // What Marshal writes is told its index without decoding it, unless it has escapes.
 func TestTheIndexOfAPlainEntryIsReadWithoutDecoding(t *testing.T) {
-	for _, e := range []*Entry{Put("sky", "blue"), Put("sky", ""), Put("ключ", "значение"), Delete("sky")} {
+	for _, e := range []*Entry{Put("sky", "blue"), Put("sky", ""), Put("ключ", "значение"),
+		Delete("sky")} {
 		for _, e.Index = range []uint64{1, 42, 9_999_999_999_999_999_999} {
 			data, err := e.Marshal()
 			require.NoError(t, err)
@@ -24,12 +25,20 @@ func TestTheIndexOfAPlainEntryIsReadWithoutDecoding(t *testing.T) {
 func TestReadIndexSaysWhatUnmarshalSays(t *testing.T) {
 	seen := 0
 	for _, data := range []string{
-		`{"index":1,"op":"put","key":"k","value":"v"}`, `{"index":1,"op":"del","key":"k"}`, `{"index":1,"op":"put","key":"\u2028","value":"\""}`,
-		`{"op":"put","key":"k","index":7}`, `{"index":18446744073709551615,"op":"put","key":"k"}`, ` {"index":1,"op":"put","key":"k"}`,
-		``, `null`, `{}`, `{"index":1}`, `{"index":1,"op":"set","key":"k"}`, `{"index":01,"op":"put","key":"k"}`,
-		`{"index":,"op":"put","key":"k"}`, `{"index":1,"op":"put","key":"k"`, `{"index":1,"op":"put","key":"k"}}`, `{"index":1,"op":"put","key":7}`,
-		`{"index":1,"op":"put","key":"k","value":7}`, `{"index":1,"op":"put","key":"k","value":"a` + "\n" + `"}`, `{"index":1,"op":"put","key":"k` + "\xff" + `"}`,
-		`{"index":18446744073709551616,"op":"put","key":"k"}`, `{"index":1,"op":"put","key":"k","value":"\x"}`, `{"index":1,"op":"put","key":"\"}`, `{"index":0,"op":"put","key":"k"}`, `{"index":`, `{"index":1,"op":"put","key":`,
+		`{"index":1,"op":"put","key":"k","value":"v"}`, `{"index":1,"op":"del","key":"k"}`,
+		`{"index":1,"op":"put","key":"\u2028","value":"\""}`,
+		`{"op":"put","key":"k","index":7}`, `{"index":18446744073709551615,"op":"put","key":"k"}`,
+		` {"index":1,"op":"put","key":"k"}`,
+		``, `null`, `{}`, `{"index":1}`, `{"index":1,"op":"set","key":"k"}`,
+		`{"index":01,"op":"put","key":"k"}`,
+		`{"index":,"op":"put","key":"k"}`, `{"index":1,"op":"put","key":"k"`,
+		`{"index":1,"op":"put","key":"k"}}`, `{"index":1,"op":"put","key":7}`,
+		`{"index":1,"op":"put","key":"k","value":7}`,
+		`{"index":1,"op":"put","key":"k","value":"a` + "\n" + `"}`,
+		`{"index":1,"op":"put","key":"k` + "\xff" + `"}`,
+		`{"index":18446744073709551616,"op":"put","key":"k"}`,
+		`{"index":1,"op":"put","key":"k","value":"\x"}`, `{"index":1,"op":"put","key":"\"}`,
+		`{"index":0,"op":"put","key":"k"}`, `{"index":`, `{"index":1,"op":"put","key":`,
 	} {
 		var e Entry
 		want := e.Unmarshal([]byte(data))

@@ -14,7 +14,8 @@ import (
 )
 
 // errNoSnapshot is returned when the log begins behind a snapshot whose file is gone or damaged.
-var errNoSnapshot = errors.New("the log begins at a snapshot that cannot be read; restore its file from a backup")
+var errNoSnapshot = errors.New("the log begins at a snapshot that cannot be read; restore its " +
+	"file from a backup")
 
 // A snapshot file is one line with a checksum, and behind it the table in JSON.
 const (

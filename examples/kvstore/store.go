@@ -35,7 +35,8 @@ func (c Config) logDir() string      { return filepath.Join(c.Dir, "log") }
 func (c Config) snapshotDir() string { return filepath.Join(c.Dir, "snapshots") }
 
 func (c Config) options() []wal.Option {
-	return []wal.Option{wal.WithRegistry(records()), wal.WithSegmentSize(c.SegmentSize), wal.WithListener(c.Listener)}
+	return []wal.Option{wal.WithRegistry(records()), wal.WithSegmentSize(c.SegmentSize),
+		wal.WithListener(c.Listener)}
 }
 
 // Table is the state machine: what all entries up to an index add up to.
@@ -104,7 +105,8 @@ func OpenOrCreate(cfg Config) (*Store, error) {
 	}
 	// An empty log beside old snapshots would hide that a log got lost.
 	if old, err := listSnapshots(cfg.snapshotDir()); err != nil || len(old) > 0 {
-		return nil, errors.Join(fmt.Errorf("%s has snapshots but no log: restore the log, or move the directory away", cfg.Dir), err)
+		return nil, errors.Join(fmt.Errorf("%s has snapshots but no log: restore the log, or move the "+
+			"directory away", cfg.Dir), err)
 	}
 	w, err := wal.Create(cfg.Logger, cfg.logDir(), []byte(formatName), cfg.options()...)
 	if err != nil {
@@ -122,7 +124,8 @@ const readAttempts = 5
 func Read(cfg Config) (Table, error) {
 	for attempt := 1; ; attempt++ {
 		table, err := readOnce(cfg)
-		moved := errors.Is(err, wal.ErrSnapshotNotFound) || errors.Is(err, wal.ErrCompacted) || errors.Is(err, errNoSnapshot)
+		moved := errors.Is(err, wal.ErrSnapshotNotFound) || errors.Is(err, wal.ErrCompacted) ||
+			errors.Is(err, errNoSnapshot)
 		if !moved || attempt == readAttempts {
 			return table, err
 		}
@@ -160,7 +163,8 @@ func restore(cfg Config) (log.Snapshot, Table, error) {
 			continue
 		}
 		if len(unusable) > 0 {
-			cfg.Logger.Warn("newer snapshots cannot be used", zap.Uint64("using", snap.GetIndex()), zap.Errors("because", unusable))
+			cfg.Logger.Warn("newer snapshots cannot be used", zap.Uint64("using", snap.GetIndex()),
+				zap.Errors("because", unusable))
 		}
 		return snap, table, nil
 	}

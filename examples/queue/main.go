@@ -25,7 +25,8 @@ var errUsage = errors.New("usage: queue DIR add TEXT | queue DIR next | queue DI
 
 // run does what one call of the program asks for.
 func run(args []string, out io.Writer) error {
-	if len(args) < 2 || args[0] == "" || len(args) != map[string]int{"add": 3, "next": 2, "done": 3}[args[1]] {
+	wanted := map[string]int{"add": 3, "next": 2, "done": 3}
+	if len(args) < 2 || args[0] == "" || len(args) != wanted[args[1]] {
 		return errUsage
 	}
 	q, err := Open(args[0])

@@ -52,7 +52,8 @@ func TestTheProgramKeepsJobsBetweenItsRuns(t *testing.T) {
 	call("done", "2")
 	require.ErrorContains(t, run([]string{dir, "next"}, nil), "no job waits")
 	require.ErrorContains(t, run([]string{dir, "done", "2"}, nil), "no job 2 waits")
-	for _, args := range [][]string{nil, {dir}, {dir, "add"}, {dir, "fly", "x"}, {dir, "done", "x"}, {"", "next"}} {
+	for _, args := range [][]string{nil, {dir}, {dir, "add"}, {dir, "fly", "x"}, {dir, "done", "x"},
+		{"", "next"}} {
 		require.ErrorIs(t, run(args, nil), errUsage)
 	}
 }

@@ -20,19 +20,23 @@ func in[T any](b byPath, dir string, call func(d vfs.Dir) (T, error)) (T, error)
 }
 
 func (b byPath) OpenRead(name string) (vfs.File, error) {
-	return in(b, filepath.Dir(name), func(d vfs.Dir) (vfs.File, error) { return d.OpenRead(filepath.Base(name)) })
+	return in(b, filepath.Dir(name),
+		func(d vfs.Dir) (vfs.File, error) { return d.OpenRead(filepath.Base(name)) })
 }
 
 func (b byPath) OpenLocked(name string) (vfs.File, error) {
-	return in(b, filepath.Dir(name), func(d vfs.Dir) (vfs.File, error) { return d.OpenLocked(filepath.Base(name)) })
+	return in(b, filepath.Dir(name),
+		func(d vfs.Dir) (vfs.File, error) { return d.OpenLocked(filepath.Base(name)) })
 }
 
 func (b byPath) CreateLocked(name string) (vfs.File, error) {
-	return in(b, filepath.Dir(name), func(d vfs.Dir) (vfs.File, error) { return d.CreateLocked(filepath.Base(name)) })
+	return in(b, filepath.Dir(name),
+		func(d vfs.Dir) (vfs.File, error) { return d.CreateLocked(filepath.Base(name)) })
 }
 
 func (b byPath) CreateNew(name string) (vfs.File, error) {
-	return in(b, filepath.Dir(name), func(d vfs.Dir) (vfs.File, error) { return d.CreateNew(filepath.Base(name)) })
+	return in(b, filepath.Dir(name),
+		func(d vfs.Dir) (vfs.File, error) { return d.CreateNew(filepath.Base(name)) })
 }
 
 func (b byPath) Rename(oldName, newName string) error {

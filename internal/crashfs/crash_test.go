@@ -20,7 +20,8 @@ import (
 
 const sector = crashfs.SectorSize
 
-// show puts an image in words: each file with a letter a sector, and what is left over of the last one as a number.
+// show puts an image in words: each file with a letter a sector, and what is left over of the last
+// one as a number.
 func show(im crashfs.Image) string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(im)) {
@@ -55,7 +56,8 @@ type world struct {
 
 func (w *world) ok(err error) { require.NoError(w.t, err) }
 
-// write fills sectors of the file, from the first one on, with a letter each; '-' leaves one as it is.
+// write fills sectors of the file, from the first one on, with a letter each; '-' leaves one as it
+// is.
 func (w *world) write(letters string) {
 	for i, c := range letters {
 		if c != '-' {
@@ -81,34 +83,55 @@ func TestWhatACrashLeaves(t *testing.T) {
 	}{
 		{"nothing", ab, func(*world) {}, []string{"aa"}},
 		{"a sector", ab, func(w *world) { w.write("b") }, []string{"aa", "ba"}},
-		{"two sectors in any mixture", ab, func(w *world) { w.write("bc") }, []string{"aa", "ac", "ba", "bc"}},
+		{"two sectors in any mixture", ab, func(w *world) { w.write("bc") },
+			[]string{"aa", "ac", "ba", "bc"}},
 		{"one write of two sectors", ab, func(w *world) {
 			_, err := w.WriteAt(bytes.Repeat([]byte("b"), 2*sector), 0)
 			w.ok(err)
 		}, []string{"aa", "ab", "ba", "bb"}},
-		{"a sector in any of its versions", ab, func(w *world) { w.write("b"); w.write("c"); w.write("d") }, []string{"aa", "ba", "ca", "da"}},
+		{"a sector in any of its versions", ab,
+			func(w *world) { w.write("b"); w.write("c"); w.write("d") }, []string{"aa", "ba", "ca", "da"}},
 		{"a part of a sector", ab, func(w *world) {
 			_, err := w.WriteAt([]byte("x"), 10)
 			w.ok(err)
 		}, []string{"?a", "aa"}},
-		{"a sync", ab, func(w *world) { w.write("bc"); w.ok(w.Sync()); w.write("-d") }, []string{"bc", "bd"}},
-		{"a datasync", ab, func(w *world) { w.write("bc"); w.ok(w.Datasync()); w.write("d") }, []string{"bc", "dc"}},
+		{"a sync", ab, func(w *world) {
+			w.write("bc")
+			w.ok(w.Sync())
+			w.write("-d")
+		}, []string{"bc", "bd"}},
+		{"a datasync", ab, func(w *world) {
+			w.write("bc")
+			w.ok(w.Datasync())
+			w.write("d")
+		}, []string{"bc", "dc"}},
 		{"a growing", ab, func(w *world) { w.write("--b") }, []string{"aa", "aa.", "aab"}},
 		{"a growing by two sectors", ab, func(w *world) {
 			_, err := w.WriteAt(bytes.Repeat([]byte("b"), sector+5), 2*sector)
 			w.ok(err)
 		}, []string{"aa", "aa.", "aa.+5", "aab", "aab+5"}},
-		{"a datasync of a growing", ab, func(w *world) { w.write("--b"); w.ok(w.Datasync()) }, []string{"aab"}},
+		{"a datasync of a growing", ab, func(w *world) { w.write("--b"); w.ok(w.Datasync()) },
+			[]string{"aab"}},
 		{"reserved space", ab, func(w *world) { w.ok(w.Reserve(3*sector + 1)) }, []string{"aa", "aa.+1"}},
-		{"a datasync needs no reserved space", ab, func(w *world) { w.ok(w.Reserve(4 * sector)); w.write("--b"); w.ok(w.Datasync()) },
+		{"a datasync needs no reserved space", ab,
+			func(w *world) { w.ok(w.Reserve(4 * sector)); w.write("--b"); w.ok(w.Datasync()) },
 			[]string{"aab."}},
-		{"a datasync of what was there before the space", ab, func(w *world) { w.write("b"); w.ok(w.Reserve(3 * sector)); w.ok(w.Datasync()) },
+		{"a datasync of what was there before the space", ab,
+			func(w *world) { w.write("b"); w.ok(w.Reserve(3 * sector)); w.ok(w.Datasync()) },
 			[]string{"ba", "ba."}},
-		{"a sync of reserved space", ab, func(w *world) { w.ok(w.Reserve(3 * sector)); w.ok(w.Sync()) }, []string{"aa."}},
+		{"a sync of reserved space", ab, func(w *world) { w.ok(w.Reserve(3 * sector)); w.ok(w.Sync()) },
+			[]string{"aa."}},
 		{"a truncation", ab, func(w *world) { w.ok(w.Truncate(sector)) }, []string{"a", "a.", "aa"}},
-		{"a synced truncation", ab, func(w *world) { w.ok(w.Truncate(sector)); w.ok(w.Sync()) }, []string{"a"}},
-		{"a truncation and a growing", ab, func(w *world) { w.ok(w.Truncate(0)); w.ok(w.Truncate(sector)); w.ok(w.Sync()) }, []string{"."}},
-		{"a sync that fails", ab, func(w *world) { w.write("b"); w.fail(crashfs.Fault{}); w.Sync(); w.Inject(nil) }, []string{"aa", "ba"}},
+		{"a synced truncation", ab, func(w *world) { w.ok(w.Truncate(sector)); w.ok(w.Sync()) },
+			[]string{"a"}},
+		{"a truncation and a growing", ab,
+			func(w *world) { w.ok(w.Truncate(0)); w.ok(w.Truncate(sector)); w.ok(w.Sync()) }, []string{"."}},
+		{"a sync that fails", ab, func(w *world) {
+			w.write("b")
+			w.fail(crashfs.Fault{})
+			w.Sync()
+			w.Inject(nil)
+		}, []string{"aa", "ba"}},
 		{"a sync after one that failed", ab, func(w *world) {
 			w.write("b")
 			w.fail(crashfs.Fault{})
@@ -164,15 +187,37 @@ func TestWhatACrashLeavesOfDirectories(t *testing.T) {
 		{"a creation", func(w *world) { w.create("b") }, []string{"a", "a b"}},
 		{"a synced creation", func(w *world) { w.create("b"); w.ok(w.SyncDir("d")) }, []string{"a b"}},
 		{"a sync of the file alone", func(w *world) { w.ok(w.create("b").Sync()) }, []string{"a", "a b"}},
-		{"a sync of the directory above", func(w *world) { w.create("b"); w.ok(w.SyncDir(".")) }, []string{"a", "a b"}},
-		{"a rename, half done too", func(w *world) { w.ok(byPath{w.Disk}.Rename("d/a", "d/b")) }, []string{"a", "a b", "b"}},
-		{"a synced rename", func(w *world) { w.ok(byPath{w.Disk}.Rename("d/a", "d/b")); w.ok(w.SyncDir("d")) }, []string{"b"}},
+		{"a sync of the directory above", func(w *world) { w.create("b"); w.ok(w.SyncDir(".")) },
+			[]string{"a", "a b"}},
+		{"a rename, half done too", func(w *world) { w.ok(byPath{w.Disk}.Rename("d/a", "d/b")) },
+			[]string{"a", "a b", "b"}},
+		{"a synced rename", func(w *world) {
+			w.ok(byPath{w.Disk}.Rename("d/a", "d/b"))
+			w.ok(w.SyncDir("d"))
+		}, []string{"b"}},
 		{"a removal", func(w *world) { w.ok(w.Remove("d/a")) }, []string{"", "a"}},
-		{"out of order", func(w *world) { w.create("b"); w.ok(w.Remove("d/a")) }, []string{"", "a", "a b", "b"}},
-		{"created and removed", func(w *world) { w.create("b"); w.ok(w.Remove("d/b")) }, []string{"a", "a b"}},
-		{"a rename without the creation", func(w *world) { w.create("b"); w.ok(byPath{w.Disk}.Rename("d/b", "d/c")) }, []string{"a", "a b", "a b c", "a c"}},
-		{"a directory in it", func(w *world) { w.ok(w.Mkdir("d/s")); w.create("s/f"); w.ok(w.SyncDir("d/s")) }, []string{"a", "a s/ s/f"}},
-		{"a failed sync", func(w *world) { w.create("b"); w.fail(crashfs.Fault{}); w.SyncDir("d") }, []string{"a", "a b"}},
+		{"out of order", func(w *world) {
+			w.create("b")
+			w.ok(w.Remove("d/a"))
+		}, []string{"", "a", "a b", "b"}},
+		{"created and removed", func(w *world) {
+			w.create("b")
+			w.ok(w.Remove("d/b"))
+		}, []string{"a", "a b"}},
+		{"a rename without the creation", func(w *world) {
+			w.create("b")
+			w.ok(byPath{w.Disk}.Rename("d/b", "d/c"))
+		}, []string{"a", "a b", "a b c", "a c"}},
+		{"a directory in it", func(w *world) {
+			w.ok(w.Mkdir("d/s"))
+			w.create("s/f")
+			w.ok(w.SyncDir("d/s"))
+		}, []string{"a", "a s/ s/f"}},
+		{"a failed sync", func(w *world) {
+			w.create("b")
+			w.fail(crashfs.Fault{})
+			w.SyncDir("d")
+		}, []string{"a", "a b"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -304,7 +349,8 @@ func TestSamplesLoseWholeBlocks(t *testing.T) {
 		seen[show(m.Sample(rnd))] = true
 	}
 	const x, none = "xxxxxxxx", "........"
-	for _, want := range []string{none + x + x + x, x + none + x + x, x + x + none + none, none + none + none + none, x + x + x + x, x + x + x + "xxxxxxx."} {
+	for _, want := range []string{none + x + x + x, x + none + x + x, x + x + none + none,
+		none + none + none + none, x + x + x + x, x + x + x + "xxxxxxx."} {
 		require.True(t, seen["f="+want], want)
 	}
 }

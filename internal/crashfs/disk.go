@@ -78,8 +78,8 @@ func (d *Disk) newNode(name string, dir bool) *inode {
 	return n
 }
 
-// Kill ends the process that uses the disk: every open file is closed, and its lock free. The machine
-// stays up, so nothing that was written is lost.
+// Kill ends the process that uses the disk: every open file is closed, and its lock free. The
+// machine stays up, so nothing that was written is lost.
 func (d *Disk) Kill() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -116,7 +116,8 @@ func (n *inode) collect(im Image) {
 
 // clean makes a caller's path one from the root.
 func clean(name string) string {
-	name = path.Clean("/" + strings.TrimPrefix(filepath.ToSlash(name), filepath.ToSlash(filepath.VolumeName(name))))
+	name = path.Clean("/" + strings.TrimPrefix(filepath.ToSlash(name),
+		filepath.ToSlash(filepath.VolumeName(name))))
 	if name == "/" {
 		return "."
 	}

@@ -213,7 +213,8 @@ func TestDataPassesOverReservedSpace(t *testing.T) {
 		_, err = f.WriteAt(make([]byte, 600), off)
 		require.NoError(t, err)
 	}
-	for off, want := range map[int64][2]int64{0: {0, 1024}, 700: {700, 1024}, 2000: {2560, 4096}, 4096: {5000, 5000}, 5000: {5000, 5000}} {
+	for off, want := range map[int64][2]int64{0: {0, 1024}, 700: {700, 1024}, 2000: {2560, 4096},
+		4096: {5000, 5000}, 5000: {5000, 5000}} {
 		start, end, err := f.Data(off)
 		require.NoError(t, err)
 		require.Equal(t, want, [2]int64{start, end}, "from %d", off)
@@ -286,7 +287,8 @@ func TestEveryCallCanFail(t *testing.T) {
 	n, err := f.WriteAt([]byte("xyz"), 0)
 	require.ErrorIs(t, err, errFault)
 	require.Equal(t, 3, n)
-	require.Equal(t, crashfs.Image{"dir/": nil, "dir/f": []byte("xyz"), "dir/h": {}}, d.Image(), "done, and failed")
+	require.Equal(t, crashfs.Image{"dir/": nil, "dir/f": []byte("xyz"), "dir/h": {}}, d.Image(),
+		"done, and failed")
 	d.Inject(func(faultfs.Call) *crashfs.Fault { return &crashfs.Fault{Err: errFault, Partial: 1} })
 	n, err = f.WriteAt([]byte("XYZ"), 0)
 	require.ErrorIs(t, err, errFault)

@@ -303,7 +303,8 @@ func (s *stored) sync(c change) {
 	case dataSynced: // settles no more of the length than is needed to read the data
 		i := s.size.asOf(c.since)
 		need := min(s.end, s.size.versions[i].value)
-		kept := slices.DeleteFunc(slices.Clone(s.size.versions[:i]), func(v version[int64]) bool { return v.value < need })
+		kept := slices.DeleteFunc(slices.Clone(s.size.versions[:i]),
+			func(v version[int64]) bool { return v.value < need })
 		s.size.versions = append(kept, s.size.versions[i:]...)
 	}
 }

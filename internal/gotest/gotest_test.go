@@ -15,7 +15,8 @@ import (
 func module(t *testing.T, tests string) string {
 	t.Helper()
 	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module example\n\ngo 1.26\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"),
+		[]byte("module example\n\ngo 1.26\n"), 0o600))
 	src := "package example\n\nimport \"testing\"\n\n" + tests
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "example_test.go"), []byte(src), 0o600))
 	return dir
@@ -50,11 +51,13 @@ func TestAbsent(t *testing.T) { t.Skip("needs the moon") }
 func TestPrinterLosesNothingOfWhatFails(t *testing.T) {
 	for name, tt := range map[string]struct{ in, want string }{
 		"a package without tests": {
-			`{"Action":"output","Package":"a","Output":"?   \ta\t[no test files]\n"}` + "\n" + `{"Action":"skip","Package":"a"}`,
+			`{"Action":"output","Package":"a","Output":"?   \ta\t[no test files]\n"}` + "\n" +
+				`{"Action":"skip","Package":"a"}`,
 			"?   \ta\t[no test files]\n"},
 		"a build that fails": {
 			`{"ImportPath":"a","Action":"build-output","Output":"a.go:1: no\n"}` + "\n" +
-				`{"Action":"output","Package":"a","Output":"FAIL\ta [build failed]\n"}` + "\n" + `{"Action":"fail","Package":"a"}`,
+				`{"Action":"output","Package":"a","Output":"FAIL\ta [build failed]\n"}` + "\n" +
+				`{"Action":"fail","Package":"a"}`,
 			"a.go:1: no\nFAIL\ta [build failed]\n"},
 		"no JSON": {"go: no such tool\n{}\n", "go: no such tool\n{}\n"},
 		"a test that never ends": {

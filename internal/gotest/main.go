@@ -52,7 +52,9 @@ func run(flags, modules []string, stdout, stderr io.Writer) (status int) {
 }
 
 // testModule runs go test in a module, and returns its exit status. It reads nothing from stdin.
-func testModule(module string, flags []string, p *printer, stderr io.Writer) (status int, err error) {
+func testModule(
+	module string, flags []string, p *printer, stderr io.Writer,
+) (status int, err error) {
 	args := append([]string{"test", "-json"}, flags...)
 	cmd := exec.Command("go", append(args, "./...")...)
 	cmd.Dir = module

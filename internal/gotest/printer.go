@@ -125,7 +125,8 @@ func chatter(line string) bool {
 
 // verdict reports whether a line is the one that go test prints for a package that did not fail.
 func verdict(line string) bool {
-	return strings.HasPrefix(line, "ok  \t") || strings.HasPrefix(line, "?   \t") || strings.HasPrefix(line, "\t")
+	return strings.HasPrefix(line, "ok  \t") || strings.HasPrefix(line, "?   \t") ||
+		strings.HasPrefix(line, "\t")
 }
 
 // reason is what a skipped test said, in one line.

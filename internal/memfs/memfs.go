@@ -50,7 +50,8 @@ func (f *FS) IsDir(name string) (bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	at := clean(name)
-	if parent := f.dirs[path.Dir(at)]; f.dirs[at] == nil && parent != nil && parent.has(path.Base(at)) {
+	if parent := f.dirs[path.Dir(at)]; f.dirs[at] == nil && parent != nil &&
+		parent.has(path.Base(at)) {
 		return false, &fs.PathError{Op: "open", Path: name, Err: errors.New("not a directory")}
 	}
 	return f.dirs[at] != nil, nil

@@ -106,7 +106,9 @@ func (b *both) open(name string, how int) {
 	b.same("open", func(s int) (any, error) {
 		var err error
 		d := b.dirs[s]
-		f[s], err = []func(string) (vfs.File, error){d.OpenRead, d.OpenLocked, d.CreateLocked, d.CreateNew}[how-2](name)
+		calls := []func(string) (vfs.File, error){
+			d.OpenRead, d.OpenLocked, d.CreateLocked, d.CreateNew}
+		f[s], err = calls[how-2](name)
 		return nil, err
 	})
 	if f[0] != nil && f[1] != nil {

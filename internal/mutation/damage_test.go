@@ -39,7 +39,7 @@ func init() {
 			tests: []string{"TestFrame_AControlRecordHasBoundedData"},
 		}, {
 			name: "a repair cuts behind the metadata, and the state is lost", file: "scan.go",
-			old:   "\t\thead++\n",
+			old:   "\t\tneeded++\n",
 			new:   "\t\thead += 0\n",
 			tests: []string{"TestRepair_DamageToTheHeadOfAPlainSegment"},
 		}, {

@@ -14,8 +14,8 @@ func init() {
 			tests: []string{"TestShortage_RefusesTheSaveAndPasses"},
 		}, {
 			name: "a refused save stays in the state", file: "shortage.go",
-			old:   "head.state = bytes.Clone(head.state)",
-			new:   "_ = bytes.Clone(appended.state)",
+			old:   "end.state = bytes.Clone(end.state)",
+			new:   "_ = bytes.Clone(end.state)",
 			tests: []string{"TestShortage_RefusesTheSaveAndPasses"},
 		}, {
 			name: "a refused save stays in the batch", file: "shortage.go",

@@ -105,7 +105,7 @@ func init() {
 		tests: []string{"TestValidSnapshots_NeedlessDamageDoesNotCount", "TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
 	}, mutation{
 		name: "Repair cuts within the head of a segment of etcd's", file: "scan.go",
-		old:   "\tif s.records < head {\n\t\treturn frame.Position{}",
+		old:   "\tif s.records < needed {\n\t\treturn frame.Position{}",
 		new:   "\tif s.records < 0 {\n\t\treturn frame.Position{}",
 		tests: []string{"TestRepair_NeverCutsWithinTheHeadOfASegment"},
 	}, mutation{

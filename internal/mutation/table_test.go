@@ -250,7 +250,7 @@ var table = []mutation{
 		tests: []string{"TestTheSameCallsGiveTheSameSegments"},
 	}, {
 		name: "etcd's format gets the trailer", file: "encoder.go", module: "interop",
-		old:   "e.at, e.crc, e.trailered, e.flags = p, crc, sealed, 0",
+		old:   "e.at, e.crc, e.trailered, e.flags = p, crc, trailered, 0",
 		new:   "e.at, e.crc, e.trailered, e.flags = p, crc, true, 0",
 		tests: []string{"TestTheSameCallsGiveTheSameBytesUpToTheFirstCut", "TestTheReferenceVectorIsWhatBothWrite"},
 	},

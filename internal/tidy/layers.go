@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// A Layer is a part of a package: files, by name, that are separated by spaces. A file may use those
-// that come before it, in its own layer and in the layers before. Files in brackets, as
-// "[a.go b.go]", are one object in several files, and may use each other.
+// A Layer is a part of a package: files, by name, that are separated by spaces. A file may use
+// those that come before it, in its own layer and in the layers before. Files in brackets, as
+// "[tree.go words.go]", are one object in several files, and may use each other.
 type Layer struct{ Name, Files string }
 
 // CheckLayers returns how the uses break the layers, and which of the files are in no layer or in
@@ -25,13 +25,15 @@ func CheckLayers(layers []Layer, files []string, uses []Use) []string {
 				wrong = append(wrong, name+" is in two layers")
 			}
 			if !slices.Contains(files, name) {
-				wrong = append(wrong, fmt.Sprintf("%s is in the layer %q, and there is no such file", name, l.Name))
+				wrong = append(wrong, fmt.Sprintf("%s is in the layer %q, and there is no such file", name,
+					l.Name))
 			}
 			if !object || strings.HasPrefix(word, "[") {
 				n++
 			}
 			rank[name] = n
-			object = object && !strings.HasSuffix(word, "]") || strings.HasPrefix(word, "[") && !strings.HasSuffix(word, "]")
+			object = object && !strings.HasSuffix(word, "]") || strings.HasPrefix(word, "[") &&
+				!strings.HasSuffix(word, "]")
 		}
 	}
 	for _, f := range files {
@@ -41,7 +43,8 @@ func CheckLayers(layers []Layer, files []string, uses []Use) []string {
 	}
 	for _, u := range uses {
 		if rank[u.To] > rank[u.From] {
-			wrong = append(wrong, fmt.Sprintf("%s:%d uses %s of %s, which is above it", u.From, u.Line, u.Name, u.To))
+			wrong = append(wrong, fmt.Sprintf("%s:%d uses %s of %s, which is above it", u.From, u.Line,
+				u.Name, u.To))
 		}
 	}
 	slices.Sort(wrong)

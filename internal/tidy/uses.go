@@ -1,5 +1,5 @@
-// Package tidy holds what the tests of this project's own form need: which file uses which, and the
-// rules for them. It is for tests only.
+// Package tidy has the rules for the form of this project: which file may use which, and what holds
+// for every file. Each rule returns what breaks it, and changes nothing. It is for tests only.
 package tidy
 
 import (
@@ -25,8 +25,9 @@ type Use struct {
 	Line     int    // in From
 }
 
-// Uses returns what the files of the package in dir use of each other, tests left out: package-level
-// names, methods and fields. It needs the go command, which compiles what the package imports.
+// Uses returns what the files of the package in dir use of each other, tests left out:
+// package-level names, methods and fields. It needs the go command, which compiles what the package
+// imports.
 func Uses(dir string) ([]Use, error) {
 	p, err := list(dir)
 	if err != nil {
@@ -54,7 +55,8 @@ func Uses(dir string) ([]Use, error) {
 		}
 		from, to := fset.Position(id.Pos()), fset.Position(obj.Pos())
 		if from.Filename != to.Filename {
-			uses = append(uses, Use{filepath.Base(from.Filename), filepath.Base(to.Filename), obj.Name(), from.Line})
+			uses = append(uses, Use{filepath.Base(from.Filename), filepath.Base(to.Filename), obj.Name(),
+				from.Line})
 		}
 	}
 	return uses, nil

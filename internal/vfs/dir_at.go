@@ -173,7 +173,8 @@ func (d *osDir) IsFile(name string) (bool, error) {
 
 // Rename implements [Dir].
 func (d *osDir) Rename(oldName, newName string) error {
-	return d.at("rename", oldName, func(fd int) error { return unix.Renameat(fd, oldName, fd, newName) })
+	return d.at("rename", oldName,
+		func(fd int) error { return unix.Renameat(fd, oldName, fd, newName) })
 }
 
 // Remove implements [Dir].

@@ -4,8 +4,8 @@ package vfs
 
 import "syscall"
 
-// shortages are Windows' ERROR_TOO_MANY_OPEN_FILES, ERROR_NOT_ENOUGH_MEMORY, ERROR_HANDLE_DISK_FULL,
-// ERROR_DISK_FULL, ERROR_NO_SYSTEM_RESOURCES and ERROR_DISK_QUOTA_EXCEEDED.
+// shortages are Windows' ERROR_TOO_MANY_OPEN_FILES, ERROR_NOT_ENOUGH_MEMORY,
+// ERROR_HANDLE_DISK_FULL, ERROR_DISK_FULL, ERROR_NO_SYSTEM_RESOURCES and ERROR_DISK_QUOTA_EXCEEDED.
 var shortages = []syscall.Errno{4, 8, 39, 112, 1450, 1295}
 
 // unreservable is every error: there is no allocation that could be unsupported.

@@ -8,11 +8,12 @@ var shortages = []syscall.Errno{
 	syscall.ENOSPC, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS,
 }
 
-// unreservable are the errors of an allocation that would have failed as a write as well. Any other one
-// says that this file system, or what stands before it, does not allocate ahead.
+// unreservable are the errors of an allocation that would have failed as a write as well. Any other
+// one says that this file system, or what stands before it, does not allocate ahead.
 var unreservable = append([]syscall.Errno{
 	syscall.EIO, syscall.EFBIG, syscall.EROFS, syscall.EBADF, syscall.ESTALE,
 }, shortages...)
 
 // unsyncable are the errors of a directory that cannot be synced.
-var unsyncable = []syscall.Errno{syscall.EINVAL, syscall.ENOTSUP, syscall.EOPNOTSUPP, syscall.ENOSYS, syscall.ENOTTY}
+var unsyncable = []syscall.Errno{syscall.EINVAL, syscall.ENOTSUP, syscall.EOPNOTSUPP,
+	syscall.ENOSYS, syscall.ENOTTY}

@@ -122,14 +122,16 @@ func TestDataPassesOverWhatIsOnlyReserved(t *testing.T) {
 	require.NoError(t, f.Reserve(size))
 	_, err = f.WriteAt([]byte("data"), at)
 	require.NoError(t, err)
-	for name, sync := range map[string]func() error{"written": func() error { return nil }, "synced": f.Sync} {
+	syncs := map[string]func() error{"written": func() error { return nil }, "synced": f.Sync}
+	for name, sync := range syncs {
 		require.NoError(t, sync())
 		start, end, err := f.Data(0)
 		require.NoError(t, err)
 		require.True(t, start <= at && at+4 <= end && end <= size, "%s: %d to %d", name, start, end)
 		start, end, err = f.Data(end)
 		require.NoError(t, err)
-		require.True(t, start == size && end == size || runtime.GOOS != "linux", "%s: %d to %d behind the data", name, start, end)
+		require.True(t, start == size && end == size || runtime.GOOS != "linux",
+			"%s: %d to %d behind the data", name, start, end)
 	}
 	start, end, err := f.Data(2 * size)
 	require.NoError(t, err)

@@ -27,7 +27,8 @@ const (
 	// LackReserve is space that cannot be allocated ahead: the length alone was set, so a full disk
 	// can show at any write.
 	LackReserve Lack = 1 << iota
-	// LackSyncDir is a directory that cannot be synced: that a name is durable is left to the file system.
+	// LackSyncDir is a directory that cannot be synced: that a name is durable is left to the file
+	// system.
 	LackSyncDir
 )
 

@@ -47,7 +47,8 @@ func TestWhichErrorsAreShortagesAndWhichMeanThatThereIsNoAllocation(t *testing.T
 		require.False(t, IsShortage(err), err)
 		require.True(t, isOneOf(err, unreservable), err)
 	}
-	for _, err := range []error{syscall.EINVAL, syscall.EPERM, syscall.EACCES, syscall.ENOSYS, syscall.ENODEV, syscall.ENOTSUP} {
+	for _, err := range []error{syscall.EINVAL, syscall.EPERM, syscall.EACCES, syscall.ENOSYS,
+		syscall.ENODEV, syscall.ENOTSUP} {
 		require.False(t, isOneOf(err, unreservable), err)
 	}
 	require.False(t, IsShortage(nil))

@@ -57,7 +57,8 @@ const (
 )
 
 // stored reads past the page cache, through another descriptor of the file. What is in the cache is
-// dropped before, as far as it can be, in case the file system reads some of it through the cache anyway.
+// dropped before, as far as it can be, in case the file system reads some of it through the cache
+// anyway.
 func stored(f *os.File, b []byte, off int64) bool {
 	const block = 4096
 	if f.Sync() != nil {
@@ -70,7 +71,8 @@ func stored(f *os.File, b []byte, off int64) bool {
 	}
 	defer direct.Close()
 	_ = unix.Fadvise(int(f.Fd()), from, to-from, unix.FADV_DONTNEED)
-	found, err := unix.Mmap(-1, 0, int(to-from), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	found, err := unix.Mmap(-1, 0, int(to-from), unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
 		return false
 	}

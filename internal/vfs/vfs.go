@@ -56,7 +56,8 @@ type File interface {
 // ErrIrregular is returned for a name that does not stand for a regular file.
 var ErrIrregular = errors.New("not a regular file")
 
-// ErrMoved is returned by Dir.Check when the path names something else than the directory, or nothing.
+// ErrMoved is returned by Dir.Check when the path names something else than the directory, or
+// nothing.
 var ErrMoved = errors.New("the path no longer names the directory that was opened")
 
 // ErrDeleted is returned by Dir.Check when the directory has no name any more.
