@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
+	"github.com/seed449c39bc/wal/internal/crashmodel"
 	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
@@ -362,31 +363,31 @@ func TestBackup_CrashAtEveryMoment(t *testing.T) {
 	plan := newCrashPlan(t, 7)
 	for name, owner := range map[string]bool{"by the owner": true, "by another": false} {
 		t.Run(name, func(t *testing.T) {
-			for round := range 1 + plan.images/20000 {
-				crashBackup(t, plan, plan.random("backup", name, round), owner)
+			for round := range 1 + plan.Images/20000 {
+				crashBackup(t, plan, plan.Random("backup", name, round), owner)
 			}
 		})
 	}
 }
 
-func crashBackup(t *testing.T, plan crashPlan, rnd *rand.Rand, owner bool) {
+func crashBackup(t *testing.T, plan crashmodel.Plan, rnd *rand.Rand, owner bool) {
 	r := newCrashRun(t, crashWorkload{size: 512}, PreallocateReserve, rnd)
 	r.create()
 	for range 4 {
 		r.save(r.state(), r.entries(2, 300)...)
 	}
-	begun, want := r.at(), r.life.newest()
+	begun, want := r.at(), r.life.Newest()
 	r.backup(owner)
 	acked := r.at()
 	r.save(nil, r.entries(2, 300)...)
 	dir := fmt.Sprintf("backups/%d", r.next)
-	for name := range r.life.disk.Image() { // the payloads have counted too
+	for name := range r.life.Disk.Image() { // the payloads have counted too
 		if d, ok := strings.CutSuffix(name, "/"); ok && strings.HasPrefix(d, "backups/") {
 			dir = d
 		}
 	}
 	there := 0
-	for m := r.life.rec.Media(); m.Advance(); {
+	for m := r.life.Record.Media(); m.Advance(); {
 		for range 3 {
 			im := m.Sample(rnd)
 			if m.At() < begun {
@@ -401,12 +402,12 @@ func crashBackup(t *testing.T, plan crashPlan, rnd *rand.Rand, owner bool) {
 			require.NoError(t, err, "after change %d", m.At())
 			f, err := foundIn(&b.view, crashMetadata)
 			require.NoError(t, err)
-			require.True(t, want.is(f, 0), "after change %d: %v", m.At(), f.content())
+			require.True(t, want.Is(f, 0), "after change %d: %v", m.At(), f.Contents())
 		}
 	}
 	require.Positive(t, there)
-	j := &crashJudge{life: r.life, opts: r.opts, rnd: rnd}
-	requireSurvived(t, j.everywhere(plan), r.life)
+	j := &crashmodel.Judge{Life: r.life, System: crashOptions(r.opts), Rand: rnd}
+	requireSurvived(t, j.Everywhere(plan), r.life)
 }
 
 // Backups beside a writer that saves, cuts, truncates, purges, compacts and restores.

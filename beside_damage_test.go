@@ -19,7 +19,7 @@ func smallSaves(t *testing.T, segment int64) *crashRun {
 	wl := crashWorkload{name: "small saves", size: segment, run: func(r *crashRun) {
 		r.create()
 		for range 120 {
-			r.save(nil, &walpb.Entry{Term: 1, Index: r.life.newest().last() + 1, Data: make([]byte, 60)})
+			r.save(nil, &walpb.Entry{Term: 1, Index: r.life.Newest().Last() + 1, Data: make([]byte, 60)})
 		}
 	}}
 	r := newCrashRun(t, wl, PreallocateReserve, rand.New(rand.NewPCG(1, 1)))
@@ -62,12 +62,12 @@ var damagesBeside = []struct {
 func TestBeside_DamageIsReported(t *testing.T) {
 	for _, damaged := range damagesBeside {
 		r := smallSaves(t, damaged.segment)
-		half := r.life.rec.Len() / 2
+		half := r.life.Record.Len() / 2
 		for name, read := range readers {
 			calls := func(t *testing.T, pace int) (found *CorruptionError, counts map[faultfs.Kind]int) {
 				moving := false
 				counts = map[faultfs.Kind]int{}
-				disk := r.life.rec.Replay(r.rnd, func(_ *crashfs.Replay, c faultfs.Call) int {
+				disk := r.life.Record.Replay(r.rnd, func(_ *crashfs.Replay, c faultfs.Call) int {
 					if !moving {
 						return 0
 					}
@@ -87,7 +87,7 @@ func TestBeside_DamageIsReported(t *testing.T) {
 				require.True(t, errors.As(err, &found), "%v", err)
 				require.Equal(t, names[(damaged.where+len(names))%len(names)].String(), found.Segment)
 				if len(names) == 1 {
-					require.Less(t, disk.At(), r.life.rec.Len(), "the writer was done before")
+					require.Less(t, disk.At(), r.life.Record.Len(), "the writer was done before")
 				}
 				return found, counts
 			}
@@ -109,9 +109,9 @@ func TestBeside_DamageIsReported(t *testing.T) {
 // A tolerant walk over a damaged log beside a writer tells of the damage once, and of nothing else.
 func TestBeside_TolerantRecords(t *testing.T) {
 	r := smallSaves(t, 16<<10)
-	for from := r.life.rec.Len() / 3; from < r.life.rec.Len(); from++ {
+	for from := r.life.Record.Len() / 3; from < r.life.Record.Len(); from++ {
 		moving := false
-		disk := r.life.rec.Replay(r.rnd, func(*crashfs.Replay, faultfs.Call) int {
+		disk := r.life.Record.Replay(r.rnd, func(*crashfs.Replay, faultfs.Call) int {
 			if moving {
 				return 1
 			}

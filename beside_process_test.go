@@ -5,16 +5,16 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed449c39bc/wal/internal/killer"
 )
 
 // besideEnv is for how long processes are read beside; make crash sets it to minutes.
@@ -26,9 +26,7 @@ const besideLife = 600 * time.Millisecond
 // Readers of every kind beside a process that uses a log with everything there is, and is killed
 // now and then, and followed by another one. None of them ever sees an error.
 func TestBeside_ReadersAndAProcess(t *testing.T) {
-	if s := os.Getenv(killChildEnv); s != "" {
-		killedChild(s)
-	}
+	killer.BeChild(liveAndDie)
 	if runtime.GOOS == "windows" {
 		t.Skip("needs a system with SIGKILL and inherited pipes")
 	}
@@ -61,7 +59,7 @@ func TestBeside_ReadersAndAProcess(t *testing.T) {
 	for began := time.Now(); time.Since(began) < long && !t.Failed(); children++ {
 		life := min(besideLife, long-time.Since(began))
 		n := uint64(children)
-		liveBeside(t, killLife{dir: dir, round: n + 1, seed: seed + n}, life)
+		liveBeside(t, killer.Life{Dir: dir, Round: n + 1, Seed: seed + n}, life)
 	}
 	done.Store(true)
 	wait.Wait()
@@ -70,20 +68,11 @@ func TestBeside_ReadersAndAProcess(t *testing.T) {
 }
 
 // liveBeside has a child use the log for a while, and kills it.
-func liveBeside(t *testing.T, l killLife, life time.Duration) {
-	in, out, err := os.Pipe()
+func liveBeside(t *testing.T, l killer.Life, life time.Duration) {
+	child, err := killer.Start(t.Context(), t.Name(), l)
 	require.NoError(t, err)
-	defer in.Close()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
-	cmd.Env = append(os.Environ(), killChildEnv+"="+l.String())
-	cmd.ExtraFiles = []*os.File{out}
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	require.NoError(t, cmd.Start())
-	require.NoError(t, out.Close())
-	timer := time.AfterFunc(life, func() { cmd.Process.Kill() })
+	timer := time.AfterFunc(life, child.Kill)
 	defer timer.Stop()
-	io.Copy(io.Discard, in) // what it reports
-	require.Error(t, cmd.Wait(), "it is killed")
-	require.Empty(t, stderr.String(), "the child failed")
+	io.Copy(io.Discard, child.Reports())
+	require.NoError(t, child.Wait())
 }

@@ -18,10 +18,10 @@ func TestBeside_PurgeOvertakesAReader(t *testing.T) {
 	wl := crashWorkload{name: "a purge", size: 512, run: func(r *crashRun) {
 		r.create()
 		for range 40 {
-			r.save(nil, &walpb.Entry{Term: 1, Index: r.life.newest().last() + 1, Data: make([]byte, 400)})
+			r.save(nil, &walpb.Entry{Term: 1, Index: r.life.Newest().Last() + 1, Data: make([]byte, 400)})
 		}
-		r.snapshot(r.life.newest().last())
-		r.purge(r.life.newest().last())
+		r.snapshot(r.life.Newest().Last())
+		r.purge(r.life.Newest().Last())
 	}}
 	rnd := rand.New(rand.NewPCG(3, 3))
 	r := newCrashRun(t, wl, PreallocateNone, rnd)
@@ -29,7 +29,7 @@ func TestBeside_PurgeOvertakesAReader(t *testing.T) {
 	for name, read := range readers {
 		t.Run(name, func(t *testing.T) {
 			listings, moving := 0, false
-			disk := r.life.rec.Replay(rnd, func(_ *crashfs.Replay, c faultfs.Call) int {
+			disk := r.life.Record.Replay(rnd, func(_ *crashfs.Replay, c faultfs.Call) int {
 				switch {
 				case !moving:
 					return 0
@@ -39,14 +39,14 @@ func TestBeside_PurgeOvertakesAReader(t *testing.T) {
 				}
 				return 1
 			})
-			disk.Skip(r.life.rec.Len() - 70) // the purge makes two changes for each segment
+			disk.Skip(r.life.Record.Len() - 70) // the purge makes two changes for each segment
 			moving = true
 			last, err := read(crashDir, append(r.opts[:len(r.opts):len(r.opts)], withFS(disk))...)
 			require.NoError(t, err)
 			if name != "ValidSnapshots" {
 				require.EqualValues(t, 40, last)
 			}
-			require.Greater(t, disk.At(), r.life.rec.Len()-60)
+			require.Greater(t, disk.At(), r.life.Record.Len()-60)
 			if name != "Records" { // it has nothing to begin from the start, and lists for each
 				require.LessOrEqual(t, listings, 3)
 			}

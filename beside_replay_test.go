@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
+	"github.com/seed449c39bc/wal/internal/crashmodel"
 	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -40,7 +41,7 @@ var paces = []struct {
 // besideRun is one reading beside the writer of a workload, which takes its steps on a replayed
 // disk.
 type besideRun struct {
-	life   *crashLife
+	life   *crashmodel.Life
 	opts   []Option
 	disk   *crashfs.Replay
 	moving bool // the writer takes steps
@@ -50,13 +51,13 @@ type besideRun struct {
 func newBesideRun(r *crashRun, rnd *rand.Rand) *besideRun {
 	b := &besideRun{life: r.life, opts: r.opts}
 	turn := paces[rnd.IntN(len(paces))].turn(rnd)
-	b.disk = r.life.rec.Replay(rnd, func(_ *crashfs.Replay, c faultfs.Call) int {
+	b.disk = r.life.Record.Replay(rnd, func(_ *crashfs.Replay, c faultfs.Call) int {
 		if !b.moving {
 			return 0
 		}
 		return turn(c)
 	})
-	b.disk.Skip(rnd.IntN(r.life.rec.Len() + 1))
+	b.disk.Skip(rnd.IntN(r.life.Record.Len() + 1))
 	b.from = b.disk.At()
 	b.opts = append(r.opts[:len(r.opts):len(r.opts)], withFS(b.disk))
 	b.moving = true
@@ -64,25 +65,25 @@ func newBesideRun(r *crashRun, rnd *rand.Rand) *besideRun {
 }
 
 // sound tells whether what was found is what the log held at a moment of the reading.
-func (b *besideRun) sound(f *crashFound) error {
-	lo, _ := b.life.allowed(b.from)
+func (b *besideRun) sound(f *crashmodel.Found) error {
+	lo, _ := b.life.Allowed(b.from)
 	to := b.disk.Begun() + 1
-	_, hi := b.life.allowed(to)
+	_, hi := b.life.Allowed(to)
 	for i := hi; i >= lo; i-- {
-		if b.life.stages[i].content.is(f, b.life.floor(to, i)) {
+		if b.life.Stages[i].Content.Is(f, b.life.Floor(to, i)) {
 			return nil
 		}
 	}
-	_, err := b.life.explains(to, f)
+	_, err := b.life.Explains(to, f)
 	return fmt.Errorf("between changes %d and %d: %v", b.from, to, err)
 }
 
 // endsAt tells whether the log ended at an index at a moment of the reading.
 func (b *besideRun) endsAt(last uint64) error {
-	lo, _ := b.life.allowed(b.from)
-	_, hi := b.life.allowed(b.disk.Begun() + 1)
-	for _, s := range b.life.stages[lo : hi+1] {
-		if s.content != nil && s.content.last() == last {
+	lo, _ := b.life.Allowed(b.from)
+	_, hi := b.life.Allowed(b.disk.Begun() + 1)
+	for _, s := range b.life.Stages[lo : hi+1] {
+		if s.Content != nil && s.Content.Last() == last {
 			return nil
 		}
 	}
@@ -214,7 +215,7 @@ var besideWorkloads = []crashWorkload{
 			for i := range data {
 				data[i] = byte(i*i>>7 + i)
 			}
-			r.save(nil, &walpb.Entry{Term: 1, Index: r.life.newest().last() + 1, Data: data})
+			r.save(nil, &walpb.Entry{Term: 1, Index: r.life.Newest().Last() + 1, Data: data})
 			r.save(nil, r.entries(1, 100)...)
 		}
 	}},
@@ -225,8 +226,8 @@ var besideWorkloads = []crashWorkload{
 func TestBeside_ReadersAndEveryStepOfAWriter(t *testing.T) {
 	plan := newCrashPlan(t, 6)
 	rounds := int64(80)
-	if plan.long() {
-		rounds = max(rounds, plan.images/int64(10*len(crashWorkloads)))
+	if plan.Long() {
+		rounds = max(rounds, plan.Images/int64(10*len(crashWorkloads)))
 	}
 	var total atomic.Int64
 	t.Run("workloads", func(t *testing.T) {
@@ -234,7 +235,7 @@ func TestBeside_ReadersAndEveryStepOfAWriter(t *testing.T) {
 			t.Run(wl.name, func(t *testing.T) {
 				t.Parallel()
 				for round := int64(0); round < rounds; round += 40 {
-					rnd := plan.random(wl.name, "beside", round)
+					rnd := plan.Random(wl.name, "beside", round)
 					r := newCrashRun(t, wl, Preallocation((i+int(round)/40)%len(preallocations)), rnd)
 					begun := r.life
 					wl.run(r)
@@ -244,7 +245,7 @@ func TestBeside_ReadersAndEveryStepOfAWriter(t *testing.T) {
 						err := b.run(n, made)
 						total.Add(1)
 						require.NoError(t, err, "reading %d beside changes %d to %d of\n%s",
-							n, b.from, b.disk.At(), r.life.rec)
+							n, b.from, b.disk.At(), r.life.Record)
 					}
 				}
 			})
@@ -268,9 +269,9 @@ func TestBeside_JudgeSeesWhatTheDecoderDidNot(t *testing.T) {
 	wl.run(r)
 	for name, read := range readers {
 		t.Run(name, func(t *testing.T) {
-			for from := r.life.rec.Len() - 36; from < r.life.rec.Len(); from++ {
+			for from := r.life.Record.Len() - 36; from < r.life.Record.Len(); from++ {
 				moving := false
-				disk := r.life.rec.Replay(rnd, func(_ *crashfs.Replay, c faultfs.Call) int {
+				disk := r.life.Record.Replay(rnd, func(_ *crashfs.Replay, c faultfs.Call) int {
 					if moving && c.Kind == faultfs.Read {
 						return 2 // a write and its sync
 					}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed449c39bc/wal/internal/oracle"
 )
 
 // Damage of more than one bit or sector at random places of logs of all shapes. A reader must then
@@ -105,11 +107,11 @@ func savedContents(t *testing.T, im image) []string {
 			prefix[before] = im[before]
 		}
 		for off := 0; off < len(im[name]); {
-			f, ok := readFrame(im[name], n.seq, off)
+			f, ok := oracle.ReadFrame(im[name], n.seq, off)
 			if !ok {
 				break
 			}
-			off += f.size
+			off += f.Size
 			prefix[name] = im[name][:off]
 			if got, err := readContent(prefix); err == nil {
 				all = append(all, got)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/oracle"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -205,7 +206,7 @@ func allRot(im image, step, from int) []rot {
 		}
 		for _, unit := range []int{512, 4096} {
 			for off := 0; off < len(data); off += unit {
-				if n := min(unit, len(data)-off); !isZero(data[off : off+n]) {
+				if n := min(unit, len(data)-off); !oracle.IsZero(data[off : off+n]) {
 					list = append(list, rot{file, off, n, -1})
 				}
 			}
@@ -336,7 +337,7 @@ func lastSynced(t *testing.T, name string, seg []byte) (off int) {
 	require.True(t, ok)
 	off = -1
 	for at := 0; at < len(seg); at += 8 {
-		if f, ok := readFrame(seg, n.seq, at); ok && f.flags&1 != 0 {
+		if f, ok := oracle.ReadFrame(seg, n.seq, at); ok && f.Flags&1 != 0 {
 			off = at
 		}
 	}
@@ -383,13 +384,13 @@ func typeBytes(t *testing.T, im image) map[string][]int {
 	out := map[string][]int{}
 	for name, seg := range im {
 		for off := 0; off < len(seg); {
-			f, ok := readFrame(seg, 0, off)
+			f, ok := oracle.ReadFrame(seg, 0, off)
 			if !ok {
-				require.True(t, isZero(seg[off:]), "a record at %d of %s", off, name)
+				require.True(t, oracle.IsZero(seg[off:]), "a record at %d of %s", off, name)
 				break
 			}
 			out[name] = append(out[name], off+9)
-			off += f.size
+			off += f.Size
 		}
 	}
 	return out

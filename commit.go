@@ -16,8 +16,8 @@ import "time"
 // save that finds it larger waits. It bounds the memory that Append takes.
 const maxBatch = 1 << 20
 
-// commit saves s and returns when it is durable. An error either is a mistake of the caller's, in
-// which case nothing was written and the log goes on, or is final.
+// commit saves s and returns when it is durable, if it has to be. An error is either final, or a
+// mistake of the caller's or a shortage: then nothing was written, and the log goes on.
 func (w *WAL) commit(s *save) error {
 	began := w.now()
 	w.writer.Lock()
@@ -125,8 +125,6 @@ func (w *WAL) add(s *save) (done bool, err error) {
 		}
 		// A save that does not fit goes whole into the next segment, so only a save that is larger than a
 		// segment grows a file.
-		// A save that does not fit goes into the next segment whole, so a save
-		// never grows a file; only one that is larger than a segment does.
 		if w.open.enc.end() <= w.opts.segmentSize || begin <= w.headerEnd {
 			w.accept(w.open, s, last)
 			return false, nil

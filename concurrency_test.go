@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
 	"github.com/seed449c39bc/wal/internal/faultfs"
+	"github.com/seed449c39bc/wal/internal/killer"
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -72,7 +73,7 @@ func TestConcurrency_EveryAcknowledgementIsDurableAtThatMoment(t *testing.T) {
 		r := &ackRecorder{disk: disk.Record()}
 		w, err := Create(nil, memDir, []byte("kill"), withFS(faultfs.Slow(disk, 100*time.Microsecond)), WithSegmentSize(4<<10+rng.Int64N(12<<10)), WithPreallocation(Preallocation(round%3)))
 		require.NoError(t, err)
-		c := &killChild{killLife: killLife{round: 1}, w: w, reports: r}
+		c := &killChild{Life: killer.Life{Round: 1}, w: w, reports: r}
 		within(t, "a close while all is going on", func() {
 			errs := c.use(seed, func() {
 				c.await(20 + rng.Int64N(60))
@@ -104,14 +105,14 @@ func requireAllAre(t *testing.T, errs []error, want error) {
 
 // requireAckedIn makes sure that the image is a log that holds what the report says.
 func requireAckedIn(t *testing.T, im image, told string) {
-	var r killReport
-	require.NoError(t, r.parse(bytesLines(told)))
+	var r killer.Report
+	require.NoError(t, r.Parse(bytesLines(told)))
 	w, err := Open(nil, memDir, nil, withFS(newMemFS(im)), WithPreallocation(PreallocateNone))
 	require.NoError(t, err)
 	defer w.Close()
 	found, first := heldBy(t, &w.view)
-	require.LessOrEqual(t, first, found.snap+1)
-	require.NoError(t, r.agrees(&killModel{}, found, first), "%d bytes of reports", len(told))
+	require.LessOrEqual(t, first, found.Snap+1)
+	require.NoError(t, r.Agrees(&killer.Model{}, found, first), "%d bytes of reports", len(told))
 }
 
 // bytesLines are the lines of a report with their ends.
@@ -133,21 +134,21 @@ func liveWith(t *testing.T, fsys vfs.FS, seed uint64, end func(c *killChild)) (c
 	require.NoError(t, err)
 	var report bytes.Buffer
 	_, sound := fsys.(vfs.OS)
-	c = &killChild{killLife: killLife{round: 1, dir: dir}, w: w, reports: &report, alone: !sound}
+	c = &killChild{Life: killer.Life{Round: 1, Dir: dir}, w: w, reports: &report, alone: !sound}
 	within(t, "the life of a log", func() {
 		errs = c.use(seed, func() { end(c) }, c.readOne, c.readEverything, c.look, c.beLockedOut)
 	})
 	if err := w.Close(); err != nil {
 		require.ErrorIs(t, err, ErrFailed)
 	}
-	var r killReport
-	require.NoError(t, r.parse(bytesLines(report.String())))
+	var r killer.Report
+	require.NoError(t, r.Parse(bytesLines(report.String())))
 	w, err = Open(nil, dir, nil)
 	require.NoError(t, err)
 	defer w.Close()
 	found, first := heldBy(t, &w.view)
-	require.NoError(t, r.agrees(&killModel{}, found, first))
-	t.Logf("%d calls, %d acknowledged", len(r.ops), r.acks())
+	require.NoError(t, r.Agrees(&killer.Model{}, found, first))
+	t.Logf("%d calls, %d acknowledged", len(r.Ops), r.Acks())
 	return c, errs
 }
 
@@ -177,13 +178,13 @@ func (c *killChild) readEverything(*rand.Rand) error {
 // look reads the log as another process would.
 func (c *killChild) look(*rand.Rand) error {
 	time.Sleep(time.Millisecond)
-	if _, err := Verify(nil, c.dir); err != nil {
+	if _, err := Verify(nil, c.Dir); err != nil {
 		return err
 	}
-	if _, err := ValidSnapshots(nil, c.dir); err != nil {
+	if _, err := ValidSnapshots(nil, c.Dir); err != nil {
 		return err
 	}
-	r, err := OpenForRead(nil, c.dir, nil)
+	r, err := OpenForRead(nil, c.Dir, nil)
 	if err != nil {
 		return err
 	}
@@ -199,7 +200,7 @@ func (c *killChild) beLockedOut(*rand.Rand) error {
 	if c.w.sticky.err() != nil {
 		return nil
 	}
-	_, err := Repair(nil, c.dir)
+	_, err := Repair(nil, c.Dir)
 	if errors.Is(err, ErrLocked) || c.w.sticky.err() != nil {
 		return nil
 	}

@@ -23,7 +23,7 @@ func TestCrash_DuringRepairOfACorruption(t *testing.T) {
 		rec := m.Record()
 		_, err := Repair(nil, memDir, withFS(m), WithTruncateCorruption())
 		require.NoError(t, err)
-		rnd := plan.random(c.name)
+		rnd := plan.Random(c.name)
 		media := rec.Media()
 		for more := true; more; more = media.Advance() {
 			try := func(im crashfs.Image) bool {
@@ -37,11 +37,11 @@ func TestCrash_DuringRepairOfACorruption(t *testing.T) {
 				requireSomewhere(t, damaged, after, want, what)
 				return true
 			}
-			if media.Images() <= plan.all {
+			if media.Images() <= plan.All {
 				media.Each(try)
 				continue
 			}
-			for range plan.each {
+			for range plan.Each {
 				try(media.Sample(rnd))
 			}
 		}

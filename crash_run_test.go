@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
+	"github.com/seed449c39bc/wal/internal/crashmodel"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -28,7 +29,7 @@ type crashRun struct {
 	rnd  *rand.Rand
 	opts []Option
 	kind crashKind
-	life *crashLife
+	life *crashmodel.Life
 	w    *WAL
 	next int // payloads made so far
 
@@ -49,7 +50,7 @@ type crashKind struct {
 }
 
 // at is the moment, as the number of changes of the disk.
-func (r *crashRun) at() int { return r.life.rec.Len() }
+func (r *crashRun) at() int { return r.life.Record.Len() }
 
 // failed takes note of a call's error and returns whether there is one.
 func (r *crashRun) failed(what string, err error) bool {
@@ -65,17 +66,17 @@ func (r *crashRun) failed(what string, err error) bool {
 	return true
 }
 
-func (r *crashRun) options() []Option { return append([]Option{withFS(r.life.disk)}, r.opts...) }
+func (r *crashRun) options() []Option { return append([]Option{withFS(r.life.Disk)}, r.opts...) }
 
 func (r *crashRun) create() {
 	if r.dead {
 		return
 	}
-	s := r.stage("create", &crashContent{low: 1})
+	s := r.stage("create", &crashmodel.Content{Low: 1})
 	w, err := Create(nil, crashDir, []byte(crashMetadata), r.options()...)
 	if !r.failed("create", err) {
 		r.w = w
-		s.acked = r.at()
+		s.Acked = r.at()
 	}
 }
 
@@ -94,19 +95,19 @@ func (r *crashRun) open() {
 		return
 	}
 	// What it shows is there from now on.
-	stage, err := r.life.explains(r.at(), f)
+	stage, err := r.life.Explains(r.at(), f)
 	require.NoError(r.t, err)
-	r.life.stages[stage].acked = r.at()
-	r.life.stages = r.life.stages[:stage+1]
-	for i := range r.life.floors {
-		r.life.floors[i].stages = min(r.life.floors[i].stages, stage+1)
+	r.life.Stages[stage].Acked = r.at()
+	r.life.Stages = r.life.Stages[:stage+1]
+	for i := range r.life.Floors {
+		r.life.Floors[i].Stages = min(r.life.Floors[i].Stages, stage+1)
 	}
 }
 
 // stage begins a new stage of the life.
-func (r *crashRun) stage(what string, c *crashContent) *crashStage {
-	s := &crashStage{what: what, content: c, begun: r.at(), acked: -1, kept: math.MaxUint64}
-	r.life.stages = append(r.life.stages, s)
+func (r *crashRun) stage(what string, c *crashmodel.Content) *crashmodel.Stage {
+	s := &crashmodel.Stage{What: what, Content: c, Begun: r.at(), Acked: -1, Kept: math.MaxUint64}
+	r.life.Stages = append(r.life.Stages, s)
 	return s
 }
 
@@ -136,7 +137,7 @@ func (r *crashRun) entry(term, index uint64, size int) *walpb.Entry {
 func (r *crashRun) entries(n, size int) []*walpb.Entry {
 	ents := make([]*walpb.Entry, n)
 	for i := range ents {
-		ents[i] = r.entry(1, r.life.newest().last()+1+uint64(i), size)
+		ents[i] = r.entry(1, r.life.Newest().Last()+1+uint64(i), size)
 	}
 	return ents
 }
@@ -148,23 +149,23 @@ func (r *crashRun) state() *walpb.HardState {
 }
 
 // saved are the stages that a save makes: one or, in etcd's format, one for each record.
-func (r *crashRun) saved(what string, st *walpb.HardState, ents []*walpb.Entry) *crashStage {
-	c := r.life.newest()
-	var s *crashStage
+func (r *crashRun) saved(what string, st *walpb.HardState, ents []*walpb.Entry) *crashmodel.Stage {
+	c := r.life.Newest()
+	var s *crashmodel.Stage
 	records := 0
-	step := func(next *crashContent) {
+	step := func(next *crashmodel.Content) {
 		if c = next; records == 0 || r.kind.etcd {
 			s = r.stage(what, c)
 		}
-		s.content = c
+		s.Content = c
 		records++
 	}
 	for _, e := range ents {
-		step(c.put(e))
-		s.kept = min(s.kept, e.Index-1)
+		step(c.Put(e))
+		s.Kept = min(s.Kept, e.Index-1)
 	}
 	if st != nil {
-		step(c.withState(*st))
+		step(c.WithState(*st))
 	}
 	return s
 }
@@ -192,7 +193,7 @@ func (r *crashRun) save(st *walpb.HardState, ents ...*walpb.Entry) {
 		return
 	}
 	what := fmt.Sprintf("save of %d entries", len(ents))
-	before := len(r.life.stages)
+	before := len(r.life.Stages)
 	s := r.saved(what, st, ents)
 	cuts := r.w.Stats().Cuts
 	err := r.w.Save(r.logState(st), logEntries(ents))
@@ -200,46 +201,46 @@ func (r *crashRun) save(st *walpb.HardState, ents ...*walpb.Entry) {
 	r.refused(before, err)
 	promised := !r.kind.noSync && (len(ents) > 0 || !r.kind.lazy)
 	if !r.failed(what, err) && (promised || r.w.Stats().Cuts > cuts) {
-		s.acked = r.at()
+		s.Acked = r.at()
 	}
 }
 
 // refused takes the stages of a call back that was refused for want of something: nothing of it is written.
 func (r *crashRun) refused(before int, err error) {
 	if errors.Is(err, ErrShortage) {
-		r.life.stages = r.life.stages[:before]
+		r.life.Stages = r.life.Stages[:before]
 	}
 }
 
 // change is any other call that makes a stage.
-func (r *crashRun) change(what string, c *crashContent, call func() error) {
+func (r *crashRun) change(what string, c *crashmodel.Content, call func() error) {
 	r.changeAbove(math.MaxUint64, what, c, call)
 }
 
 // changeAbove is change by a call that writes all entries above an index, which no purge before has taken.
-func (r *crashRun) changeAbove(kept uint64, what string, c *crashContent, call func() error) {
+func (r *crashRun) changeAbove(kept uint64, what string, c *crashmodel.Content, call func() error) {
 	if r.dead {
 		return
 	}
-	before := len(r.life.stages)
+	before := len(r.life.Stages)
 	s := r.stage(what, c)
-	s.kept = kept
+	s.Kept = kept
 	cuts := r.w.Stats().Cuts
 	err := call()
 	r.settle()
 	r.refused(before, err)
 	if !r.failed(what, err) && (!r.kind.noSync || r.w.Stats().Cuts > cuts) {
-		s.acked = r.at()
+		s.Acked = r.at()
 	}
 }
 
 func (r *crashRun) snapshot(i uint64) {
 	snap := walpb.Snapshot{Index: i, Term: 1}
-	r.change(fmt.Sprintf("snapshot %d", i), r.life.newest().withSnapshot(snap), func() error { return r.w.SaveSnap(&snap) })
+	r.change(fmt.Sprintf("snapshot %d", i), r.life.Newest().WithSnapshot(snap), func() error { return r.w.SaveSnap(&snap) })
 }
 
 func (r *crashRun) truncate(to uint64) {
-	r.change(fmt.Sprintf("truncation to %d", to), r.life.newest().truncated(to), func() error { return r.w.TruncateBack(to) })
+	r.change(fmt.Sprintf("truncation to %d", to), r.life.Newest().Truncated(to), func() error { return r.w.TruncateBack(to) })
 }
 
 // sealed reports whether what is saved next has trailers. A truncation that began the segment for it
@@ -267,12 +268,12 @@ func (r *crashRun) restore(i uint64, n, size int) {
 	if n%2 == 1 {
 		st = r.state()
 	}
-	c := r.life.newest().restored(snap, st, ents)
+	c := r.life.Newest().Restored(snap, st, ents)
 	r.changeAbove(i, fmt.Sprintf("restore to %d", i), c, func() error { return r.w.Restore(&snap, r.logState(st), logEntries(ents)) })
 }
 
 func (r *crashRun) compact(to uint64) {
-	r.change(fmt.Sprintf("compaction to %d", to), r.life.newest().compacted(to), func() error { return r.w.Compact(to) })
+	r.change(fmt.Sprintf("compaction to %d", to), r.life.Newest().Compacted(to), func() error { return r.w.Compact(to) })
 }
 
 // purge releases what the snapshot does not need, and deletes it.
@@ -283,23 +284,23 @@ func (r *crashRun) purge(i uint64) {
 	if r.failed("release", r.w.Release(at(i))) {
 		return
 	}
-	r.life.floors = append(r.life.floors, crashFloor{r.at(), i, len(r.life.stages)})
+	r.life.Floors = append(r.life.Floors, crashmodel.Floor{Begun: r.at(), Index: i, Stages: len(r.life.Stages)})
 	removed, err := r.w.Purge()
 	if !r.failed("purge", err) && removed > 0 { // what they were released for is durable
-		r.life.stages[len(r.life.stages)-1].acked = r.at()
+		r.life.Stages[len(r.life.Stages)-1].Acked = r.at()
 	}
 }
 
 // sync makes the stages so far durable, whatever their saves promised.
 func (r *crashRun) sync() {
 	if !r.dead && !r.failed("sync", r.w.Sync()) {
-		r.life.stages[len(r.life.stages)-1].acked = r.at()
+		r.life.Stages[len(r.life.Stages)-1].Acked = r.at()
 	}
 }
 
 func (r *crashRun) close() {
 	if !r.dead && !r.failed("close", r.w.Close()) {
-		r.life.stages[len(r.life.stages)-1].acked = r.at()
+		r.life.Stages[len(r.life.Stages)-1].Acked = r.at()
 	}
 }
 
@@ -314,7 +315,7 @@ func (r *crashRun) die() {
 		return
 	}
 	r.settle()
-	r.life.disk.Kill()
+	r.life.Disk.Kill()
 	r.open()
 }
 
@@ -355,8 +356,8 @@ func (r *crashRun) backup(owner bool) {
 	if r.failed("backup read", err) {
 		return
 	}
-	want, floor := r.life.newest(), r.life.floor(r.at()+1, len(r.life.stages)-1)
-	require.True(r.t, want.is(f, floor), "the backup has %v\nwant %v\nentries up to %d may be gone", f.content(), want, floor)
+	want, floor := r.life.Newest(), r.life.Floor(r.at()+1, len(r.life.Stages)-1)
+	require.True(r.t, want.Is(f, floor), "the backup has %v\nwant %v\nentries up to %d may be gone", f.Contents(), want, floor)
 }
 
 // settle waits for what runs in the background, so that a seed gives the same
@@ -375,18 +376,18 @@ func (r *crashRun) powerCut(part int, mend func()) {
 		return
 	}
 	k := r.at() - r.rnd.IntN(min(part, r.at())+1)
-	m := r.life.rec.Media()
+	m := r.life.Record.Media()
 	for m.At() < k {
 		m.Advance()
 	}
 	im := m.Sample(r.rnd)
 	_, f, err := openFound(crashfs.New(im.Clone()), r.opts)
 	require.NoError(r.t, err)
-	stage, err := r.life.explains(k, f)
+	stage, err := r.life.Explains(k, f)
 	require.NoError(r.t, err)
-	r.life = newLife(im, r.life.stages[stage].content, r.life.floor(k, stage))
+	r.life = crashmodel.NewLife(im, r.life.Stages[stage].Content, r.life.Floor(k, stage))
 	if r.onDisk != nil {
-		r.onDisk(r.life.disk)
+		r.onDisk(r.life.Disk)
 	}
 	if mend != nil && f != nil {
 		mend()

@@ -2,8 +2,6 @@ package wal
 
 import (
 	"errors"
-	"fmt"
-	"hash/fnv"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -15,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
+	"github.com/seed449c39bc/wal/internal/crashmodel"
 	"github.com/seed449c39bc/wal/internal/faultfs"
 )
 
@@ -37,39 +36,21 @@ const (
 	crashKeepVariable   = "WAL_TEST_CRASH_KEEP"
 )
 
-// crashPlan is how thoroughly a test goes about it.
-type crashPlan struct {
-	seed   uint64
-	images int64  // in all
-	each   int    // images picked at a moment
-	all    uint64 // moments with up to so many images have all of them tried
-}
-
-func newCrashPlan(t *testing.T, seed uint64) crashPlan {
-	p := crashPlan{seed: seed, images: 1, each: 1, all: 4}
+func newCrashPlan(t *testing.T, seed uint64) crashmodel.Plan {
+	p := crashmodel.Plan{Seed: seed, Images: 1, Each: 1, All: 4}
 	if v := os.Getenv(crashImagesVariable); v != "" {
 		n, err := strconv.ParseInt(v, 10, 64)
 		require.NoError(t, err, crashImagesVariable)
-		p.images, p.each, p.all = n, 8, 256
-		p.seed = newSeed(t)
+		p.Images, p.Each, p.All = n, 8, 256
+		p.Seed = newSeed(t)
 	}
 	if v := os.Getenv(crashSeedVariable); v != "" {
 		n, err := strconv.ParseUint(v, 10, 64)
 		require.NoError(t, err, crashSeedVariable)
-		p.seed = n
+		p.Seed = n
 	}
-	t.Logf("%s=%d", crashSeedVariable, p.seed)
+	t.Logf("%s=%d", crashSeedVariable, p.Seed)
 	return p
-}
-
-// long tells whether somebody asked for more than what every run of the tests does.
-func (p crashPlan) long() bool { return p.each > 1 }
-
-// random is a source for one thing, the same for the same seed and names.
-func (p crashPlan) random(names ...any) *rand.Rand {
-	h := fnv.New64a()
-	fmt.Fprint(h, names...)
-	return rand.New(rand.NewPCG(p.seed, h.Sum64()))
 }
 
 var preallocations = map[string]Preallocation{"zero": PreallocateZero, "reserve": PreallocateReserve, "none": PreallocateNone}
@@ -81,29 +62,29 @@ func newCrashRun(t *testing.T, wl crashWorkload, prealloc Preallocation, rnd *ra
 		size = 512 << rnd.IntN(4)
 	}
 	opts := append([]Option{WithSegmentSize(size), WithPreallocation(prealloc)}, wl.opts...)
-	return &crashRun{t: t, rnd: rnd, opts: opts, kind: wl.kind, life: newLife(crashfs.Image{}, nil, 0)}
+	return &crashRun{t: t, rnd: rnd, opts: opts, kind: wl.kind, life: crashmodel.NewLife(crashfs.Image{}, nil, 0)}
 }
 
 func TestCrash_AtEveryMoment(t *testing.T) {
 	plan := newCrashPlan(t, 1)
-	share := plan.images / int64(len(crashWorkloads)*len(preallocations))
+	share := plan.Images / int64(len(crashWorkloads)*len(preallocations))
 	var total atomic.Int64
 	t.Run("workloads", func(t *testing.T) {
 		for i, wl := range crashWorkloads {
 			for name, prealloc := range preallocations {
-				if !plan.long() && i%len(preallocations) != int(prealloc) {
+				if !plan.Long() && i%len(preallocations) != int(prealloc) {
 					continue // a short run tries one of them
 				}
 				t.Run(wl.name+"/"+name, func(t *testing.T) {
 					t.Parallel()
 					images, moments, whole, rounds := int64(0), int64(0), int64(0), 0
 					for ; rounds == 0 || images < share; rounds++ {
-						rnd := plan.random(wl.name, name, rounds)
+						rnd := plan.Random(wl.name, name, rounds)
 						r := newCrashRun(t, wl, prealloc, rnd)
 						wl.run(r)
-						j := &crashJudge{life: r.life, opts: r.opts, rnd: rnd}
-						requireSurvived(t, j.everywhere(plan), r.life)
-						images, moments, whole = images+j.images, moments+j.moments, whole+j.whole
+						j := &crashmodel.Judge{Life: r.life, System: crashOptions(r.opts), Rand: rnd}
+						requireSurvived(t, j.Everywhere(plan), r.life)
+						images, moments, whole = images+j.Images, moments+j.Moments, whole+j.Whole
 					}
 					t.Logf("%s, preallocation %s: %d images at %d moments of %d runs; all there are at %d moments", wl.name, name, images, moments, rounds, whole)
 					total.Add(images)
@@ -115,28 +96,28 @@ func TestCrash_AtEveryMoment(t *testing.T) {
 }
 
 // requireSurvived fails the test with all that is needed to find the cause.
-func requireSurvived(t *testing.T, err error, l *crashLife) {
+func requireSurvived(t *testing.T, err error, l *crashmodel.Life) {
 	if err == nil {
 		return
 	}
 	where := "set " + crashKeepVariable + " to a directory to get the files"
-	var f *crashFailure
+	var f *crashmodel.Failure
 	if keep := os.Getenv(crashKeepVariable); keep != "" && errors.As(err, &f) {
 		dir, err := os.MkdirTemp(keep, "crash-")
 		require.NoError(t, err)
-		for name, data := range f.im.Dir(crashDir) {
+		for name, data := range f.Image.Dir(crashDir) {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
 		}
 		where = "the files are in " + dir
 	}
-	require.FailNow(t, "a crash was not survived", "%v\n%s\nThe changes were:\n%s", err, where, l.rec)
+	require.FailNow(t, "a crash was not survived", "%v\n%s\nThe changes were:\n%s", err, where, l.Record)
 }
 
 // The judge notices disks that do not do what they say, and logs that promise more than they keep.
 func TestCrash_TheJudgeSeesDisksAndLogsThatLie(t *testing.T) {
 	lie := func(kinds ...faultfs.Kind) func(r *crashRun) {
 		return func(r *crashRun) {
-			r.life.disk.Inject(func(c faultfs.Call) *crashfs.Fault {
+			r.life.Disk.Inject(func(c faultfs.Call) *crashfs.Fault {
 				if slices.Contains(kinds, c.Kind) {
 					return &crashfs.Fault{} // it is not done, and nil returned
 				}
@@ -147,7 +128,7 @@ func TestCrash_TheJudgeSeesDisksAndLogsThatLie(t *testing.T) {
 	tests := []struct {
 		name   string
 		before func(r *crashRun)
-		after  func(l *crashLife)
+		after  func(l *crashmodel.Life)
 		want   string
 	}{
 		{name: "no lie"},
@@ -155,27 +136,27 @@ func TestCrash_TheJudgeSeesDisksAndLogsThatLie(t *testing.T) {
 		{name: "a sync that does nothing", before: lie(faultfs.Sync), want: "log is corrupt"},
 		{name: "a sync of a directory that does nothing", before: lie(faultfs.SyncDir), want: "found no log"},
 		{name: "a truncation that does nothing", before: lie(faultfs.Truncate), want: "log is corrupt"},
-		{name: "a save acknowledged before it is durable", after: func(l *crashLife) {
-			for _, s := range l.stages[1:] {
-				s.acked = s.begun + 1
+		{name: "a save acknowledged before it is durable", after: func(l *crashmodel.Life) {
+			for _, s := range l.Stages[1:] {
+				s.Acked = s.Begun + 1
 			}
 		}, want: "allowed is\n  after "},
-		{name: "a save that was not made", after: func(l *crashLife) { l.stages = slices.Delete(l.stages, 4, 5) }, want: "allowed is\n  after "},
-		{name: "a byte that was not saved", after: func(l *crashLife) {
-			c := *l.newest()
-			last := len(c.ents) - 1
-			e := *c.ents[last]
+		{name: "a save that was not made", after: func(l *crashmodel.Life) { l.Stages = slices.Delete(l.Stages, 4, 5) }, want: "allowed is\n  after "},
+		{name: "a byte that was not saved", after: func(l *crashmodel.Life) {
+			c := *l.Newest()
+			last := len(c.Entries) - 1
+			e := *c.Entries[last]
 			e.Data = append(slices.Clone(e.Data), 0)
-			c.ents = append(slices.Clone(c.ents[:last]), &e)
-			l.stages[len(l.stages)-1].content = &c
+			c.Entries = append(slices.Clone(c.Entries[:last]), &e)
+			l.Stages[len(l.Stages)-1].Content = &c
 		}, want: "allowed is\n  after "},
-		{name: "a segment purged too early", after: func(l *crashLife) { l.floors = l.floors[:1] }, want: "entries up to 0 may be gone"},
+		{name: "a segment purged too early", after: func(l *crashmodel.Life) { l.Floors = l.Floors[:1] }, want: "entries up to 0 may be gone"},
 	}
 	wl := crashWorkloads[slices.IndexFunc(crashWorkloads, func(wl crashWorkload) bool { return wl.name == "release and purge" })]
 	plan := newCrashPlan(t, 3)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			rnd := plan.random("lies")
+			rnd := plan.Random("lies")
 			r := newCrashRun(t, wl, PreallocateReserve, rnd)
 			var err error
 			if tt.before != nil {
@@ -190,8 +171,8 @@ func TestCrash_TheJudgeSeesDisksAndLogsThatLie(t *testing.T) {
 				tt.after(r.life)
 			}
 			if err == nil {
-				j := &crashJudge{life: r.life, opts: r.opts, rnd: rnd}
-				err = j.everywhere(plan)
+				j := &crashmodel.Judge{Life: r.life, System: crashOptions(r.opts), Rand: rnd}
+				err = j.Everywhere(plan)
 			}
 			if tt.want == "" {
 				require.NoError(t, err)

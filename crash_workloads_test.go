@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/crashmodel"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -46,7 +47,7 @@ var crashWorkloads = []crashWorkload{
 		for i := range 8 {
 			r.save(nil, r.entries(1+i%3, 400)...)
 			if i%2 == 1 {
-				over := 1 + r.rnd.Uint64N(max(r.life.newest().last(), 1))
+				over := 1 + r.rnd.Uint64N(max(r.life.Newest().Last(), 1))
 				r.save(r.state(), r.entry(uint64(i), over, 600))
 			}
 		}
@@ -78,9 +79,9 @@ var crashWorkloads = []crashWorkload{
 		r.create()
 		for i := range 4 {
 			r.save(nil, r.entries(2, 200)...)
-			r.snapshot(r.life.newest().last() - uint64(i%2))
+			r.snapshot(r.life.Newest().Last() - uint64(i%2))
 		}
-		r.snapshot(r.life.newest().last() + 10) // the log jumps
+		r.snapshot(r.life.Newest().Last() + 10) // the log jumps
 		r.save(r.state(), r.entries(1, 100)...)
 		r.reopen()
 	}},
@@ -99,7 +100,7 @@ var crashWorkloads = []crashWorkload{
 			for range 4 {
 				r.save(r.state(), r.entries(1, 250)...)
 			}
-			snap := r.life.newest().last() - uint64(i%2)
+			snap := r.life.Newest().Last() - uint64(i%2)
 			r.snapshot(snap)
 			r.purge(snap)
 		}
@@ -135,15 +136,15 @@ var crashWorkloads = []crashWorkload{
 			for range 3 {
 				r.save(r.state(), r.entries(2, 250)...)
 			}
-			r.compact(r.life.newest().last() - uint64(i%3))
+			r.compact(r.life.Newest().Last() - uint64(i%3))
 			if i == 1 {
-				r.snapshot(r.life.newest().last())
+				r.snapshot(r.life.Newest().Last())
 			}
 		}
 		r.reopen()
 		r.save(nil, r.entries(1, 10)...)
-		r.compact(r.life.newest().last())
-		r.save(nil, r.entry(3, r.life.newest().last()-1, 300)) // over what was compacted
+		r.compact(r.life.Newest().Last())
+		r.save(nil, r.entry(3, r.life.Newest().Last()-1, 300)) // over what was compacted
 	}},
 	{name: "closes and opens", run: func(r *crashRun) {
 		r.create()
@@ -179,8 +180,8 @@ var crashWorkloads = []crashWorkload{
 		r.backup(true)
 		r.save(nil, r.entries(2, 700)...)
 		r.backup(false)
-		r.snapshot(r.life.newest().last() - 1)
-		r.purge(r.life.newest().last() - 1)
+		r.snapshot(r.life.Newest().Last() - 1)
+		r.purge(r.life.Newest().Last() - 1)
 		r.backup(true)
 		r.save(nil, r.entries(1, 300)...)
 	}},
@@ -209,7 +210,7 @@ var crashWorkloads = []crashWorkload{
 	{name: "large records", size: 1024, run: func(r *crashRun) {
 		r.create()
 		for i := range 4 {
-			r.save(nil, r.entry(1, r.life.newest().last()+1, 100), r.entry(1, r.life.newest().last()+2, 6000))
+			r.save(nil, r.entry(1, r.life.Newest().Last()+1, 100), r.entry(1, r.life.Newest().Last()+2, 6000))
 			r.save(nil, r.entries(1, 300*i)...)
 		}
 		r.reopen()
@@ -247,8 +248,8 @@ var crashWorkloads = []crashWorkload{
 			for range 3 {
 				r.save(nil, r.entries(1, 200)...)
 			}
-			r.compact(r.life.newest().last() - 1)
-			r.restore(r.life.newest().last()+5, i, 100)
+			r.compact(r.life.Newest().Last() - 1)
+			r.restore(r.life.Newest().Last()+5, i, 100)
 		}
 	}},
 	{name: "a purge without syncs", size: 512, kind: crashKind{noSync: true}, opts: []Option{WithNoSync()}, run: func(r *crashRun) {
@@ -258,8 +259,8 @@ var crashWorkloads = []crashWorkload{
 			for range 4 {
 				r.save(nil, r.entries(1, 200)...)
 			}
-			r.snapshot(r.life.newest().last())
-			r.purge(r.life.newest().last())
+			r.snapshot(r.life.Newest().Last())
+			r.purge(r.life.Newest().Last())
 		}
 	}},
 	{name: "etcd format", kind: crashKind{etcd: true}, opts: []Option{WithEtcdFormat()}, run: func(r *crashRun) {
@@ -305,9 +306,9 @@ func (r *crashRun) concurrentSaves(goroutines, saves int) {
 	if r.dead {
 		return
 	}
-	before := r.life.newest()
-	var made []*crashStage
-	marks := map[*crashStage][]byte{}
+	before := r.life.Newest()
+	var made []*crashmodel.Stage
+	marks := map[*crashmodel.Stage][]byte{}
 	var wait sync.WaitGroup
 	for range goroutines {
 		wait.Go(func() {
@@ -315,8 +316,8 @@ func (r *crashRun) concurrentSaves(goroutines, saves int) {
 				r.mu.Lock()
 				ents := []*walpb.Entry{r.entry(1, 1, 60), r.entry(1, 2, 400)}
 				st := r.state()
-				s := &crashStage{what: "concurrent save", begun: r.at(), acked: -1, kept: 0}
-				s.content = before.put(ents[0]).put(ents[1]).withState(*st)
+				s := &crashmodel.Stage{What: "concurrent save", Begun: r.at(), Acked: -1, Kept: 0}
+				s.Content = before.Put(ents[0]).Put(ents[1]).WithState(*st)
 				made = append(made, s)
 				marks[s] = ents[0].Data[:bytes.IndexByte(ents[0].Data, '>')+1]
 				r.mu.Unlock()
@@ -324,7 +325,7 @@ func (r *crashRun) concurrentSaves(goroutines, saves int) {
 				r.mu.Lock()
 				failed := r.failed("concurrent save", err)
 				if !failed {
-					s.acked = r.at()
+					s.Acked = r.at()
 				}
 				r.mu.Unlock()
 				if failed {
@@ -334,19 +335,19 @@ func (r *crashRun) concurrentSaves(goroutines, saves int) {
 		})
 	}
 	wait.Wait()
-	files := image(r.life.disk.Image().Dir(crashDir))
+	files := image(r.life.Disk.Image().Dir(crashDir))
 	var order []byte
 	for _, name := range files.names() {
 		order = append(order, files[name]...)
 	}
-	place := func(s *crashStage) int { return bytes.Index(order, marks[s]) }
-	made = slices.DeleteFunc(made, func(s *crashStage) bool {
+	place := func(s *crashmodel.Stage) int { return bytes.Index(order, marks[s]) }
+	made = slices.DeleteFunc(made, func(s *crashmodel.Stage) bool {
 		lost := place(s) < 0 // not even a part of it was written
-		require.True(r.t, !lost || s.acked < 0, "an acknowledged save is not on the disk")
+		require.True(r.t, !lost || s.Acked < 0, "an acknowledged save is not on the disk")
 		return lost
 	})
-	slices.SortFunc(made, func(a, b *crashStage) int { return place(a) - place(b) })
-	r.life.stages = append(r.life.stages, made...)
+	slices.SortFunc(made, func(a, b *crashmodel.Stage) int { return place(a) - place(b) })
+	r.life.Stages = append(r.life.Stages, made...)
 }
 
 // concurrentAppends has several goroutines append one entry after the other, and
@@ -361,7 +362,7 @@ func (r *crashRun) concurrentAppends(goroutines, saves int) {
 			for range saves {
 				r.mu.Lock()
 				ents := r.entries(1, 300)
-				before := len(r.life.stages)
+				before := len(r.life.Stages)
 				s := r.saved("append", nil, ents)
 				p, err := r.w.Append(nil, logEntries(ents))
 				r.refused(before, err)
@@ -373,7 +374,7 @@ func (r *crashRun) concurrentAppends(goroutines, saves int) {
 				err = p.Wait()
 				r.mu.Lock()
 				if !r.failed("wait", err) {
-					s.acked = r.at()
+					s.Acked = r.at()
 				}
 				r.mu.Unlock()
 				if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed449c39bc/wal/internal/codec"
 	"github.com/seed449c39bc/wal/internal/frame"
+	"github.com/seed449c39bc/wal/internal/oracle"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -38,12 +39,12 @@ func TestEncoder_WrongGuessesOfTheHeadCostNothing(t *testing.T) {
 		for _, crc := range []uint32{0, 1, 1 << 7, 1 << 14, 1 << 21, 1<<28 - 1, 1 << 28, 1<<32 - 1} {
 			for _, n := range []int{0, 1, 127, 128, 129, 16383, 16384} {
 				data := dataWithSum(crc, n)
-				want := chained(plainFrame{typ: 2, data: data, sealed: sealed}, 9)
+				want := chained(oracle.Frame{Type: 2, Data: data, Trailered: sealed}, 9)
 				if sealed {
-					want.flags = frame.FlagSynced | frame.FlagCommit
+					want.Flags = frame.FlagSynced | frame.FlagCommit
 				}
 				if n >= 4 {
-					require.Equal(t, crc, want.crc)
+					require.Equal(t, crc, want.CRC)
 				}
 				for _, a := range []hintedRecord{
 					{size: len(data)}, {size: 0}, {size: -5}, {size: len(data) + 1}, {size: 1 << 20}, {size: 3}, {size: 200}, {size: len(data), room: 1}, {room: 1000},
@@ -52,15 +53,15 @@ func TestEncoder_WrongGuessesOfTheHeadCostNothing(t *testing.T) {
 					var e encoder
 					e.start(frame.Position{Seq: 1, Off: 64}, 9, sealed, true)
 					require.NoError(t, e.appendRecord(codec.NewSavedTypes(log.NewRegistry()).Of(log.EntryType, &a), &a, frame.FlagCommit))
-					require.True(t, bytes.Equal(want.build(1, 64), e.buf), "crc %08x, %d bytes, hint %d, own room %d", want.crc, n, a.size, a.room)
+					require.True(t, bytes.Equal(want.Build(1, 64), e.buf), "crc %08x, %d bytes, hint %d, own room %d", want.CRC, n, a.size, a.room)
 					require.True(t, bytes.Equal(data, e.data))
 					// One more behind it, in the same batch.
 					end := int(e.end())
 					e.appendBytes(log.StateType, []byte("next"), 0)
-					next := chained(plainFrame{typ: 3, data: []byte("next"), sealed: sealed}, want.crc)
-					require.True(t, bytes.Equal(next.build(1, end), e.buf[end-64:]))
+					next := chained(oracle.Frame{Type: 3, Data: []byte("next"), Trailered: sealed}, want.CRC)
+					require.True(t, bytes.Equal(next.Build(1, end), e.buf[end-64:]))
 				}
-				seen[walpb.RecordHeaderSize(2, want.crc, -1)] = true
+				seen[walpb.RecordHeaderSize(2, want.CRC, -1)] = true
 			}
 		}
 	}

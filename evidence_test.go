@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/frame"
+	"github.com/seed449c39bc/wal/internal/oracle"
 	"github.com/seed449c39bc/wal/log"
 )
 
@@ -34,17 +35,17 @@ func TestEvidence_AMadeUpRecordInAPayloadDoesNotKeepATornSaveFromHealing(t *test
 				at := bytes.Index(tl.after[tl.file], mark)
 				seq := mustParse(t, tl.file).seq
 				off := (at + 7) &^ 7
-				madeUp := plainFrame{typ: 2, data: []byte("made up"), sealed: true, flags: 3}.written(seq, off)
+				madeUp := oracle.Frame{Type: 2, Data: []byte("made up"), Trailered: true, Flags: 3}.Written(seq, off)
 				fill(data)
 				copy(data[900+off-at:], madeUp)
 				tl = newTornLog(t, save())
-				_, ok := readFrame(tl.after[tl.file], seq, off)
+				_, ok := oracle.ReadFrame(tl.after[tl.file], seq, off)
 				require.True(t, ok, "it is no record at its place")
 
 				rnd := rand.New(rand.NewPCG(1, 2))
 				healed, refused := 0, 0
 				images(tl.media, 32, rnd, func(im image) {
-					if isZero(im[tl.file][tl.off : tl.off+frame.WordSize]) {
+					if oracle.IsZero(im[tl.file][tl.off : tl.off+frame.WordSize]) {
 						if _, _, err := tl.open(im.clone()); err != nil {
 							require.ErrorIs(t, err, ErrCorrupt)
 							refused++

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
+	"github.com/seed449c39bc/wal/internal/crashmodel"
 	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/internal/frame"
 )
@@ -59,7 +60,7 @@ var faultModes = []faultMode{
 func TestFaults_AnyOneFailingCallLosesNothingAcknowledged(t *testing.T) {
 	plan := newCrashPlan(t, 2)
 	stride, preallocs := 17, 1 // calls from one that fails to the next
-	if plan.long() {
+	if plan.Long() {
 		stride, preallocs = 1, len(preallocations)
 	}
 	var total atomic.Int64
@@ -71,8 +72,8 @@ func TestFaults_AnyOneFailingCallLosesNothingAcknowledged(t *testing.T) {
 					fired, images := 0, 0
 					for p := range preallocs {
 						prealloc := Preallocation((i + j + p) % len(preallocations))
-						for n := plan.random(wl.name, mode.name).IntN(stride); ; n += stride {
-							f := newFaultRun(t, wl, mode, prealloc, n, plan.random(wl.name, mode.name, "life"))
+						for n := plan.Random(wl.name, mode.name).IntN(stride); ; n += stride {
+							f := newFaultRun(t, wl, mode, prealloc, n, plan.Random(wl.name, mode.name, "life"))
 							f.run(wl)
 							if !f.fired {
 								break
@@ -107,7 +108,7 @@ func newFaultRun(t *testing.T, wl crashWorkload, mode faultMode, prealloc Preall
 	f := &faultRun{crashRun: newCrashRun(t, wl, prealloc, rnd), mode: mode, n: n}
 	f.onError = f.failing
 	f.onDisk = func(d *crashfs.Disk) { d.Inject(f.inject) }
-	f.onDisk(f.life.disk)
+	f.onDisk(f.life.Disk)
 	return f
 }
 
@@ -179,10 +180,10 @@ func (f *faultRun) run(wl crashWorkload) {
 	} else if f.w != nil && !f.dead {
 		f.close()
 	}
-	require.Zero(f.t, f.life.disk.Opened(), "files are left open: %s", f.what())
-	f.life.disk.Inject(nil)
+	require.Zero(f.t, f.life.Disk.Opened(), "files are left open: %s", f.what())
+	f.life.Disk.Inject(nil)
 	f.mode.forGood, f.dead, f.onError = false, false, nil
-	m := f.life.rec.Media()
+	m := f.life.Record.Media()
 	for m.Advance() {
 	}
 	f.cut(m)
@@ -204,8 +205,8 @@ func (f *faultRun) requireFinal() {
 // again opens the log without faults, or creates it if there is none, and goes on with it.
 func (f *faultRun) again() {
 	w, err := Open(nil, crashDir, nil, f.options()...)
-	if lo, _ := f.life.allowed(f.at()); errors.Is(err, fs.ErrNotExist) && f.life.stages[lo].content == nil {
-		f.life.stages = f.life.stages[:1]
+	if lo, _ := f.life.Allowed(f.at()); errors.Is(err, fs.ErrNotExist) && f.life.Stages[lo].Content == nil {
+		f.life.Stages = f.life.Stages[:1]
 		f.create()
 	} else {
 		require.NoError(f.t, err, f.what())
@@ -217,7 +218,7 @@ func (f *faultRun) again() {
 	report, err := Verify(nil, crashDir, f.options()...)
 	require.NoError(f.t, err, f.what())
 	require.Nil(f.t, report.Torn, f.what())
-	for name := range f.life.disk.Image() {
+	for name := range f.life.Disk.Image() {
 		require.False(f.t, strings.HasSuffix(name, ".tmp"), "%s is left: %s", name, f.what())
 	}
 }
@@ -228,10 +229,10 @@ func (f *faultRun) cut(m *crashfs.Media) {
 	im := m.Sample(f.rnd)
 	_, found, err := openFound(crashfs.New(im.Clone()), f.opts)
 	if err == nil {
-		_, err = f.life.explains(m.At(), found)
+		_, err = f.life.Explains(m.At(), found)
 	}
 	if err != nil {
-		requireSurvived(f.t, &crashFailure{m.At(), "machine after " + f.what(), im, err}, f.life)
+		requireSurvived(f.t, &crashmodel.Failure{Moment: m.At(), Whose: "machine after " + f.what(), Image: im, Err: err}, f.life)
 	}
 }
 

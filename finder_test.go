@@ -8,13 +8,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/frame"
+	"github.com/seed449c39bc/wal/internal/oracle"
 	"github.com/seed449c39bc/wal/log"
 )
 
 // finderScene is a segment with records here and there, and between them beginnings of records that
 // are none, so many that most of them have to wait.
-func finderScene(rnd *rand.Rand) (seg []byte, at map[int]plainFrame) {
-	seg, at = noise(3<<20), map[int]plainFrame{}
+func finderScene(rnd *rand.Rand) (seg []byte, at map[int]oracle.Frame) {
+	seg, at = noise(3<<20), map[int]oracle.Frame{}
 	for i := 64; i < len(seg)-2<<20; i += 16 {
 		n := 8 + (1<<19+i%(1<<20))/16*16 + 9
 		binary.LittleEndian.PutUint64(seg[i:], frame.MakeWord(int64(n)))
@@ -22,14 +23,14 @@ func finderScene(rnd *rand.Rand) (seg []byte, at map[int]plainFrame) {
 	}
 	for range 6 {
 		off := rnd.IntN(len(seg)-1<<20) &^ 7
-		f := plainFrame{typ: int64(log.EntryType), crc: rnd.Uint32(), data: seg[off+100 : off+100+300<<10+rnd.IntN(1<<18)], sealed: true, flags: byte(rnd.IntN(4))}
-		copy(seg[off:], f.written(sceneSeq, off))
+		f := oracle.Frame{Type: int64(log.EntryType), CRC: rnd.Uint32(), Data: seg[off+100 : off+100+300<<10+rnd.IntN(1<<18)], Trailered: true, Flags: byte(rnd.IntN(4))}
+		copy(seg[off:], f.Written(sceneSeq, off))
 	}
 	for off := 0; off < len(seg); off += 8 {
 		if seg[off+7]&^0x87 != 0 {
 			continue // no length word
 		}
-		if f, ok := readFrame(seg, sceneSeq, off); ok && f.sealed {
+		if f, ok := oracle.ReadFrame(seg, sceneSeq, off); ok && f.Trailered {
 			at[off] = f
 		}
 	}
@@ -44,7 +45,7 @@ func TestFinder_TheFirstRecordIsFoundAmongBeginningsThatAreNone(t *testing.T) {
 		for _, from := range []int{0, len(seg)} {
 			want := -1
 			for off, f := range at {
-				if off >= from && f.flags&flags == flags && (want < 0 || off < want) {
+				if off >= from && f.Flags&flags == flags && (want < 0 || off < want) {
 					want = off
 				}
 			}
@@ -62,8 +63,8 @@ func TestOutline_AgreesWithTheParsedFrame(t *testing.T) {
 	for _, sh := range shapes() {
 		for _, sealed := range []bool{true, false} {
 			b := sh.frame
-			b.sealed = sealed
-			whole := chained(b, sceneCRC).written(sceneSeq, 512)
+			b.Trailered = sealed
+			whole := chained(b, sceneCRC).Written(sceneSeq, 512)
 			for i := -1; i < len(whole)*8; i += 1 + len(whole)/200 {
 				if i >= 0 {
 					whole[i/8] ^= 1 << (i % 8)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/frame"
+	"github.com/seed449c39bc/wal/internal/oracle"
 	"github.com/seed449c39bc/wal/log"
 )
 
@@ -51,25 +52,25 @@ func TestFrame_IsAsTheFormatSays(t *testing.T) {
 				}
 				flags := byte(n+2) & frame.FlagMask
 				got := encodeOne(p, 77, sealed, typ, d, flags)
-				want := plainFrame{typ: int64(typ), data: d, sealed: sealed}
+				want := oracle.Frame{Type: int64(typ), Data: d, Trailered: sealed}
 				if sealed {
-					want.flags = flags
+					want.Flags = flags
 				}
 				want = chained(want, 77)
 				what := fmt.Sprintf("sealed %v, %s, %d bytes of data", sealed, typ, n)
-				require.True(t, bytes.Equal(want.build(p.Seq, int(p.Off)), got), what)
+				require.True(t, bytes.Equal(want.Build(p.Seq, int(p.Off)), got), what)
 				require.Zero(t, len(got)%frame.WordSize, what)
 
 				f, err := c.ParseAt(got, p)
 				require.NoError(t, err, what)
 				require.Equal(t, typ, f.Type, what)
-				require.Equal(t, want.crc, f.Crc, what)
+				require.Equal(t, want.CRC, f.Crc, what)
 				require.Equal(t, d == nil, f.Data == nil, "%s: nil and empty are told apart", what)
 				require.True(t, bytes.Equal(d, f.Data), what)
-				require.Equal(t, want.flags, f.Flags, what)
+				require.Equal(t, want.Flags, f.Flags, what)
 				require.Equal(t, sealed, f.HasTrailer, what)
 				require.EqualValues(t, len(got), f.Size, what)
-				require.Equal(t, want.crc, f.Chain(77), what)
+				require.Equal(t, want.CRC, f.Chain(77), what)
 			}
 		}
 	}
@@ -165,13 +166,13 @@ func dataWithSum(crc uint32, n int) []byte {
 func forge(data []byte, at int, before, crc uint32) {
 	tail := data[at : at+4]
 	clear(tail)
-	want := sumOver(before, data) ^ crc
+	want := oracle.CRC(before, data) ^ crc
 	// Gauss over the 32 bits of the tail: what each one changes, and with which bits.
 	var basis, made [32]uint32
-	base := sumOver(before, data)
+	base := oracle.CRC(before, data)
 	for bit := range 32 {
 		binary.LittleEndian.PutUint32(tail, 1<<bit)
-		change, bits := sumOver(before, data)^base, uint32(1)<<bit
+		change, bits := oracle.CRC(before, data)^base, uint32(1)<<bit
 		for b := 31; b >= 0 && change != 0; b-- {
 			if change>>b&1 == 0 {
 				continue

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/codec"
+	"github.com/seed449c39bc/wal/internal/crashmodel"
 	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
@@ -245,7 +246,7 @@ func newModelRun(t *testing.T, ops []byte, kind byte) *modelRun {
 func (r *modelRun) step() {
 	op, arg := r.byte()%17, int(r.byte())
 	r.log = append(r.log, fmt.Sprintf("%d(%d)", op, arg))
-	last := r.life.newest().last()
+	last := r.life.Newest().Last()
 	below := last - min(uint64(arg%8), last)
 	switch op {
 	case 0, 1:
@@ -274,7 +275,7 @@ func (r *modelRun) step() {
 	case 8:
 		r.die()
 	case 9:
-		r.purge(r.life.newest().snap.Index)
+		r.purge(r.life.Newest().Snapshot.Index)
 	case 10:
 		r.powerCut(arg%16, nil)
 	case 11:
@@ -308,21 +309,21 @@ func (r *modelRun) step() {
 func (r *modelRun) compare() {
 	f, err := foundIn(&r.w.view, crashMetadata)
 	require.NoError(r.t, err, "%v", r.log)
-	stage := len(r.life.stages) - 1
-	floor := r.life.floor(r.at()+1, stage)
-	require.True(r.t, r.life.newest().is(f, floor), "after %v\nfound %v\nwant %v\nentries up to %d may be gone", r.log, f.content(), r.life.newest(), floor)
+	stage := len(r.life.Stages) - 1
+	floor := r.life.Floor(r.at()+1, stage)
+	require.True(r.t, r.life.Newest().Is(f, floor), "after %v\nfound %v\nwant %v\nentries up to %d may be gone", r.log, f.Contents(), r.life.Newest(), floor)
 
-	lo := f.first + r.rnd.Uint64N(uint64(len(f.ents))+1)
-	hi := lo + r.rnd.Uint64N(f.last()+2-lo)
+	lo := f.First + r.rnd.Uint64N(uint64(len(f.Entries))+1)
+	hi := lo + r.rnd.Uint64N(f.Last()+2-lo)
 	for e, err := range r.w.Entries(lo, hi) {
 		require.NoError(r.t, err, "%v", r.log)
-		require.True(r.t, sameEntry(e.(*walpb.Entry), f.ents[lo-f.first]), "entry %d, %v", lo, r.log)
+		require.True(r.t, crashmodel.SameEntry(e.(*walpb.Entry), f.Entries[lo-f.First]), "entry %d, %v", lo, r.log)
 		lo++
 	}
 	require.Equal(r.t, hi, lo)
-	_, err = r.w.Entry(f.last() + 1)
+	_, err = r.w.Entry(f.Last() + 1)
 	require.ErrorIs(r.t, err, ErrNotFound)
-	_, err = r.w.Entry(f.first - 1)
+	_, err = r.w.Entry(f.First - 1)
 	require.ErrorIs(r.t, err, ErrCompacted)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/oracle"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -40,23 +41,23 @@ func dump(im image) string {
 		fmt.Fprintf(&b, "%s\n", name)
 		seg := im[name]
 		for off := 0; off < len(seg); {
-			f, ok := readFrame(seg, n.seq, off)
+			f, ok := oracle.ReadFrame(seg, n.seq, off)
 			if !ok {
 				fmt.Fprintf(&b, "\n# offset %d: not a record\n%s\n", off, hex.EncodeToString(seg[off:]))
 				break
 			}
-			fmt.Fprintf(&b, "\n# offset %d: %s, crc %08x, data of %d bytes", off, log.RecordType(f.typ), f.crc, len(f.data))
-			if f.flags&1 != 0 {
+			fmt.Fprintf(&b, "\n# offset %d: %s, crc %08x, data of %d bytes", off, log.RecordType(f.Type), f.CRC, len(f.Data))
+			if f.Flags&1 != 0 {
 				b.WriteString(", SYNCED")
 			}
-			if f.flags&2 != 0 {
+			if f.Flags&2 != 0 {
 				b.WriteString(", COMMIT")
 			}
 			b.WriteByte('\n')
-			for rest := seg[off : off+f.size]; len(rest) > 0; rest = rest[min(32, len(rest)):] {
+			for rest := seg[off : off+f.Size]; len(rest) > 0; rest = rest[min(32, len(rest)):] {
 				fmt.Fprintf(&b, "%s\n", hex.EncodeToString(rest[:min(32, len(rest))]))
 			}
-			off += f.size
+			off += f.Size
 		}
 		b.WriteByte('\n')
 	}

@@ -2,44 +2,21 @@ package wal
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/seed449c39bc/wal/internal/killer"
 	"github.com/seed449c39bc/wal/internal/vfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// killLife is how the child lives: what its rounds differ in.
-type killLife struct {
-	dir   string
-	round uint64
-	seed  uint64
-}
-
-func (l killLife) String() string { return fmt.Sprintf("%d %d %s", l.round, l.seed, l.dir) }
-
-func parseKillLife(s string) (l killLife, err error) {
-	_, err = fmt.Sscanf(s, "%d %d %s", &l.round, &l.seed, &l.dir)
-	return l, err
-}
-
-// options are the child's, at random. What survives a kill does not depend on a sync.
-func (l killLife) options(rng *rand.Rand) []Option {
-	opts := []Option{WithSegmentSize(4<<10 + rng.Int64N(24<<10)), WithPreallocation(Preallocation(rng.IntN(3)))}
-	if rng.IntN(4) == 0 {
-		opts = append(opts, WithNoSync())
-	}
-	return opts
-}
-
 // killChild is goroutines that use a log in every way, and report: the process that is killed.
 type killChild struct {
-	killLife
+	killer.Life
 	w       *WAL
 	reports io.Writer
 	ids     atomic.Uint64
@@ -55,21 +32,30 @@ type killChild struct {
 	snap  uint64
 }
 
+// options returns random ones. What survives a kill does not depend on a sync.
+func (c *killChild) options(rng *rand.Rand) []Option {
+	opts := []Option{WithSegmentSize(4<<10 + rng.Int64N(24<<10)), WithPreallocation(Preallocation(rng.IntN(3)))}
+	if rng.IntN(4) == 0 {
+		opts = append(opts, WithNoSync())
+	}
+	return opts
+}
+
 // live opens the log, uses it for a while, closes it, and so on, until the process is killed.
 func (c *killChild) live() error {
-	rng := rand.New(rand.NewPCG(c.seed, c.round))
+	rng := rand.New(rand.NewPCG(c.Seed, c.Round))
 	for {
 		opts := c.options(rng)
 		var err error
-		if Exist(c.dir) {
-			c.w, err = Open(nil, c.dir, nil, opts...)
+		if Exist(c.Dir) {
+			c.w, err = Open(nil, c.Dir, nil, opts...)
 		} else {
-			c.w, err = Create(nil, c.dir, []byte("kill"), opts...)
+			c.w, err = Create(nil, c.Dir, []byte("kill"), opts...)
 		}
 		if err != nil {
 			return err
 		}
-		if err := c.tell(killReady); err != nil {
+		if err := c.tell(killer.Ready); err != nil {
 			return err
 		}
 		c.last, c.snap = c.w.LastIndex(), c.w.Snapshot().GetIndex()
@@ -125,19 +111,19 @@ func (c *killChild) tell(line string) error {
 	return err
 }
 
-func (c *killChild) id() uint64 { return c.round<<32 | c.ids.Add(1) }
+func (c *killChild) id() uint64 { return c.Round<<32 | c.ids.Add(1) }
 
 // report tells of a call before and after it. With the order's lock held until the
 // call has its place, the order of the reports is that in the log.
-func (c *killChild) report(o killOp, call func() error) error {
-	if err := c.tell(o.begun()); err != nil {
+func (c *killChild) report(o killer.Op, call func() error) error {
+	if err := c.tell(o.Begun()); err != nil {
 		return err
 	}
 	if err := call(); err != nil {
 		return err
 	}
 	c.acks.Add(1)
-	return c.tell(o.acked())
+	return c.tell(o.Acked())
 }
 
 // await returns when there are more acknowledgements than n, or nothing goes on.
@@ -151,19 +137,19 @@ func (c *killChild) await(n int64) {
 // without a state. Only the ordering half is done under the lock, most of the time.
 func (c *killChild) saveEntries(rng *rand.Rand) error {
 	c.order.Lock()
-	o := killOp{id: c.id(), kind: killEntries, index: c.last + 1, n: 1 + rng.IntN(5), state: rng.IntN(2) == 0}
+	o := killer.Op{ID: c.id(), Kind: killer.Entries, Index: c.last + 1, N: 1 + rng.IntN(5), State: rng.IntN(2) == 0}
 	if back := rng.Uint64N(4); rng.IntN(10) == 0 && c.last > c.snap+back {
-		o.index -= back
+		o.Index -= back
 	}
-	c.last = o.index + uint64(o.n) - 1
+	c.last = o.Index + uint64(o.N) - 1
 	last := c.last
-	ents := make([]log.LogEntry, o.n)
+	ents := make([]log.LogEntry, o.N)
 	for i := range ents {
-		ents[i] = entry(o.id, o.index+uint64(i), killData(o.id, i, o.n))
+		ents[i] = entry(o.ID, o.Index+uint64(i), killer.Data(o.ID, i, o.N))
 	}
 	var st log.HardState
-	if o.state {
-		st = killState(o.id)
+	if o.State {
+		st = killer.State(o.ID)
 	}
 	err := c.report(o, func() error {
 		if rng.IntN(4) == 0 {
@@ -183,8 +169,8 @@ func (c *killChild) saveEntries(rng *rand.Rand) error {
 
 // saveState saves a state alone, with nothing but the log's own order.
 func (c *killChild) saveState(*rand.Rand) error {
-	o := killOp{id: c.id(), kind: killLone, state: true}
-	return c.report(o, func() error { return c.w.SaveState(killState(o.id)) })
+	o := killer.Op{ID: c.id(), Kind: killer.Lone, State: true}
+	return c.report(o, func() error { return c.w.SaveState(killer.State(o.ID)) })
 }
 
 // keep does what a program does now and then: snapshot, release and purge; truncate; sync.
@@ -211,7 +197,7 @@ func (c *killChild) keep(rng *rand.Rand) error {
 		return nil
 	}
 	c.snap = index
-	o := killOp{id: c.id(), kind: killSnapshot, index: index}
+	o := killer.Op{ID: c.id(), Kind: killer.Snapshot, Index: index}
 	snap := &walpb.Snapshot{Index: index, Term: 1}
 	err := c.report(o, func() error { return c.w.SaveSnap(snap) })
 	c.order.Unlock()
@@ -263,8 +249,8 @@ func (c *killChild) truncate(rng *rand.Rand) error {
 		return nil
 	}
 	c.last = max(c.snap, c.last-min(c.last, 1+rng.Uint64N(3)))
-	o := killOp{id: c.id(), kind: killTruncate, index: c.last}
-	return c.report(o, func() error { return c.w.TruncateBack(o.index) })
+	o := killer.Op{ID: c.id(), Kind: killer.Truncate, Index: c.last}
+	return c.report(o, func() error { return c.w.TruncateBack(o.Index) })
 }
 
 // restore replaces the log by a snapshot above or below its last entry, and a few entries.
@@ -272,15 +258,15 @@ func (c *killChild) restore(rng *rand.Rand) error {
 	c.order.Lock()
 	defer c.order.Unlock()
 	index := max(c.snap, c.last-min(c.last, rng.Uint64N(5))) + rng.Uint64N(5)
-	o := killOp{id: c.id(), kind: killRestore, index: index, n: rng.IntN(3), state: rng.IntN(2) == 0}
-	c.snap, c.last = index, index+uint64(o.n)
+	o := killer.Op{ID: c.id(), Kind: killer.Restore, Index: index, N: rng.IntN(3), State: rng.IntN(2) == 0}
+	c.snap, c.last = index, index+uint64(o.N)
 	var ents []log.LogEntry
-	for i := range o.n {
-		ents = append(ents, entry(o.id, index+1+uint64(i), killData(o.id, i, o.n)))
+	for i := range o.N {
+		ents = append(ents, entry(o.ID, index+1+uint64(i), killer.Data(o.ID, i, o.N)))
 	}
 	var st log.HardState
-	if o.state {
-		st = killState(o.id)
+	if o.State {
+		st = killer.State(o.ID)
 	}
 	return c.report(o, func() error { return c.w.Restore(&walpb.Snapshot{Index: index, Term: 1}, st, ents) })
 }
@@ -292,8 +278,8 @@ func (c *killChild) compact() error {
 	if c.snap == 0 || c.snap > c.last {
 		return nil
 	}
-	o := killOp{id: c.id(), kind: killCompact, index: c.snap}
-	return c.report(o, func() error { return c.w.Compact(o.index) })
+	o := killer.Op{ID: c.id(), Kind: killer.Compact, Index: c.snap}
+	return c.report(o, func() error { return c.w.Compact(o.Index) })
 }
 
 // read reads what there is, beside the savers.

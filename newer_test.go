@@ -8,21 +8,22 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/frame"
+	"github.com/seed449c39bc/wal/internal/oracle"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
 
 // rewriteFrame changes a frame of a segment in place; chain and check are right again behind it.
-func rewriteFrame(t *testing.T, path string, f placedFrame, change func(*plainFrame)) {
+func rewriteFrame(t *testing.T, path string, f placedFrame, change func(*oracle.Frame)) {
 	t.Helper()
 	n, ok := parseSegmentName(path[len(path)-len(segmentForm):])
 	require.True(t, ok)
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)
-	p, ok := readFrame(b, n.seq, int(f.off))
+	p, ok := oracle.ReadFrame(b, n.seq, int(f.off))
 	require.True(t, ok)
 	change(&p)
-	again := p.written(n.seq, int(f.off))
+	again := p.Written(n.seq, int(f.off))
 	require.Len(t, again, int(f.Size))
 	copy(b[f.off:], again)
 	require.NoError(t, os.WriteFile(path, b, 0o600))
@@ -69,17 +70,17 @@ func TestNewer_AnIntactRecordOfAnUnknownKindIsNoDamage(t *testing.T) {
 	state := func(f placedFrame) bool { return f.Type == log.StateType }
 	for name, c := range map[string]struct {
 		find   func(placedFrame) bool
-		change func(*plainFrame)
+		change func(*oracle.Frame)
 	}{
-		"a type":                {state, func(f *plainFrame) { f.typ = 9 }},
-		"type 0":                {state, func(f *plainFrame) { f.typ = 0 }},
-		"a large type":          {state, func(f *plainFrame) { f.typ = 127 }},
-		"a flag":                {state, func(f *plainFrame) { f.flags |= 0x04 }},
-		"the last flag":         {state, func(f *plainFrame) { f.flags |= 0x80 }},
-		"a kind of control":     {func(f placedFrame) bool { return len(f.Control()) == 1 }, func(f *plainFrame) { f.data = []byte{0x7f} }},
-		"a longer TRUNCATE":     {func(f placedFrame) bool { return len(f.Control()) == 9 }, func(f *plainFrame) { f.data[0] = 0x7e }},
-		"a type, in a header":   {func(f placedFrame) bool { return f.Type == log.SnapshotType }, func(f *plainFrame) { f.typ = 6 }},
-		"a flag, in the header": {func(f placedFrame) bool { return f.Type == log.MetadataType }, func(f *plainFrame) { f.flags = 0x40 }},
+		"a type":                {state, func(f *oracle.Frame) { f.Type = 9 }},
+		"type 0":                {state, func(f *oracle.Frame) { f.Type = 0 }},
+		"a large type":          {state, func(f *oracle.Frame) { f.Type = 127 }},
+		"a flag":                {state, func(f *oracle.Frame) { f.Flags |= 0x04 }},
+		"the last flag":         {state, func(f *oracle.Frame) { f.Flags |= 0x80 }},
+		"a kind of control":     {func(f placedFrame) bool { return len(f.Control()) == 1 }, func(f *oracle.Frame) { f.Data = []byte{0x7f} }},
+		"a longer TRUNCATE":     {func(f placedFrame) bool { return len(f.Control()) == 9 }, func(f *oracle.Frame) { f.Data[0] = 0x7e }},
+		"a type, in a header":   {func(f placedFrame) bool { return f.Type == log.SnapshotType }, func(f *oracle.Frame) { f.Type = 6 }},
+		"a flag, in the header": {func(f placedFrame) bool { return f.Type == log.MetadataType }, func(f *oracle.Frame) { f.Flags = 0x40 }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, dir := newLog(t)
@@ -112,7 +113,7 @@ func TestNewer_RecordsShowsIt(t *testing.T) {
 	all := framesOf(t, path)
 	for i, f := range all {
 		if f.Type == log.StateType {
-			rewriteFrame(t, path, all[i], func(f *plainFrame) { f.typ = 9 })
+			rewriteFrame(t, path, all[i], func(f *oracle.Frame) { f.Type = 9 })
 		}
 	}
 	var types []log.RecordType
@@ -132,10 +133,10 @@ func TestNewer_AnIncompleteSaveHeals(t *testing.T) {
 	w, dir := newLog(t)
 	require.NoError(t, w.SaveEntry(entries(1, 4)))
 	p := leaveTo(t, w, dir, false)
-	f := chained(plainFrame{typ: 9, data: []byte("new"), sealed: true, flags: frame.FlagSynced}, p.crc)
+	f := chained(oracle.Frame{Type: 9, Data: []byte("new"), Trailered: true, Flags: frame.FlagSynced}, p.crc)
 	b, err := os.ReadFile(p.path)
 	require.NoError(t, err)
-	copy(b[p.off:], f.written(0, int(p.off)))
+	copy(b[p.off:], f.Written(0, int(p.off)))
 	require.NoError(t, os.WriteFile(p.path, b, 0o600))
 	require.Equal(t, entries(1, 4), readAll(t, p.dir, nil))
 	w = openLog(t, p.dir, nil)
@@ -157,7 +158,7 @@ func TestNewer_RepairDoesNotCutItBehindDamage(t *testing.T) {
 		case log.EntryType:
 			damaged = f
 		case log.StateType:
-			rewriteFrame(t, path, f, func(f *plainFrame) { f.typ = 9 })
+			rewriteFrame(t, path, f, func(f *oracle.Frame) { f.Type = 9 })
 		}
 	}
 	b, err := os.ReadFile(path)
@@ -181,7 +182,7 @@ func TestNewer_AnUnknownTypeInAPlainSegmentIsCorruption(t *testing.T) {
 	require.NoError(t, w.Close())
 	path := segmentsOf(t, dir)[0]
 	frames := framesOf(t, path)
-	rewriteFrame(t, path, frames[len(frames)-1], func(f *plainFrame) { f.typ = 9 })
+	rewriteFrame(t, path, frames[len(frames)-1], func(f *oracle.Frame) { f.Type = 9 })
 	requireCorrupt(t, dir, "type 9")
 	_, err := Verify(nil, dir)
 	require.NotErrorIs(t, err, ErrNewerFormat)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/frame"
+	"github.com/seed449c39bc/wal/internal/oracle"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -46,9 +47,9 @@ func leaveTo(t *testing.T, w *WAL, dir string, closed bool) *plainTail {
 
 // frame makes the next plain record, and counts it in.
 func (p *plainTail) frame(typ log.RecordType, data []byte) []byte {
-	f := chained(plainFrame{typ: int64(typ), data: data}, p.crc)
-	p.crc = f.crc
-	return f.written(0, int(p.off))
+	f := chained(oracle.Frame{Type: int64(typ), Data: data}, p.crc)
+	p.crc = f.CRC
+	return f.Written(0, int(p.off))
 }
 
 // append writes records to the end of the segment.
@@ -206,10 +207,10 @@ func TestPlainTail_NothingSealedFollows(t *testing.T) {
 	p.append(t, entry(1, 5, "theirs"))
 	data, err := entry(1, 6, "ours").Marshal()
 	require.NoError(t, err)
-	f := chained(plainFrame{typ: int64(log.EntryType), data: data, sealed: true, flags: 3}, p.crc)
+	f := chained(oracle.Frame{Type: int64(log.EntryType), Data: data, Trailered: true, Flags: 3}, p.crc)
 	b, err := os.ReadFile(p.path)
 	require.NoError(t, err)
-	copy(b[p.off:], f.written(0, int(p.off)))
+	copy(b[p.off:], f.Written(0, int(p.off)))
 	require.NoError(t, os.WriteFile(p.path, b, 0o600))
 	requireCorrupt(t, p.dir, "a sealed record behind a plain one")
 }

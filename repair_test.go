@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/faultfs"
+	"github.com/seed449c39bc/wal/internal/oracle"
 	"github.com/seed449c39bc/wal/walpb"
 )
 
@@ -140,7 +141,7 @@ func TestRepair_KeepsATornTailBeforeItCuts(t *testing.T) {
 	require.Equal(t, []TornTail{*report.Torn}, healed)
 	after := m.image()
 	require.Equal(t, cut, after[broken], "exactly the bytes that were cut")
-	require.True(t, isZero(after[rl.names[3]][end:]))
+	require.True(t, oracle.IsZero(after[rl.names[3]][end:]))
 
 	ops := fsys.Take()
 	first := func(kind faultfs.Kind, name string) int {
@@ -250,7 +251,7 @@ func (rl *repairLog) requireKept(t *testing.T, before, after image, cut savedAt)
 			require.True(t, bytes.Equal(data, after[name+".broken"]), "the whole of %s is kept", name)
 		case name == cut.seg:
 			require.True(t, bytes.Equal(data[:cut.end], after[name][:cut.end]), "what is before the cut in %s stays", name)
-			require.True(t, isZero(after[name][cut.end:]))
+			require.True(t, oracle.IsZero(after[name][cut.end:]))
 			rest := trimZeros(data[cut.end:])
 			require.True(t, bytes.Equal(rest, after[name+".broken"]), "the end of %s is kept", name)
 		default:

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed449c39bc/wal/internal/crc32c"
 	"github.com/seed449c39bc/wal/internal/frame"
+	"github.com/seed449c39bc/wal/internal/oracle"
 	"github.com/seed449c39bc/wal/internal/verdict"
 	"github.com/seed449c39bc/wal/log"
 )
@@ -19,7 +20,7 @@ import (
 // The table of docs/FORMAT.md 7 over enumerated inputs: a record of every
 // shape, at every kind of place relative to the sectors, with every kind of thing
 // behind it, damaged in every kind of way. Two things say what must come out: the
-// oracle of oracle_test.go for each of them, and for most the damage itself.
+// oracle of internal/oracle for each of them, and for most the damage itself.
 
 const (
 	sceneSeq = 7
@@ -60,26 +61,26 @@ func newBytesTail(p frame.Position, data []byte, size int64, crc uint32, sealed 
 // shape is a record to be damaged.
 type shape struct {
 	name    string
-	frame   plainFrame // without its crc
-	big     bool       // spans several sectors: not every bit of it is tried
-	control bool       // only in sealed segments
-	madeUp  bool       // its data holds a record that says SYNCED and is right where it stands
+	frame   oracle.Frame // without its crc
+	big     bool         // spans several sectors: not every bit of it is tried
+	control bool         // only in sealed segments
+	madeUp  bool         // its data holds a record that says SYNCED and is right where it stands
 }
 
 // holding returns the frame at p with data that holds such a record.
-func (sh shape) holding(t *testing.T, p int) plainFrame {
+func (sh shape) holding(t *testing.T, p int) oracle.Frame {
 	f := sh.frame
 	if !sh.madeUp {
 		return f
 	}
 	for try := range byte(20) { // the length of the checksum decides where the data begins
-		f.data = bytes.Clone(sh.frame.data)
-		f.data[0] = try
+		f.Data = bytes.Clone(sh.frame.Data)
+		f.Data[0] = try
 		q := (p + 40 + 7) &^ 7
-		inner := plainFrame{typ: 2, data: []byte("inside"), sealed: true, flags: 3}.written(sceneSeq, q)
-		copy(f.data[q-p-8-2-6-3:], inner)
+		inner := oracle.Frame{Type: 2, Data: []byte("inside"), Trailered: true, Flags: 3}.Written(sceneSeq, q)
+		copy(f.Data[q-p-8-2-6-3:], inner)
 		s, _ := stage(f, p, true, behind[0].make)
-		if _, ok := readFrame(s.seg, sceneSeq, q); ok {
+		if _, ok := oracle.ReadFrame(s.Segment, sceneSeq, q); ok {
 			return f
 		}
 	}
@@ -97,22 +98,22 @@ func shapes() []shape {
 	oneBit[550] = 4
 	bits := make([]byte, 1100) // one bit in whatever sectors it comes to lie in
 	bits[40], bits[550], bits[1060] = 1, 128, 16
-	stale := plainFrame{typ: entry, crc: 5, data: []byte("stale"), sealed: true, flags: 3}.written(sceneSeq, 64)
+	stale := oracle.Frame{Type: entry, CRC: 5, Data: []byte("stale"), Trailered: true, Flags: 3}.Written(sceneSeq, 64)
 	return []shape{
-		{name: "small", frame: plainFrame{typ: entry, data: noise[:21]}},
-		{name: "padded by 7", frame: plainFrame{typ: entry, data: noise[:5], flags: 2}},
-		{name: "no data", frame: plainFrame{typ: entry, flags: 2}},
-		{name: "empty data", frame: plainFrame{typ: int64(log.StateType), data: []byte{}, flags: 3}},
-		{name: "ends in zeros", frame: plainFrame{typ: entry, data: append([]byte("data"), make([]byte, 30)...), flags: 2}},
-		{name: "another record as data", frame: plainFrame{typ: entry, data: stale, flags: 2}},
-		{name: "filler", frame: plainFrame{typ: crc, flags: 3}, control: true},
-		{name: "CLOSED", frame: plainFrame{typ: crc, data: []byte{1}, flags: 3}, control: true},
-		{name: "TRUNCATE", frame: plainFrame{typ: crc, data: []byte{2, 9, 0, 0, 0, 0, 0, 0, 0}, flags: 2}, control: true},
-		{name: "many sectors", frame: plainFrame{typ: entry, data: noise, flags: 2}, big: true},
-		{name: "many sectors of zeros", frame: plainFrame{typ: entry, data: make([]byte, 1100), flags: 3}, big: true},
-		{name: "one bit in all", frame: plainFrame{typ: entry, data: oneBit, flags: 2}, big: true},
-		{name: "a record of this place as data", frame: plainFrame{typ: entry, data: noise[:700], flags: 2}, big: true, madeUp: true},
-		{name: "one bit a sector", frame: plainFrame{typ: entry, data: bits, flags: 2}, big: true},
+		{name: "small", frame: oracle.Frame{Type: entry, Data: noise[:21]}},
+		{name: "padded by 7", frame: oracle.Frame{Type: entry, Data: noise[:5], Flags: 2}},
+		{name: "no data", frame: oracle.Frame{Type: entry, Flags: 2}},
+		{name: "empty data", frame: oracle.Frame{Type: int64(log.StateType), Data: []byte{}, Flags: 3}},
+		{name: "ends in zeros", frame: oracle.Frame{Type: entry, Data: append([]byte("data"), make([]byte, 30)...), Flags: 2}},
+		{name: "another record as data", frame: oracle.Frame{Type: entry, Data: stale, Flags: 2}},
+		{name: "filler", frame: oracle.Frame{Type: crc, Flags: 3}, control: true},
+		{name: "CLOSED", frame: oracle.Frame{Type: crc, Data: []byte{1}, Flags: 3}, control: true},
+		{name: "TRUNCATE", frame: oracle.Frame{Type: crc, Data: []byte{2, 9, 0, 0, 0, 0, 0, 0, 0}, Flags: 2}, control: true},
+		{name: "many sectors", frame: oracle.Frame{Type: entry, Data: noise, Flags: 2}, big: true},
+		{name: "many sectors of zeros", frame: oracle.Frame{Type: entry, Data: make([]byte, 1100), Flags: 3}, big: true},
+		{name: "one bit in all", frame: oracle.Frame{Type: entry, Data: oneBit, Flags: 2}, big: true},
+		{name: "a record of this place as data", frame: oracle.Frame{Type: entry, Data: noise[:700], Flags: 2}, big: true, madeUp: true},
+		{name: "one bit a sector", frame: oracle.Frame{Type: entry, Data: bits, Flags: 2}, big: true},
 	}
 }
 
@@ -125,34 +126,34 @@ var behind = []struct {
 }{
 	{"nothing", false, func(int, uint32, bool) []byte { return nil }},
 	{"the rest of its batch", false, func(off int, crc uint32, sealed bool) []byte {
-		return chained(plainFrame{typ: 2, data: []byte("more"), sealed: sealed, flags: 2}, crc).written(sceneSeq, off)
+		return chained(oracle.Frame{Type: 2, Data: []byte("more"), Trailered: sealed, Flags: 2}, crc).Written(sceneSeq, off)
 	}},
 	{"a later batch", true, func(off int, crc uint32, sealed bool) []byte {
-		return chained(plainFrame{typ: 2, data: []byte("later"), sealed: sealed, flags: 3}, crc).written(sceneSeq, off)
+		return chained(oracle.Frame{Type: 2, Data: []byte("later"), Trailered: sealed, Flags: 3}, crc).Written(sceneSeq, off)
 	}},
 	{"a later batch of another place", false, func(off int, crc uint32, sealed bool) []byte {
-		return chained(plainFrame{typ: 2, data: []byte("later"), sealed: sealed, flags: 3}, crc).written(sceneSeq, off+8)
+		return chained(oracle.Frame{Type: 2, Data: []byte("later"), Trailered: sealed, Flags: 3}, crc).Written(sceneSeq, off+8)
 	}},
 	{"a later batch of another segment", false, func(off int, crc uint32, sealed bool) []byte {
-		return chained(plainFrame{typ: 2, data: []byte("later"), sealed: sealed, flags: 3}, crc).written(sceneSeq+1, off)
+		return chained(oracle.Frame{Type: 2, Data: []byte("later"), Trailered: sealed, Flags: 3}, crc).Written(sceneSeq+1, off)
 	}},
 }
 
-func chained(f plainFrame, before uint32) plainFrame {
-	if f.crc = before; f.typ != int64(log.CrcType) {
-		f.crc = sumOver(before, f.data)
+func chained(f oracle.Frame, before uint32) oracle.Frame {
+	if f.CRC = before; f.Type != int64(log.CrcType) {
+		f.CRC = oracle.CRC(before, f.Data)
 	}
 	return f
 }
 
 // stage puts a record into a segment at p, and what is behind it, and prepared zeros.
-func stage(f plainFrame, p int, sealed bool, next func(int, uint32, bool) []byte) (s *scene, size int) {
-	f.sealed = sealed
+func stage(f oracle.Frame, p int, sealed bool, next func(int, uint32, bool) []byte) (s *oracle.Scene, size int) {
+	f.Trailered = sealed
 	f = chained(f, sceneCRC)
-	b := f.written(sceneSeq, p)
+	b := f.Written(sceneSeq, p)
 	seg := append(bytes.Repeat([]byte{0xEE}, p), b...)
-	seg = append(seg, next(p+len(b), f.crc, sealed)...)
-	return &scene{seg: append(seg, make([]byte, 600)...), seq: sceneSeq, p: p, crc: sceneCRC, sealed: sealed}, len(b)
+	seg = append(seg, next(p+len(b), f.CRC, sealed)...)
+	return &oracle.Scene{Segment: append(seg, make([]byte, 600)...), Seq: sceneSeq, Off: p, CRC: sceneCRC, Trailered: sealed}, len(b)
 }
 
 // damage is one way to damage the record of size bytes at p. rows, if any, are
@@ -161,14 +162,14 @@ func stage(f plainFrame, p int, sealed bool, next func(int, uint32, bool) []byte
 type damage struct {
 	name string
 	rows []string
-	do   func(s *scene)
+	do   func(s *oracle.Scene)
 }
 
 // damages lists what can happen to a record; last tells that nothing is behind it.
-func damages(s *scene, size int, sh shape, last bool) []damage {
-	p, orig := s.p, bytes.Clone(s.seg)
+func damages(s *oracle.Scene, size int, sh shape, last bool) []damage {
+	p, orig := s.Off, bytes.Clone(s.Segment)
 	var list []damage
-	add := func(do func(*scene), name string, rows ...string) { list = append(list, damage{name, rows, do}) }
+	add := func(do func(*oracle.Scene), name string, rows ...string) { list = append(list, damage{name, rows, do}) }
 	step := 1
 	switch { // primes, so that they meet every bit of a byte
 	case sh.big:
@@ -178,53 +179,53 @@ func damages(s *scene, size int, sh shape, last bool) []damage {
 	}
 	for bit := 0; bit < size*8; bit += step {
 		rows := []string{"3", "3'"}
-		if !s.sealed && bit/8 == 9 {
+		if !s.Trailered && bit/8 == 9 {
 			rows = []string{"valid", "3'"} // nothing vouches for a plain record's type
 		}
-		add(func(s *scene) { s.seg[p+bit/8] ^= 1 << (bit % 8) }, fmt.Sprintf("bit %d", bit), rows...)
+		add(func(s *oracle.Scene) { s.Segment[p+bit/8] ^= 1 << (bit % 8) }, fmt.Sprintf("bit %d", bit), rows...)
 	}
 	for i := 0; i < size; i += max(11, step/3) {
 		rows := []string{"4", "5", "6", "7", "8"}
-		if !s.sealed && i == 9 {
+		if !s.Trailered && i == 9 {
 			rows = nil
 		}
-		add(func(s *scene) { s.seg[p+i] ^= 0x42 }, fmt.Sprintf("two bits of byte %d", i), rows...)
+		add(func(s *oracle.Scene) { s.Segment[p+i] ^= 0x42 }, fmt.Sprintf("two bits of byte %d", i), rows...)
 	}
 	pieces := (p+size-1)/512 - p/512 + 1
 	for lost := 1; lost < 1<<pieces; lost++ {
-		add(func(s *scene) {
+		add(func(s *oracle.Scene) {
 			for i := range pieces {
 				if lost>>i&1 != 0 {
-					clear(s.seg[max(p, (p/512+i)*512):min(p+size, (p/512+i+1)*512)])
+					clear(s.Segment[max(p, (p/512+i)*512):min(p+size, (p/512+i+1)*512)])
 				}
 			}
 		}, fmt.Sprintf("pieces %b lost", lost), "valid", "2", "3", "4", "6")
 	}
 	for n := 0; n < size; n += max(1, step/5) {
 		rows := []string{"valid", "2", "3", "4", "6", "7"}
-		if !s.sealed || !last {
+		if !s.Trailered || !last {
 			rows = nil // no disk leaves this: it is a record cut within a sector, and none to tell where
 		}
-		add(func(s *scene) { clear(s.seg[p+n : p+size]) }, fmt.Sprintf("only %d bytes written", n), rows...)
+		add(func(s *oracle.Scene) { clear(s.Segment[p+n : p+size]) }, fmt.Sprintf("only %d bytes written", n), rows...)
 		rows = []string{"2", "3", "5", "4", "6"}
-		if !s.sealed || n < 8 {
+		if !s.Trailered || n < 8 {
 			rows = nil
 		}
-		add(func(s *scene) { s.seg = s.seg[:p+n] }, fmt.Sprintf("file ends after %d bytes", n), rows...)
+		add(func(s *oracle.Scene) { s.Segment = s.Segment[:p+n] }, fmt.Sprintf("file ends after %d bytes", n), rows...)
 	}
-	add(func(s *scene) { clear(s.seg[p : p+8]) }, "no length word", "2", "3", "3'", "4") // a length word may have a single bit
-	add(func(s *scene) { copy(s.seg[p:], bytes.Repeat([]byte{0xff}, 8)) }, "length word of ones", "5", "6")
-	add(func(s *scene) { copy(s.seg[p:], bytes.Repeat([]byte{0xA5, 1}, size)[:size]) }, "garbage", "5", "8")
-	f, _ := readFrame(orig, sceneSeq, p)
-	add(func(s *scene) { copy(s.seg[p:], f.written(sceneSeq, p+512)) }, "a record of another place", "8", "6", "valid")
-	add(func(s *scene) { copy(s.seg[p:], f.written(sceneSeq+1, p)) }, "a record of another segment", "8", "6", "valid")
+	add(func(s *oracle.Scene) { clear(s.Segment[p : p+8]) }, "no length word", "2", "3", "3'", "4") // a length word may have a single bit
+	add(func(s *oracle.Scene) { copy(s.Segment[p:], bytes.Repeat([]byte{0xff}, 8)) }, "length word of ones", "5", "6")
+	add(func(s *oracle.Scene) { copy(s.Segment[p:], bytes.Repeat([]byte{0xA5, 1}, size)[:size]) }, "garbage", "5", "8")
+	f, _ := oracle.ReadFrame(orig, sceneSeq, p)
+	add(func(s *oracle.Scene) { copy(s.Segment[p:], f.Written(sceneSeq, p+512)) }, "a record of another place", "8", "6", "valid")
+	add(func(s *oracle.Scene) { copy(s.Segment[p:], f.Written(sceneSeq+1, p)) }, "a record of another segment", "8", "6", "valid")
 	g := f
-	g.crc ^= 0x00ff00ff
+	g.CRC ^= 0x00ff00ff
 	other := g
-	add(func(s *scene) { clear(s.seg[p : p+size]); copy(s.seg[p:], other.written(sceneSeq, p)) }, "another chain", "8", "6")
+	add(func(s *oracle.Scene) { clear(s.Segment[p : p+size]); copy(s.Segment[p:], other.Written(sceneSeq, p)) }, "another chain", "8", "6")
 	g = f
-	g.sealed = !g.sealed
-	add(func(s *scene) { clear(s.seg[p : p+size]); copy(s.seg[p:], g.written(sceneSeq, p)) }, "the other kind of record", "valid", "8", "6", "5")
+	g.Trailered = !g.Trailered
+	add(func(s *oracle.Scene) { clear(s.Segment[p : p+size]); copy(s.Segment[p:], g.Written(sceneSeq, p)) }, "the other kind of record", "valid", "8", "6", "5")
 	return list
 }
 
@@ -272,7 +273,7 @@ func TestVerdict_FollowsTheTable(t *testing.T) {
 						s, size := stage(sh.holding(t, p), p, sealed, b.make)
 						where := fmt.Sprintf("%s at %d, behind it %s: ", sh.name, p, b.name)
 						all := damages(s, size, sh, b.name == "nothing")
-						s.sealed = kind.before
+						s.Trailered = kind.before
 						if sh.madeUp {
 							for i := range all { // it counts where the length is in doubt: the oracle knows
 								if all[i].rows != nil {
@@ -294,29 +295,29 @@ func TestVerdict_FollowsTheTable(t *testing.T) {
 }
 
 // judgeAll damages a scene in every way and judges it.
-func judgeAll(t *testing.T, rows map[string]int, s *scene, all []damage, synced bool, where string) {
-	orig := s.seg
-	f, whole := readFrame(orig, s.seq, s.p)
+func judgeAll(t *testing.T, rows map[string]int, s *oracle.Scene, all []damage, synced bool, where string) {
+	orig := s.Segment
+	f, whole := oracle.ReadFrame(orig, s.Seq, s.Off)
 	for _, d := range all {
-		s.seg = bytes.Clone(orig)
+		s.Segment = bytes.Clone(orig)
 		d.do(s)
 		what := where + d.name
-		if _, valid := s.validAt(); valid {
-			require.True(t, d.rows == nil || d.rows[0] == "valid" || bytes.Equal(s.seg, orig), "%s: this damage cannot go unseen", what)
+		if _, valid := s.ValidAt(); valid {
+			require.True(t, d.rows == nil || d.rows[0] == "valid" || bytes.Equal(s.Segment, orig), "%s: this damage cannot go unseen", what)
 			continue // nothing to judge: there is a record
 		}
-		row, bit := s.row()
+		row, bit := s.Row()
 		rows[row]++
 		switch {
-		case whole && !f.sealed && s.sealed && row == "4" && isZero(s.seg[s.p:s.p+8]):
+		case whole && !f.Trailered && s.Trailered && row == "4" && oracle.IsZero(s.Segment[s.Off:s.Off+8]):
 			// It could be a sealed one without its length word.
-		case synced && len(s.seg) == len(orig):
+		case synced && len(s.Segment) == len(orig):
 			require.Equal(t, "1", row, what)
 		case d.rows != nil && !synced:
 			require.Contains(t, d.rows, row, what)
 		}
-		was := bytes.Clone(s.seg)
-		got, gotBit, err := newBytesTail(frame.Position{Seq: sceneSeq, Off: int64(s.p)}, s.seg[s.p:], int64(len(s.seg)-s.p), s.crc, s.sealed).verdict()
+		was := bytes.Clone(s.Segment)
+		got, gotBit, err := newBytesTail(frame.Position{Seq: sceneSeq, Off: int64(s.Off)}, s.Segment[s.Off:], int64(len(s.Segment)-s.Off), s.CRC, s.Trailered).verdict()
 		require.NoError(t, err, what)
 		require.Equal(t, verdictOf(row), got.Verdict, "%s: row %s, got %+v", what, row, got)
 		require.EqualValues(t, bit, gotBit, "%s: row %s", what, row)
@@ -324,7 +325,7 @@ func judgeAll(t *testing.T, rows map[string]int, s *scene, all []damage, synced 
 			require.Equal(t, want, got.Reason, what)
 		}
 		require.NotEmpty(t, got.Verdict == verdict.CleanEnd || got.Reason != "", what)
-		require.Equal(t, was, s.seg, "%s: judging changed the bytes", what)
+		require.Equal(t, was, s.Segment, "%s: judging changed the bytes", what)
 	}
 }
 
@@ -338,9 +339,9 @@ func TestVerdict_FindFlipFindsEverySingleBit(t *testing.T) {
 			for _, p := range []int{0, 504} {
 				s, size := stage(sh.frame, p, sealed, behind[1].make)
 				for bit := range int64(size * 8) {
-					data := bytes.Clone(s.seg[p:])
+					data := bytes.Clone(s.Segment[p:])
 					data[bit/8] ^= 1 << (bit % 8)
-					tail := newBytesTail(frame.Position{Seq: sceneSeq, Off: int64(p)}, data, int64(len(data)), s.crc, sealed)
+					tail := newBytesTail(frame.Position{Seq: sceneSeq, Off: int64(p)}, data, int64(len(data)), s.CRC, sealed)
 					if _, err := tail.valid(); err == nil && !sealed && bit/8 == 9 {
 						continue // nothing vouches for a plain record's type
 					}
@@ -361,11 +362,11 @@ func TestVerdict_FlippedBitAgainstBruteForce(t *testing.T) {
 			data[i] = byte(rnd.Uint32())
 		}
 		before := rnd.Uint32()
-		sum := sumOver(before, data)
+		sum := oracle.CRC(before, data)
 		bits := map[uint32]int64{} // what each flip changes
 		for bit := range int64(n * 8) {
 			data[bit/8] ^= 1 << (bit % 8)
-			bits[sumOver(before, data)^sum] = bit
+			bits[oracle.CRC(before, data)^sum] = bit
 			data[bit/8] ^= 1 << (bit % 8)
 		}
 		require.Len(t, bits, n*8, "two flips change the checksum alike")
@@ -391,12 +392,12 @@ func TestVerdict_DoesNotNeedTheZerosAtTheEnd(t *testing.T) {
 		for _, sealed := range []bool{true, false} {
 			s, size := stage(sh.frame, 520, sealed, behind[0].make)
 			for _, bit := range []int{0, 5, 64, size*4 + 1, size*8 - 70} {
-				s.seg[s.p+bit/8] ^= 1 << (bit % 8)
-				whole, _, err := newBytesTail(frame.Position{Seq: sceneSeq, Off: 520}, s.seg[520:], int64(len(s.seg)-520), s.crc, sealed).verdict()
+				s.Segment[s.Off+bit/8] ^= 1 << (bit % 8)
+				whole, _, err := newBytesTail(frame.Position{Seq: sceneSeq, Off: 520}, s.Segment[520:], int64(len(s.Segment)-520), s.CRC, sealed).verdict()
 				require.NoError(t, err)
-				short, _, err := newBytesTail(frame.Position{Seq: sceneSeq, Off: 520}, trimZeros(s.seg[520:]), int64(len(s.seg)-520), s.crc, sealed).verdict()
+				short, _, err := newBytesTail(frame.Position{Seq: sceneSeq, Off: 520}, trimZeros(s.Segment[520:]), int64(len(s.Segment)-520), s.CRC, sealed).verdict()
 				require.NoError(t, err)
-				s.seg[s.p+bit/8] ^= 1 << (bit % 8)
+				s.Segment[s.Off+bit/8] ^= 1 << (bit % 8)
 				require.Equal(t, whole, short, "%s, sealed %v, bit %d", sh.name, sealed, bit)
 			}
 		}
@@ -410,8 +411,8 @@ func TestVerdict_OnHugeLengths(t *testing.T) {
 		data[40] = 1
 		binary.LittleEndian.PutUint64(data, 1<<shift)
 		for _, sealed := range []bool{true, false} {
-			s := scene{seg: data, seq: sceneSeq, crc: sceneCRC, sealed: sealed}
-			row, _ := s.row()
+			s := oracle.Scene{Segment: data, Seq: sceneSeq, CRC: sceneCRC, Trailered: sealed}
+			row, _ := s.Row()
 			got, _, err := newBytesTail(frame.Position{Seq: sceneSeq}, data, int64(len(data)), sceneCRC, sealed).verdict()
 			require.NoError(t, err)
 			require.Equal(t, verdictOf(row), got.Verdict, "length word 1<<%d: row %s, got %+v", shift, row, got)
@@ -452,16 +453,16 @@ func TestVerdict_ALostSectorIsNotTakenForAFlippedBit(t *testing.T) {
 			clear(seen[lost : lost+frame.SectorSize])
 			asIfFlipped := bytes.Clone(seen)
 			asIfFlipped[c.bit] ^= 8
-			forge(data, lost+100, sceneCRC, sumOver(sceneCRC, asIfFlipped))
+			forge(data, lost+100, sceneCRC, oracle.CRC(sceneCRC, asIfFlipped))
 
-			s, _ := stage(plainFrame{typ: int64(log.EntryType), data: data, flags: 2}, p, true, behind[0].make)
-			require.Equal(t, data, s.seg[at:at+size])
-			copy(s.seg[at:], seen)
-			bit, ok := crc32c.FlippedBit(sumOver(sceneCRC, seen)^sumOver(sceneCRC, data), size)
+			s, _ := stage(oracle.Frame{Type: int64(log.EntryType), Data: data, Flags: 2}, p, true, behind[0].make)
+			require.Equal(t, data, s.Segment[at:at+size])
+			copy(s.Segment[at:], seen)
+			bit, ok := crc32c.FlippedBit(oracle.CRC(sceneCRC, seen)^oracle.CRC(sceneCRC, data), size)
 			require.True(t, ok && bit == int64(c.bit)*8+3, "the chance was not made")
-			row, _ := s.row()
+			row, _ := s.Row()
 			require.Equal(t, "6", row)
-			got, _, err := newBytesTail(frame.Position{Seq: sceneSeq, Off: p}, s.seg[p:], int64(len(s.seg)-p), sceneCRC, true).verdict()
+			got, _, err := newBytesTail(frame.Position{Seq: sceneSeq, Off: p}, s.Segment[p:], int64(len(s.Segment)-p), sceneCRC, true).verdict()
 			require.NoError(t, err)
 			require.Equal(t, verdict.Torn, got.Verdict)
 		})

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/faultfs"
+	"github.com/seed449c39bc/wal/internal/oracle"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -90,7 +91,7 @@ func TestSurvey_WhatIsNeedlessIsNoObstacle(t *testing.T) {
 		}},
 		{"a record of a newer version", func(t *testing.T, path string) []Option {
 			frames := framesOf(t, path)
-			rewriteFrame(t, path, frames[len(frames)-2], func(f *plainFrame) { f.flags |= 0x04 })
+			rewriteFrame(t, path, frames[len(frames)-2], func(f *oracle.Frame) { f.Flags |= 0x04 })
 			return nil
 		}},
 	}

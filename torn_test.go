@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
+	"github.com/seed449c39bc/wal/internal/oracle"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -149,7 +150,7 @@ func (tl *tornLog) check(t *testing.T, im image, what string, want ...string) st
 	require.NoError(t, err, "%s: without healing", what)
 	require.Equal(t, got, read, "%s: without healing", what)
 	tail := m.image()[w.tailSegment().String()]
-	require.True(t, isZero(tail[tailOf(w).off:]), "%s: not all behind the end is zero", what)
+	require.True(t, oracle.IsZero(tail[tailOf(w).off:]), "%s: not all behind the end is zero", what)
 
 	logged, seen := observer.New(zapcore.WarnLevel)
 	healed := m.image()
@@ -211,9 +212,9 @@ func TestTorn_ASaveInEtcdFormatKeepsARunOfRecords(t *testing.T) {
 			allowed := []string{tl.without, tl.with}
 			size := tl.end - tl.off
 			for end := 0; end < size; { // the contents after each record
-				f, ok := readFrame(tl.after[tl.file], 0, tl.off+end)
+				f, ok := oracle.ReadFrame(tl.after[tl.file], 0, tl.off+end)
 				require.True(t, ok)
-				end += f.size
+				end += f.Size
 				allowed = append(allowed, tl.opens(t, tl.written(end, false), "whole records"))
 			}
 			require.Equal(t, tl.with, allowed[len(allowed)-1])

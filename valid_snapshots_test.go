@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/crashmodel"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -257,15 +258,15 @@ func (l *randomLife) requireListedIsOpen(im image, what string) (listed []log.Sn
 		if opens {
 			st := r.State().(*walpb.HardState)
 			committedTo = st.Commit
-			committed = r.state == nil || s.Index <= st.Commit || restored != nil && sameSnapshot(s, restored)
+			committed = r.state == nil || s.Index <= st.Commit || restored != nil && crashmodel.SameSnapshot(s, restored)
 			require.Equal(l.t, r.LastIndex(), w.LastIndex())
 			if what == sound && r.LastIndex() != l.last { // a jump was taken back: what comes next follows the snapshot
 				require.GreaterOrEqual(l.t, r.LastIndex(), s.Index, "snapshot %v\n%v", s, l.did)
 			}
 			require.NoError(l.t, w.Close())
 		}
-		is := slices.ContainsFunc(listed, func(o log.Snapshot) bool { return sameSnapshot(o.(*walpb.Snapshot), s) })
-		if again := restored != nil && sameSnapshot(s, restored) && s.Index > committedTo; again && opens && !is && what != sound {
+		is := slices.ContainsFunc(listed, func(o log.Snapshot) bool { return crashmodel.SameSnapshot(o.(*walpb.Snapshot), s) })
+		if again := restored != nil && crashmodel.SameSnapshot(s, restored) && s.Index > committedTo; again && opens && !is && what != sound {
 			continue // saved once more, and the Restore is in the part that is damaged
 		}
 		require.Equal(l.t, opens && committed, is, "%s: snapshot %v, opens %v (%v), committed %v\n%v", what, s, opens, rerr, committed, l.did)
@@ -277,7 +278,7 @@ func (l *randomLife) requireListedIsOpen(im image, what string) (listed []log.Sn
 // anywhere, Repair takes nothing away that is reachable from a snapshot that is listed.
 func TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed(t *testing.T) {
 	first, seeds := uint64(11), uint64(5) // of which some have a snapshot that Repair has to keep
-	if newCrashPlan(t, 0).long() {
+	if newCrashPlan(t, 0).Long() {
 		first, seeds = 0, 300
 	}
 	kept := 0

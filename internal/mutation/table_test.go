@@ -31,12 +31,12 @@ var table = []mutation{
 	}, {
 		name: "callers are let go before the sync", file: "flush.go",
 		old:   "\tif f.sync {\n\t\tbegan := time.Now()",
-		new:   "\tw.acknowledge(f)\n\tf.round = nil\n\tif f.sync {\n\t\tbegan := time.Now()",
+		new:   "\tw.acknowledge(f)\n\tf.waiters = nil\n\tif f.sync {\n\t\tbegan := time.Now()",
 		tests: []string{powerTest, crashTest},
 	}, {
 		name: "callers are let go before the write, and the disk is slow", file: "flush.go",
 		old:   "func (w *WAL) perform(f *inflight) error {\n",
-		new:   "func (w *WAL) perform(f *inflight) error {\n\tw.acknowledge(f)\n\tf.round = nil\n\ttime.Sleep(5 * time.Millisecond)\n",
+		new:   "func (w *WAL) perform(f *inflight) error {\n\tw.acknowledge(f)\n\tf.waiters = nil\n\ttime.Sleep(5 * time.Millisecond)\n",
 		tests: []string{killTest, crashTest},
 	}, {
 		name: "a failure does not last", file: "flush.go", quick: true,
@@ -132,7 +132,7 @@ var table = []mutation{
 	}, {
 		name: "CLOSED stands in the block of the last save", file: "close.go",
 		old:   "\tif e.end() < border {",
-		new:   "\tif e.set() < border && w.lg == nil {",
+		new:   "\tif e.end() < border && w.lg == nil {",
 		tests: []string{rotTest, "TestRandomDamage_ToAClosedLogIsSeen"},
 	}, {
 		name: "a log is locked by nobody", file: "internal/vfs/dir_at.go",
