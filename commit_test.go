@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -117,6 +118,22 @@ func TestCommit_ASaveAllocatesNothing(t *testing.T) {
 	require.Less(t, testing.AllocsPerRun(200, save), 1.0)
 }
 
+// slowAndFailing makes each datasync slow, and fails a kind of call from the nth one on.
+func slowAndFailing(kind faultfs.Kind, nth int) func(faultfs.Call) (int, error) {
+	count := 0
+	return func(o faultfs.Call) (int, error) {
+		if o.Kind == faultfs.Datasync {
+			time.Sleep(time.Millisecond)
+		}
+		if o.Kind == kind {
+			if count++; count >= nth {
+				return 0, syscall.EIO
+			}
+		}
+		return 0, nil
+	}
+}
+
 func TestCommit_AFailureReachesEveryWaiterAndEveryLaterCall(t *testing.T) {
 	const callers = 16
 	for _, kind := range []faultfs.Kind{faultfs.Write, faultfs.Datasync} {
@@ -127,18 +144,7 @@ func TestCommit_AFailureReachesEveryWaiterAndEveryLaterCall(t *testing.T) {
 			require.NoError(t, err)
 			a := &orderly{w: w}
 			var acked sync.Map
-			count := 0
-			fsys.Fail(func(o faultfs.Call) (int, error) {
-				if o.Kind == faultfs.Datasync {
-					time.Sleep(time.Millisecond)
-				}
-				if o.Kind == kind {
-					if count++; count >= 10 {
-						return 0, syscall.EIO
-					}
-				}
-				return 0, nil
-			})
+			fsys.Fail(slowAndFailing(kind, 10))
 			var wait sync.WaitGroup
 			for range callers {
 				wait.Go(func() {
@@ -320,89 +326,98 @@ func TestCommit_CloseWhileSavesWait(t *testing.T) {
 	}
 }
 
+// crowd is a log and the goroutines that use it, each again and again, until stop is closed.
+type crowd struct {
+	*testing.T
+	w     *WAL
+	saver *orderly
+	acked atomic.Uint64 // the last index that a save was acknowledged with
+	stop  chan struct{}
+	wait  sync.WaitGroup
+}
+
+// again starts a goroutine that repeats a call.
+func (b *crowd) again(call func()) {
+	b.wait.Go(func() {
+		for {
+			select {
+			case <-b.stop:
+				return
+			default:
+				call()
+			}
+		}
+	})
+}
+
+// check makes sure that a call has no error but one that is allowed.
+func (b *crowd) check(err error, allowed ...error) {
+	if err != nil && !slices.ContainsFunc(allowed, func(a error) bool { return errors.Is(err, a) }) {
+		b.Error(err)
+	}
+}
+
+// state saves a state.
+func (b *crowd) state() {
+	b.check(b.w.SaveState(&walpb.HardState{Term: 1, Commit: b.acked.Load()}))
+	b.check(b.w.Sync())
+	_ = b.w.Stats()
+}
+
+// snapshot saves a snapshot, and deletes what it replaces.
+func (b *crowd) snapshot() {
+	if i := b.acked.Load(); i > 0 {
+		snap := &walpb.Snapshot{Index: i, Term: 1}
+		b.check(b.w.SaveSnap(snap))
+		b.check(b.w.Release(snap))
+		_, err := b.w.Purge()
+		b.check(err)
+	}
+	time.Sleep(time.Millisecond)
+}
+
+// read reads all entries; a Purge may overtake it.
+func (b *crowd) read() {
+	next := b.w.FirstIndex()
+	for e, err := range b.w.Entries(next, b.w.LastIndex()+1) {
+		if err != nil {
+			b.check(err, ErrCompacted)
+			break
+		}
+		if e.GetIndex() != next {
+			b.Errorf("entry %d in place of %d", e.GetIndex(), next)
+		}
+		next++
+	}
+}
+
 func TestCommit_EverythingAtOnce(t *testing.T) {
 	seed := newSeed(t)
 	dir := t.TempDir()
 	w, err := Create(nil, dir, []byte("meta"), WithSegmentSize(16<<10))
 	require.NoError(t, err)
-	a := &orderly{w: w}
-	var acked atomic.Uint64
-	stop := make(chan struct{})
-	running := func() bool {
-		select {
-		case <-stop:
-			return false
-		default:
-			return true
-		}
-	}
-	check := func(err error, allowed ...error) {
-		if err == nil {
-			return
-		}
-		for _, a := range allowed {
-			if errors.Is(err, a) {
-				return
-			}
-		}
-		t.Error(err)
-	}
-	var wait sync.WaitGroup
+	b := &crowd{T: t, w: w, saver: &orderly{w: w}, stop: make(chan struct{})}
 	for g := range 6 {
 		rng := rand.New(rand.NewPCG(seed, uint64(g)))
-		wait.Go(func() {
-			for running() {
-				last, err := a.save(1+rng.IntN(4), fmt.Sprintf("%0*d", rng.IntN(600), g))
-				check(err)
-				raise(&acked, last)
-			}
+		b.again(func() {
+			last, err := b.saver.save(1+rng.IntN(4), fmt.Sprintf("%0*d", rng.IntN(600), g))
+			b.check(err)
+			raise(&b.acked, last)
 		})
 	}
-	wait.Go(func() {
-		for running() {
-			check(w.SaveState(&walpb.HardState{Term: 1, Commit: acked.Load()}))
-			check(w.Sync())
-			_ = w.Stats()
-		}
-	})
-	wait.Go(func() {
-		for running() {
-			if i := acked.Load(); i > 0 {
-				snap := &walpb.Snapshot{Index: i, Term: 1}
-				check(w.SaveSnap(snap))
-				check(w.Release(snap))
-				_, err := w.Purge()
-				check(err)
-			}
-			time.Sleep(time.Millisecond)
-		}
-	})
-	for range 2 {
-		wait.Go(func() {
-			for running() {
-				next := w.FirstIndex()
-				for e, err := range w.Entries(next, w.LastIndex()+1) {
-					if err != nil {
-						check(err, ErrCompacted)
-						break
-					}
-					if e.GetIndex() != next {
-						t.Errorf("entry %d in place of %d", e.GetIndex(), next)
-					}
-					next++
-				}
-			}
-		})
-	}
+	b.again(b.state)
+	b.again(b.snapshot)
+	b.again(b.read)
+	b.again(b.read)
 	time.Sleep(500 * time.Millisecond)
-	close(stop)
-	wait.Wait()
+	close(b.stop)
+	b.wait.Wait()
 	require.NoError(t, w.Close())
 	_, err = Verify(nil, dir)
 	require.NoError(t, err)
 	r, err := OpenForRead(nil, dir, nil)
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, r.LastIndex(), acked.Load())
+	require.GreaterOrEqual(t, r.LastIndex(), b.acked.Load())
 }
 
 // Whoever needs the log for himself (Close, or a save that goes on to another segment) is not kept
@@ -414,7 +429,8 @@ func TestCommit_NobodyOvertakesWhoWaitsForTheLog(t *testing.T) {
 		"cut":   func(w *WAL) error { return w.SaveEntry(entries(1, 200)) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, err := Create(nil, memDir, nil, withFS(newMemFS(nil)), WithSegmentSize(4<<10), WithPreallocation(PreallocateNone))
+			w, err := Create(nil, memDir, nil, withFS(newMemFS(nil)), WithSegmentSize(4<<10),
+				WithPreallocation(PreallocateNone))
 			require.NoError(t, err)
 			syncing, disk := make(chan struct{}), make(chan struct{})
 			var once sync.Once
@@ -464,15 +480,18 @@ func TestCommit_NobodyOvertakesWhoWaitsForTheLog(t *testing.T) {
 func TestCommit_ALargeSaveLeavesNoLargeBuffer(t *testing.T) {
 	const large = 3 * maxKeptBuffer
 	bytes := func(n int) log.LogEntry { return &walpb.Entry{Term: 1, Data: make([]byte, n)} }
-	for name, segment := range map[string]int64{"in its segment": 4 * large, "larger than a segment": MinSegmentSize} {
-		w, err := Create(nil, t.TempDir(), nil, WithSegmentSize(segment), WithPreallocation(PreallocateNone), WithNoSync())
+	for name, segment := range map[string]int64{"in its segment": 4 * large,
+		"larger than a segment": MinSegmentSize} {
+		w, err := Create(nil, t.TempDir(), nil, WithSegmentSize(segment),
+			WithPreallocation(PreallocateNone), WithNoSync())
 		require.NoError(t, err)
 		e := bytes(large).(*walpb.Entry)
 		e.Index = 1
 		require.NoError(t, w.SaveEntry([]log.LogEntry{e}))
 		gap := bytes(large).(*walpb.Entry)
 		gap.Index = 2
-		require.Error(t, w.SaveEntry([]log.LogEntry{gap, &walpb.Entry{Index: 9}}), "it is encoded in part")
+		require.Error(t, w.SaveEntry([]log.LogEntry{gap, &walpb.Entry{Index: 9}}),
+			"it is encoded in part")
 		settle(w)
 		w.writer.Lock()
 		require.LessOrEqual(t, cap(w.open.enc.buf), maxKeptBuffer, name)

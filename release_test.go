@@ -18,7 +18,8 @@ func TestRelease_OfASnapshotThatWasNeverSaved(t *testing.T) {
 	saved := w.LastIndex() - 1
 	require.NoError(t, w.SaveSnap(at(saved)))
 	all := segmentsOf(t, dir)
-	for _, i := range []uint64{1, saved - 1, saved + 1, w.LastIndex(), w.LastIndex() + 1, math.MaxUint64 - 1, math.MaxUint64} {
+	for _, i := range []uint64{1, saved - 1, saved + 1, w.LastIndex(), w.LastIndex() + 1,
+		math.MaxUint64 - 1, math.MaxUint64} {
 		err := w.Release(at(i))
 		require.ErrorIs(t, err, ErrSnapshotNotFound, "index %d", i)
 		require.NotErrorIs(t, err, ErrSnapshotMismatch)
@@ -128,16 +129,8 @@ func TestRelease_AndPurgeKeepWhatAnOpenAtTheSnapshotNeeds(t *testing.T) {
 	require.NoError(t, w.Release(at(2)), "an older one gives nothing back")
 	require.Equal(t, first, w.FirstIndex())
 
-	fsys.Take()
-	n, err = w.Purge()
-	require.NoError(t, err)
-	require.Equal(t, 6-kept, n)
-	var want []faultfs.Call
-	for _, path := range all[:n] {
-		want = append(want, faultfs.Call{Kind: faultfs.Remove, Name: filepath.Base(path)}, faultfs.Call{Kind: faultfs.SyncDir, Name: dir})
-	}
-	require.Equal(t, want, fsys.Take(faultfs.Remove, faultfs.SyncDir), "the oldest first, each durably before the next")
-	require.Equal(t, all[n:], segmentsOf(t, dir))
+	requirePurge(t, w, fsys, all[:6-kept])
+	require.Equal(t, all[6-kept:], segmentsOf(t, dir))
 	n, err = w.Purge()
 	require.NoError(t, err)
 	require.Zero(t, n)
@@ -150,6 +143,23 @@ func TestRelease_AndPurgeKeepWhatAnOpenAtTheSnapshotNeeds(t *testing.T) {
 	require.Equal(t, entries(snap+1, last), ents)
 	require.Equal(t, &walpb.HardState{Term: 1}, w.State())
 	require.Equal(t, at(snap), w.Snapshot())
+}
+
+// requirePurge makes sure that a Purge deletes these files, the oldest first, each durably before
+// the next.
+func requirePurge(t *testing.T, w *WAL, fsys *faultfs.FS, paths []string) {
+	t.Helper()
+	fsys.Take()
+	n, err := w.Purge()
+	require.NoError(t, err)
+	require.Len(t, paths, n)
+	var want []faultfs.Call
+	for _, path := range paths {
+		want = append(want,
+			faultfs.Call{Kind: faultfs.Remove, Name: filepath.Base(path)},
+			faultfs.Call{Kind: faultfs.SyncDir, Name: filepath.Dir(path)})
+	}
+	require.Equal(t, want, fsys.Take(faultfs.Remove, faultfs.SyncDir))
 }
 
 // After an overwrite below the snapshot the segment names go down, and the

@@ -162,9 +162,7 @@ func (m *Media) Sample(rnd *rand.Rand) Image {
 			if rnd.IntN(2) == 0 {
 				at = m.at
 			}
-			for _, c := range g.cells {
-				c.pick(c.asOf(at))
-			}
+			g.pick(at)
 		}
 	case 7, 8: // one thing not as the others
 		lost := rnd.IntN(2) == 0
@@ -187,6 +185,13 @@ func (m *Media) Sample(rnd *rand.Rand) Image {
 		each(either)
 	}
 	return m.image()
+}
+
+// pick takes of all that is in the group what was there at a moment.
+func (g group) pick(at int) {
+	for _, c := range g.cells {
+		c.pick(c.asOf(at))
+	}
 }
 
 // Oldest returns the image in which all is lost that can be.

@@ -3,8 +3,8 @@ package faultfs
 // Kind is a kind of call on the file system.
 type Kind string
 
-// The calls of [vfs.FS], [vfs.Dir] and [vfs.File] that can fail. A Sync and a Datasync of a file are
-// two kinds; SyncDir is the one of a directory.
+// The calls of [vfs.FS], [vfs.Dir] and [vfs.File] that can fail. A Sync and a Datasync of a file
+// are two kinds; SyncDir is the one of a directory.
 const (
 	OpenDir    Kind = "open-dir"
 	OpenRead   Kind = "open-read"

@@ -38,7 +38,8 @@ func (d *dir) CreateNew(name string) (vfs.File, error) {
 }
 
 func (d *dir) Rename(oldName, newName string) error {
-	return d.fs.do(Call{Kind: Rename, Name: newName}, func() error { return d.Dir.Rename(oldName, newName) })
+	return d.fs.do(Call{Kind: Rename, Name: newName},
+		func() error { return d.Dir.Rename(oldName, newName) })
 }
 
 func (d *dir) Remove(name string) error {

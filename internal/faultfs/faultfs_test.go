@@ -134,7 +134,8 @@ func TestFS_OnTheRealFileSystem(t *testing.T) {
 	require.NoError(t, f.SyncDir(dir))
 	require.NoError(t, f.Remove(made))
 	require.Equal(t, []faultfs.Call{
-		{Kind: faultfs.Mkdir, Name: "made"}, {Kind: faultfs.SyncDir, Name: dir}, {Kind: faultfs.Remove, Name: "made"},
+		{Kind: faultfs.Mkdir, Name: "made"}, {Kind: faultfs.SyncDir, Name: dir},
+		{Kind: faultfs.Remove, Name: "made"},
 	}, f.Take())
 }
 

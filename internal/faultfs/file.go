@@ -29,11 +29,13 @@ func (f *file) WriteAt(b []byte, off int64) (int, error) {
 }
 
 func (f *file) Truncate(size int64) error {
-	return f.fs.do(Call{Kind: Truncate, Name: f.name, Off: size}, func() error { return f.File.Truncate(size) })
+	return f.fs.do(Call{Kind: Truncate, Name: f.name, Off: size},
+		func() error { return f.File.Truncate(size) })
 }
 
 func (f *file) Reserve(size int64) error {
-	return f.fs.do(Call{Kind: Reserve, Name: f.name, Off: size}, func() error { return f.File.Reserve(size) })
+	return f.fs.do(Call{Kind: Reserve, Name: f.name, Off: size},
+		func() error { return f.File.Reserve(size) })
 }
 
 func (f *file) Datasync() error {

@@ -86,7 +86,8 @@ func (f *FS) OpenDir(name string) (vfs.Dir, error) {
 
 // Remove deletes an empty directory.
 func (f *FS) Remove(name string) error {
-	return f.do(Call{Kind: Remove, Name: filepath.Base(name)}, func() error { return f.FS.Remove(name) })
+	return f.do(Call{Kind: Remove, Name: filepath.Base(name)},
+		func() error { return f.FS.Remove(name) })
 }
 
 // Mkdir creates one directory.

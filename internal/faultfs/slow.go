@@ -24,10 +24,16 @@ func (s slowDir) open(f vfs.File, err error) (vfs.File, error) {
 	return slowFile{f, s.delay}, nil
 }
 
-func (s slowDir) OpenRead(name string) (vfs.File, error)     { return s.open(s.Dir.OpenRead(name)) }
-func (s slowDir) OpenLocked(name string) (vfs.File, error)   { return s.open(s.Dir.OpenLocked(name)) }
-func (s slowDir) CreateLocked(name string) (vfs.File, error) { return s.open(s.Dir.CreateLocked(name)) }
-func (s slowDir) CreateNew(name string) (vfs.File, error)    { return s.open(s.Dir.CreateNew(name)) }
+func (s slowDir) OpenRead(name string) (vfs.File, error) { return s.open(s.Dir.OpenRead(name)) }
+func (s slowDir) OpenLocked(name string) (vfs.File, error) {
+	return s.open(s.Dir.OpenLocked(name))
+}
+func (s slowDir) CreateLocked(name string) (vfs.File, error) {
+	return s.open(s.Dir.CreateLocked(name))
+}
+func (s slowDir) CreateNew(name string) (vfs.File, error) {
+	return s.open(s.Dir.CreateNew(name))
+}
 
 type slowFile struct {
 	vfs.File

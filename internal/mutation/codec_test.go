@@ -30,8 +30,10 @@ func init() {
 		tests: []string{wild},
 	}, mutation{
 		name: "ReadAll asks for the state under the readers' lock", file: "readall.go",
-		old:   "\tstate := bytes.Clone(v.state)\n",
-		new:   "\tstate := bytes.Clone(v.state)\n\tif _, _, err = codec.DecodeState(v.registry, state); err != nil {\n\t\tv.mu.Unlock()\n\t\treturn nil, nil, nil, err\n\t}\n",
+		old: "\tstate := bytes.Clone(v.state)\n",
+		new: "\tstate := bytes.Clone(v.state)\n" +
+			"\tif _, _, err = codec.DecodeState(v.registry, state); err != nil {\n\t\tv.mu.Unlock()\n" +
+			"\t\treturn nil, nil, nil, err\n\t}\n",
 		tests: []string{wild},
 	}, mutation{
 		name: "a backup that ends its goroutine leaves its copy", file: "backup.go",

@@ -4,8 +4,10 @@ func init() {
 	table = append(table, []mutation{
 		{
 			name: "a file is created where the path leads now", file: "internal/vfs/dir_at.go",
-			old:   "fd, err = unix.Openat(dir, name, flag|unix.O_CLOEXEC|unix.O_NONBLOCK, fileutil.PrivateFileMode)",
-			new:   "fd, err = unix.Open(d.join(name), flag|unix.O_CLOEXEC|unix.O_NONBLOCK, fileutil.PrivateFileMode)",
+			old: "fd, err = unix.Openat(dir, name, flag|unix.O_CLOEXEC|unix.O_NONBLOCK, " +
+				"fileutil.PrivateFileMode)",
+			new: "fd, err = unix.Open(d.join(name), flag|unix.O_CLOEXEC|unix.O_NONBLOCK, " +
+				"fileutil.PrivateFileMode)",
 			tests: []string{"TestDirectory_ALogGoesOnInItsOwn"},
 		}, {
 			name: "a segment is named where the path leads now", file: "internal/vfs/dir_at.go",
@@ -44,7 +46,8 @@ func init() {
 			tests: []string{"TestDirectory_ALogGoesOnInItsOwn"},
 		}, {
 			name: "Close does not wait for Purge", file: "close.go",
-			old:   "\tw.purging.Lock()\n\tdefer w.purging.Unlock()\n\tw.writer.Lock()\n\tdefer w.writer.Unlock()\n\tif !w.closed {",
+			old: "\tw.purging.Lock()\n\tdefer w.purging.Unlock()\n\tw.writer.Lock()\n" +
+				"\tdefer w.writer.Unlock()\n\tif !w.closed {",
 			new:   "\tw.writer.Lock()\n\tdefer w.writer.Unlock()\n\tif !w.closed {",
 			tests: []string{"TestDirectory_CloseWaitsForPurgeWhichEnds"},
 		}, {

@@ -60,7 +60,8 @@ func (m mutation) source(t *testing.T, root string) string {
 func (m mutation) run(t *testing.T, goTool, root string) {
 	tmp, pkg := t.TempDir(), filepath.Join(root, m.module)
 	binary := filepath.Join(tmp, "mutation.test")
-	build := exec.Command(goTool, "test", "-c", "-vet=off", "-overlay="+m.overlay(t, root, tmp), "-o", binary, ".")
+	build := exec.Command(goTool, "test", "-c", "-vet=off", "-overlay="+m.overlay(t, root, tmp), "-o",
+		binary, ".")
 	build.Dir = pkg
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "the code with the mutation does not compile: %s", out)
@@ -79,7 +80,8 @@ func (m mutation) run(t *testing.T, goTool, root string) {
 			require.True(t, errors.As(err, &exit), "goes unnoticed: %v", err)
 			text := string(out)
 			require.NotContains(t, text, "panic: test timed out", "it hangs, which is no verdict")
-			require.True(t, strings.Contains(text, "--- FAIL: "+test) || strings.Contains(text, "panic: "), "did not fail by itself: %s", text)
+			require.True(t, strings.Contains(text, "--- FAIL: "+test) || strings.Contains(text, "panic: "),
+				"did not fail by itself: %s", text)
 		})
 	}
 }

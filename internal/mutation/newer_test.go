@@ -14,7 +14,8 @@ func init() {
 			new:   "case false:",
 			tests: []string{unknown},
 		}, {
-			name: "an unknown type is taken for a newer one without a check", file: "internal/frame/control.go",
+			name:  "an unknown type is taken for a newer one without a check",
+			file:  "internal/frame/control.go",
 			old:   "case !f.HasTrailer:",
 			new:   "case false:",
 			tests: []string{"TestNewer_AnUnknownTypeInAPlainSegmentIsCorruption"},

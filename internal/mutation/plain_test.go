@@ -10,8 +10,9 @@ func init() {
 			tests: []string{oursAndTheirs},
 		}, {
 			name: "sealed records go on behind plain ones", file: "decoder.go",
-			old:   "d.started, d.trailered = true, f.HasTrailer\n\td.crc = crc",
-			new:   "d.HasTrailer = f.HasTrailer || d.started && d.HasTrailer\n\td.started, d.Crc = true, Crc",
+			old: "d.started, d.trailered = true, f.HasTrailer\n\td.crc = crc",
+			new: "d.HasTrailer = f.HasTrailer || d.started && d.HasTrailer\n" +
+				"\td.started, d.Crc = true, Crc",
 			tests: []string{oursAndTheirs, "TestPlainTail_NothingSealedFollows"},
 		}, {
 			name: "a damaged plain record behind sealed ones counts as torn", file: "rest.go",

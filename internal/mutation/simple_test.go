@@ -13,7 +13,8 @@ func init() {
 			new:   "metadata == nil && !bytes.Equal(got, metadata)",
 			tests: []string{"TestOpenOrCreate_RefusesALogOfOthers"},
 		}, {
-			name: "what is left of a file in memory after a truncation comes back", file: "internal/memfs/file.go",
+			name:   "what is left of a file in memory after a truncation comes back",
+			file:   "internal/memfs/file.go",
 			module: "internal/memfs",
 			old:    "\t\tclear(n.data[old:]) // what a truncation left there\n",
 			new:    "",

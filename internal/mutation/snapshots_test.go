@@ -8,9 +8,10 @@ func init() {
 		tests: []string{"TestRelease_OfASnapshotThatWasNeverSaved"},
 	}, mutation{
 		name: "the terms do not count for Release", file: "internal/codec/snapshot.go",
-		old:   "(!m.Termed || !want.Termed || m.Term == want.Term)",
-		new:   "(!m.Termed || !want.Termed || true)",
-		tests: []string{"TestRelease_ComparesTheTermIfThereIsOne", "TestRelease_OfASnapshotThatWasNeverSaved"},
+		old: "(!m.Termed || !want.Termed || m.Term == want.Term)",
+		new: "(!m.Termed || !want.Termed || true)",
+		tests: []string{"TestRelease_ComparesTheTermIfThereIsOne",
+			"TestRelease_OfASnapshotThatWasNeverSaved"},
 	}, mutation{
 		name: "the marks of older snapshots are kept", file: "release.go",
 		old:   "return m.Index < index })",
@@ -22,9 +23,10 @@ func init() {
 func init() {
 	table = append(table, mutation{
 		name: "a jump takes the entries before it at once", file: "jump.go",
-		old:   "\tc.last = i\n}\n\n// land",
-		new:   "\tc.last = i\n\tc.index.clear()\n}\n\n// land",
-		tests: []string{"TestJump_TheOlderSnapshotStillOpens", "TestJump_EntriesThatGoOnBeforeItTakeItBack"},
+		old: "\tc.last = i\n}\n\n// land",
+		new: "\tc.last = i\n\tc.index.clear()\n}\n\n// land",
+		tests: []string{"TestJump_TheOlderSnapshotStillOpens",
+			"TestJump_EntriesThatGoOnBeforeItTakeItBack"},
 	}, mutation{
 		name: "a jump that is committed is taken back", file: "jump.go",
 		old:   "case to <= committed:",
@@ -42,9 +44,10 @@ func init() {
 		tests: []string{"TestJump_TheOlderSnapshotStillOpens", "TestJump_PowerCutWhileItIsTakenBack"},
 	}, mutation{
 		name: "a jump that was taken back stays shown", file: "jump.go",
-		old:   "\tcase i <= j.from:\n\t\t*j = jump{}",
-		new:   "\tcase i < j.from:\n\t\t*j = jump{}",
-		tests: []string{"TestJump_TheOlderSnapshotStillOpens", "TestJump_EntriesThatGoOnBeforeItTakeItBack"},
+		old: "\tcase i <= j.from:\n\t\t*j = jump{}",
+		new: "\tcase i < j.from:\n\t\t*j = jump{}",
+		tests: []string{"TestJump_TheOlderSnapshotStillOpens",
+			"TestJump_EntriesThatGoOnBeforeItTakeItBack"},
 	})
 }
 
@@ -71,7 +74,8 @@ func init() {
 		tests: []string{"TestRestore_CountsAsCommitted"},
 	}, mutation{
 		name: "a compaction is not written", file: "compact.go",
-		old:   "if w.allDone() && w.FirstIndex() > index && (len(w.dropped) == 0 || index <= w.compacted) {",
+		old: "if w.allDone() && w.FirstIndex() > index && (len(w.dropped) == 0 || index <= " +
+			"w.compacted) {",
 		new:   "if w.mu.Lock(); true {\n\t\tw.dropUpTo(index)\n\t\tw.mu.Unlock()",
 		tests: []string{"TestCompact_DropsExactlyAndForEver", crashTest},
 	}, mutation{
@@ -90,9 +94,10 @@ func init() {
 func init() {
 	table = append(table, mutation{
 		name: "snapshots behind which entries are missing are listed", file: "survey.go",
-		old:   "if _, ok := s.goesOnAt(m.Index, committed); !ok {",
-		new:   "if s == nil {",
-		tests: []string{"TestValidSnapshots_ThoseThatDoNotOpenAreNotListed", "TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
+		old: "if _, ok := s.goesOnAt(m.Index, committed); !ok {",
+		new: "if s == nil {",
+		tests: []string{"TestValidSnapshots_ThoseThatDoNotOpenAreNotListed",
+			"TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
 	}, mutation{
 		name: "snapshots that need what is damaged are listed", file: "survey.go",
 		old:   "\treturn h >= len(s.before) && m.seq >= names[h].seq",
@@ -100,9 +105,10 @@ func init() {
 		tests: []string{"TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
 	}, mutation{
 		name: "Repair cuts at damage that a snapshot has made needless", file: "repair.go",
-		old:   "err == nil && len(opens) > 0 {",
-		new:   "err == nil && len(opens) < 0 {",
-		tests: []string{"TestValidSnapshots_NeedlessDamageDoesNotCount", "TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
+		old: "err == nil && len(opens) > 0 {",
+		new: "err == nil && len(opens) < 0 {",
+		tests: []string{"TestValidSnapshots_NeedlessDamageDoesNotCount",
+			"TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
 	}, mutation{
 		name: "Repair cuts within the head of a segment of etcd's", file: "scan.go",
 		old:   "\tif s.records < needed {\n\t\treturn frame.Position{}",
@@ -110,9 +116,10 @@ func init() {
 		tests: []string{"TestRepair_NeverCutsWithinTheHeadOfASegment"},
 	}, mutation{
 		name: "a dry run of Repair repairs", file: "repair.go",
-		old:   "if o.dryRun {",
-		new:   "if false {",
-		tests: []string{"TestRepair_SaysBeforeWhatIsLost", "TestValidSnapshots_NeedlessDamageDoesNotCount"},
+		old: "if o.dryRun {",
+		new: "if false {",
+		tests: []string{"TestRepair_SaysBeforeWhatIsLost",
+			"TestValidSnapshots_NeedlessDamageDoesNotCount"},
 	})
 }
 

@@ -12,7 +12,8 @@ func init() {
 		new:   "if _, bad := l.badSegment(err); bad && s.snap == nil {",
 		tests: []string{"TestSurvey_DamageBeforeARestoreIsNeedless"},
 	}, mutation{
-		name: "a segment that cannot be read keeps snapshots behind it from being listed", file: "load.go",
+		name:  "a segment that cannot be read keeps snapshots behind it from being listed",
+		file:  "load.go",
 		old:   "case l.failed != nil:",
 		new:   "case false && l.failed != nil:",
 		tests: []string{"TestSurvey_WhatIsNeedlessIsNoObstacle"},

@@ -35,8 +35,9 @@ var table = []mutation{
 		tests: []string{powerTest, crashTest},
 	}, {
 		name: "callers are let go before the write, and the disk is slow", file: "flush.go",
-		old:   "func (w *WAL) perform(f *inflight) error {\n",
-		new:   "func (w *WAL) perform(f *inflight) error {\n\tw.acknowledge(f)\n\tf.waiters = nil\n\ttime.Sleep(5 * time.Millisecond)\n",
+		old: "func (w *WAL) perform(f *inflight) error {\n",
+		new: "func (w *WAL) perform(f *inflight) error {\n\tw.acknowledge(f)\n\tf.waiters = nil\n" +
+			"\ttime.Sleep(5 * time.Millisecond)\n",
 		tests: []string{killTest, crashTest},
 	}, {
 		name: "a failure does not last", file: "flush.go", quick: true,
@@ -45,8 +46,10 @@ var table = []mutation{
 		tests: []string{faultTest},
 	}, {
 		name: "a failed write counts as done", file: "flush.go",
-		old:   "\tif err := f.write(); err != nil {\n\t\treturn f.complete(w.fail(\"write\", err))\n\t}\n\tif err := w.zeroed",
-		new:   "\tif err := f.write(); err != nil {\n\t\treturn w.acknowledge(f)\n\t}\n\tif err := w.zeroed",
+		old: "\tif err := f.write(); err != nil {\n\t\treturn f.complete(w.fail(\"write\", err))\n" +
+			"\t}\n\tif err := w.zeroed",
+		new: "\tif err := f.write(); err != nil {\n\t\treturn w.acknowledge(f)\n\t}\n" +
+			"\tif err := w.zeroed",
 		tests: []string{faultTest, "TestCommit_AFailureReachesEveryWaiterAndEveryLaterCall"},
 	}, {
 		name: "SYNCED although nothing was synced", file: "flush.go",
@@ -93,9 +96,10 @@ var table = []mutation{
 		tests: []string{rotTest, powerTest},
 	}, {
 		name: "a leftover file is taken as it is", file: "file_pipeline.go",
-		old:   "if err = f.Truncate(0); err == nil && p.reserve {",
-		new:   "if p.reserve {",
-		tests: []string{"TestKnownBug_LeftoverTmpHasOldBytes", "TestFilePipeline_APreparedFileIsLockedAndZeroWhateverWasInIt"},
+		old: "if err = f.Truncate(0); err == nil && p.reserve {",
+		new: "if p.reserve {",
+		tests: []string{"TestKnownBug_LeftoverTmpHasOldBytes",
+			"TestFilePipeline_APreparedFileIsLockedAndZeroWhateverWasInIt"},
 	}, {
 		name: "the parent of a new log's directory is not synced", file: "create.go",
 		old:   "err = syncParent(w.opts.fs, d.Path())",
@@ -106,8 +110,9 @@ var table = []mutation{
 	// Endings.
 	{
 		name: "the newest segment is purged first", file: "release.go", quick: true,
-		old:   "\tfor _, n := range names {\n\t\tif n.seq >= first {\n\t\t\tbreak\n\t\t}",
-		new:   "\tfor i := range names {\n\t\tn := names[len(names)-1-i]\n\t\tif n.seq >= first {\n\t\t\tcontinue\n\t\t}",
+		old: "\tfor _, n := range names {\n\t\tif n.seq >= first {\n\t\t\tbreak\n\t\t}",
+		new: "\tfor i := range names {\n\t\tn := names[len(names)-1-i]\n\t\tif n.seq >= first {\n" +
+			"\t\t\tcontinue\n\t\t}",
 		tests: []string{crashTest, faultTest},
 	}, {
 		name: "a purge does not sync the directory after each segment", file: "release.go",
@@ -126,9 +131,10 @@ var table = []mutation{
 		tests: []string{"TestKnownBug_CloseLosesWhatWasNotSynced"},
 	}, {
 		name: "Close does not wait for who writes", file: "close.go",
-		old:   "\terr := w.quiesce()\n",
-		new:   "\terr := w.sticky.err()\n",
-		tests: []string{"TestCommit_CloseWhileSavesWait", "TestConcurrency_AllAtOnceAndThenSeveralCloses"},
+		old: "\terr := w.quiesce()\n",
+		new: "\terr := w.sticky.err()\n",
+		tests: []string{"TestCommit_CloseWhileSavesWait",
+			"TestConcurrency_AllAtOnceAndThenSeveralCloses"},
 	}, {
 		name: "CLOSED stands in the block of the last save", file: "close.go",
 		old:   "\tif e.end() < border {",
@@ -149,9 +155,10 @@ var table = []mutation{
 		tests: []string{rotTest},
 	}, {
 		name: "the chain is not checked", file: "decoder.go",
-		old:   "if crc != f.Crc {",
-		new:   "if Crc != f.Crc && d.Off < 0 {",
-		tests: []string{rotTest, "TestBitRot_InEtcdFormat", "TestRandomDamage_InEtcdFormatNeverMakesUpEntries"},
+		old: "if crc != f.Crc {",
+		new: "if Crc != f.Crc && d.Off < 0 {",
+		tests: []string{rotTest, "TestBitRot_InEtcdFormat",
+			"TestRandomDamage_InEtcdFormatNeverMakesUpEntries"},
 	}, {
 		name: "COMMIT is ignored", file: "internal/frame/frame.go",
 		old:   "return !f.HasTrailer || f.Flags&FlagCommit != 0",
@@ -250,8 +257,9 @@ var table = []mutation{
 		tests: []string{"TestTheSameCallsGiveTheSameSegments"},
 	}, {
 		name: "etcd's format gets the trailer", file: "encoder.go", module: "interop",
-		old:   "e.at, e.crc, e.trailered, e.flags = p, crc, trailered, 0",
-		new:   "e.at, e.crc, e.trailered, e.flags = p, crc, true, 0",
-		tests: []string{"TestTheSameCallsGiveTheSameBytesUpToTheFirstCut", "TestTheReferenceVectorIsWhatBothWrite"},
+		old: "e.at, e.crc, e.trailered, e.flags = p, crc, trailered, 0",
+		new: "e.at, e.crc, e.trailered, e.flags = p, crc, true, 0",
+		tests: []string{"TestTheSameCallsGiveTheSameBytesUpToTheFirstCut",
+			"TestTheReferenceVectorIsWhatBothWrite"},
 	},
 }

@@ -19,8 +19,9 @@ func init() {
 		tests: []string{"TestTrial_LaterRecordsOfATypeAreTriedToo"},
 	}, mutation{
 		name: "a type that failed its trial is trusted the next time", file: "internal/codec/saved.go",
-		old:   "\t\tif err := s.try(t, rec, data, index); err != nil {\n",
-		new:   "\t\tif err := s.try(t, rec, data, Index); err != nil {\n\t\t\tt.Passed, t.indexed = n+1, true\n",
+		old: "\t\tif err := s.try(t, rec, data, index); err != nil {\n",
+		new: "\t\tif err := s.try(t, rec, data, Index); err != nil {\n" +
+			"\t\t\tt.Passed, t.indexed = n+1, true\n",
 		tests: []string{"TestTrial_WhatCannotBeReadBackIsRefusedWhenItIsSaved"},
 	}, mutation{
 		name: "an entry's index is not compared where that is cheap", file: "internal/codec/saved.go",
