@@ -383,10 +383,10 @@ func (s *backupSource) bytes(out vfs.File, in segmentFile, size int64) error {
 
 // copyTo copies n bytes of the segment at an offset to the same place of another file.
 func (s *segmentFile) copyTo(out vfs.File, off, n int64) error {
-	f, err := s.handles.acquire(s.name)
+	f, err := s.files.acquire(s.name)
 	if err != nil {
 		return err
 	}
-	defer s.handles.release(f)
+	defer s.files.release(f)
 	return vfs.Copy(out, f.File, off, n)
 }

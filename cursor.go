@@ -77,7 +77,7 @@ func (v *view) cursor() *cursor {
 // set sets the cursor on extents, which end at a place at the latest, from entry lo on.
 func (c *cursor) set(extents []extent, end frame.Position, lo uint64) {
 	c.extents, c.end, c.lo, c.i, c.until, c.hi = extents, end, lo, 0, 0, 0
-	c.file = segmentFile{handles: &c.view.files}
+	c.file = segmentFile{files: &c.view.files}
 	c.dec.win.f = nil // opens anew: nothing read ahead before may be used
 	c.replaced.Store(0)
 	c.needs.Store(math.MaxUint64)

@@ -6,13 +6,12 @@ import (
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
-// filePipeline prepares the file of the next segment in the background, so that
-// a change of segments does not wait for the file system to find the space. Its
-// methods are called under the writer's lock.
+// filePipeline prepares the file of the next segment in the background, so that a cut does not wait
+// for the file system to find the space. Its methods are called under the writer's lock.
 //
-// What is prepared is N.tmp, locked, truncated before anything else, and reserved
-// to its full size: whatever a crash left in a file of that name, no byte
-// of it comes into the log. A crash leaves N.tmp behind, which the next open removes.
+// What is prepared is N.tmp: locked, truncated before anything else, and reserved to its full size.
+// So whatever a crash left in a file of that name, no byte of it comes into the log. A crash leaves
+// N.tmp, and the next open removes it.
 type filePipeline struct {
 	dir     vfs.Dir
 	size    int64
@@ -20,7 +19,7 @@ type filePipeline struct {
 	next    *preparation // nil: none under way
 }
 
-// preparation is one file on its way. What it holds may be read once done is closed.
+// preparation is one file that is being prepared. What it holds may be read once done is closed.
 type preparation struct {
 	seq  uint64
 	done chan struct{}
@@ -29,8 +28,8 @@ type preparation struct {
 	err  error
 }
 
-// progress tells the pipeline that the segment before seq is used up to off. The
-// next one is prepared once it is half full: a short life of the log does not pay for it.
+// progress tells the pipeline that the segment before seq is used up to off. Once that segment is
+// half full, the next one is prepared: a log that is open only for a while does not pay for it.
 func (p *filePipeline) progress(seq uint64, off int64) {
 	if off > p.size/2 {
 		p.start(seq)
@@ -50,8 +49,9 @@ func (p *filePipeline) start(seq uint64) {
 	}()
 }
 
-// take hands over the file of segment seq, with the name that it has until then. A preparation
-// that failed earlier is tried again: what was short then may be there now.
+// take hands over the file of segment seq, with the name that it has until it is the segment's. It
+// waits until the file is prepared. A preparation that failed earlier is tried again: what was
+// lacking then may be there now.
 func (p *filePipeline) take(seq uint64) (f vfs.File, name string, err error) {
 	early := p.next != nil
 	p.start(seq)
@@ -67,7 +67,7 @@ func (p *filePipeline) take(seq uint64) (f vfs.File, name string, err error) {
 	return prep.file, prep.name, nil
 }
 
-// close ends the preparation and removes its file.
+// close waits for the preparation to end, and removes its file.
 func (p *filePipeline) close() {
 	if prep := p.next; prep != nil {
 		p.next = nil
@@ -77,7 +77,7 @@ func (p *filePipeline) close() {
 	}
 }
 
-// abandon ends the preparation and leaves its file, as a crash would.
+// abandon waits for the preparation to end, and leaves its file, as a crash would.
 func (p *filePipeline) abandon() {
 	if prep := p.next; prep != nil {
 		p.next = nil
@@ -87,6 +87,7 @@ func (p *filePipeline) abandon() {
 	}
 }
 
+// prepare makes the file of segment seq. After an error it leaves none.
 func (p *filePipeline) prepare(seq uint64) (f vfs.File, name string, err error) {
 	if f, name, err = createTemporary(p.dir, seq); err != nil {
 		return nil, "", err

@@ -11,32 +11,36 @@ import (
 
 // Locks
 //
-// A log holds the locks of at most three segments, however many it has: so it holds as many
-// descriptors, and not one for each segment. They are:
+// A log holds the locks of at most three segments, however many it has. So it holds at most three
+// descriptors for locks, and not one for each segment. The three are:
 //
-//   - the last one. Whoever opens a log for writing, this library or etcd's, locks all segments from
-//     some one on to the last one, or with etcd's Repair the last one alone. None of them gets it.
-//   - the one before the last one. An opener lists the segments before it locks them. If a cut comes
+//   - The last one. Every open for writing locks it: this library's; etcd's, which locks all
+//     segments from some segment on up to the last one; and etcd's Repair, which locks the last one
+//     alone. All of them fail at this lock.
+//   - The one before the last one. An open lists the segments before it locks them. If a cut comes
 //     in between, the last one of its list is this one. This library lists again when it has the
-//     locks; etcd's does not, and would go on in a segment that is no longer the last one.
-//     (Between its listing and its locking, which are microseconds, two cuts would have to come.)
-//   - the oldest one that is needed. etcd's purge (fileutil.PurgeFile) goes from the oldest file on, and
-//     ends at the first one that it cannot lock. So it deletes what was released, as this
+//     locks. etcd's does not, and would go on in a segment that is no longer the last one. (To get
+//     past this lock, it would need two cuts between its listing and its locking, which are
+//     microseconds.)
+//   - The oldest one that is needed. etcd's purge (fileutil.PurgeFile) goes from the oldest file
+//     on, and stops at the first one that it cannot lock. So it deletes what was released, as this
 //     library's Purge does, and nothing else.
 //
-// Nothing locks a segment in the middle without one of these: etcd's openers take them in ascending
-// order and give all back when they do not get the last one.
+// No lock in the middle is needed: nothing takes a segment there without one of these three. An
+// open of etcd's locks segments in ascending order, and gives all of them back when it does not get
+// the last one.
 
-// locked are the segments of a log by number, of which those that lockAll says are locked.
+// locked are the segments of a log, by ascending number. The locks that keepsLock names are held.
 type locked []segment
 
+// close gives up all locks, and forgets the segments.
 func (h *locked) close() {
 	closeAll(*h)
 	*h = nil
 }
 
-// closeAll gives up the locks of segments, as far as they are held. The files are whole and on stable
-// storage, or the error is told already, so what a close says is of no use.
+// closeAll gives up the locks of segments, as far as they are held. What a close returns does not
+// matter: the files are whole and on stable storage, or the error has been reported already.
 func closeAll(held []segment) {
 	for _, s := range held {
 		if s.file != nil {
@@ -48,7 +52,8 @@ func closeAll(held []segment) {
 // keepsLock reports whether the lock of segment i of n is held.
 func keepsLock(i, n int) bool { return i == 0 || i >= n-2 }
 
-// lockAll locks segments, the last one first: it is the one that every writer holds.
+// lockAll locks those of the segments names that keepsLock names, the last one first: that is the
+// one that every writer holds. After an error no lock is held.
 func lockAll(d vfs.Dir, names []segmentName) (locked, error) {
 	held := make(locked, len(names))
 	for i := len(names) - 1; i >= 0; i-- {
@@ -76,7 +81,7 @@ func (s *segment) lock(d vfs.Dir) (err error) {
 	return nil
 }
 
-// append adds the segment that a cut began, and gives up the lock that is not needed any more.
+// append adds the segment that a cut began, and gives up the lock that is no longer needed.
 func (h *locked) append(s segment) {
 	*h = append(*h, s)
 	if i := len(*h) - 3; i > 0 {
@@ -85,7 +90,8 @@ func (h *locked) append(s segment) {
 	}
 }
 
-// drop gives up the segments before position i, and returns their names. The one at i is locked first.
+// drop gives up the segments before position i, and returns their names. It first locks the one at
+// i; if that fails, nothing is given up.
 func (h *locked) drop(d vfs.Dir, i int) (names []segmentName, err error) {
 	if i == 0 {
 		return nil, nil
@@ -101,8 +107,8 @@ func (h *locked) drop(d vfs.Dir, i int) (names []segmentName, err error) {
 	return names, nil
 }
 
-// load locks the segments from the one that pick chooses, in place of those that are
-// held, and loads them. On an error too, the caller closes what is held.
+// load locks the segments from the one that pick chooses on, in place of those that are held, and
+// loads them. The caller closes what is held, also after an error.
 func (h *locked) load(l *loader, pick picker) (*loaded, error) {
 	missing := ""
 	for {
@@ -117,9 +123,10 @@ func (h *locked) load(l *loader, pick picker) (*loaded, error) {
 		}
 		*h, err = lockAll(l.dir, names[from:])
 		if errors.Is(err, fs.ErrNotExist) {
-			// Purged since it was listed; then it is not listed again.
+			// It was purged after it was listed. If so, it is not listed again.
 			if missing == err.Error() {
-				return nil, fmt.Errorf("%v, although it is in the directory; is it a link to nothing?", err)
+				return nil, fmt.Errorf("%v, although it is in the directory; is it a link to nothing?",
+					err)
 			}
 			missing = err.Error()
 			continue
@@ -127,14 +134,14 @@ func (h *locked) load(l *loader, pick picker) (*loaded, error) {
 		if err != nil {
 			return nil, err
 		}
-		// A writer may have gone on to another segment and released the ones
-		// locked here, between the listing and the locking. The locks count if the
-		// segments are still the same.
+		// Between the listing and the locking, a writer may have gone on to another segment and
+		// released those that are locked here. The locks count only if the segments are the same.
 		again, err := listSegments(l.dir)
 		if err != nil {
 			return nil, err
 		}
-		if n := len(names) - from; len(again) < n || !slices.Equal(again[len(again)-n:], names[from:]) {
+		n := len(names) - from
+		if len(again) < n || !slices.Equal(again[len(again)-n:], names[from:]) {
 			continue
 		}
 		l.held = make(map[uint64]vfs.File, len(*h))

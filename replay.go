@@ -11,18 +11,18 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// replay turns the scans of a run of segments, taken in order, into contents. It
-// checks what one segment alone does not show: that the chain goes on, that
-// the metadata is the same, that the indexes leave no gap.
+// replay turns the scans of consecutive segments, taken in order, into contents. It checks what one
+// segment alone does not show: that the chain goes on, that the metadata is the same, and that the
+// indexes leave no gap.
 type replay struct {
 	contents
 	registry  *log.Registry
-	segments  int    // taken so far
-	crc       uint32 // the chain behind them
-	records   int
+	segments  int                     // taken so far
+	crc       uint32                  // the chain after them
+	records   int                     // of their whole saves
 	named     bool                    // the metadata is known
-	committed frame.Position          // behind the last whole save
-	lastThere uint64                  // the last index at that place
+	committed frame.Position          // after the last whole save
+	lastThere uint64                  // the last index at that position
 	wanted    func(index uint64) bool // which snapshots to keep; nil: none
 	recorded  []recordedSnapshot      // those, in the order of their records
 	restoring frame.Position          // where the save begins that restored the log last
@@ -37,20 +37,23 @@ type recordedSnapshot struct {
 	restored bool // the log was restored to it
 }
 
-// begin sets the replay to go on from segment n.
+// begin prepares the replay for segment n as the first one.
 func (r *replay) begin(n segmentName) {
 	r.last = n.before()
 	r.anchored = n.seq == 0
 	r.committed, r.lastThere = frame.Position{Seq: n.seq}, r.last
 }
 
-// take takes in the next segment, as far as it could be scanned; what ended the scan is returned then.
+// take takes in the next segment, as far as it could be scanned. The error is what ended the scan,
+// or what does not fit to the segments before.
 func (r *replay) take(s *scan) error {
 	if r.segments > 0 && s.seen > 0 && s.begins != r.crc {
 		return r.corrupt(s.name, 0, frame.ErrChain.Error(), nil)
 	}
 	if !r.follows(s) {
-		return r.corrupt(s.name, 0, fmt.Sprintf("by its name it follows index %d, and what is before it ends at %d", s.name.before(), r.last), nil)
+		reason := fmt.Sprintf("by its name it follows index %d, and what is before it ends at %d",
+			s.name.before(), r.last)
+		return r.corrupt(s.name, 0, reason, nil)
 	}
 	for i := range s.edits {
 		x := &s.edits[i]
@@ -75,14 +78,15 @@ func (r *replay) take(s *scan) error {
 	return s.err
 }
 
-// follows tells whether a segment has the name that it was given behind what was read
-// before it. The chain does not cover control records: that a segment lost a truncation, its
-// last record, shows only here. Other programs' names may be too low.
+// follows reports whether a segment has the name that it was given after what was read before it.
+// The chain does not cover control records: only the name shows that the segment before has lost a
+// truncation that was its last record. Names that other programs gave may be too low, and always
+// pass.
 func (r *replay) follows(s *scan) bool {
 	return r.segments == 0 || s.seen == 0 || !s.trailered || !r.anchored || s.name.before() == r.last
 }
 
-// wholeUpTo says that all before an offset of a segment is part of the log.
+// wholeUpTo notes that everything before an offset of segment n is part of the log.
 func (r *replay) wholeUpTo(n segmentName, off int64) {
 	if off > 0 {
 		r.committed = frame.Position{Seq: n.seq, Off: off}
@@ -90,16 +94,18 @@ func (r *replay) wholeUpTo(n segmentName, off int64) {
 	r.lastThere = r.last
 }
 
-// edit checks a note against what is before it, and applies it.
+// edit checks an edit against what is before it, and applies it.
 func (r *replay) edit(s *scan, x *edit) error {
 	switch x.typ {
 	case log.MetadataType:
 		return r.setMetadata(s.name, x)
 	case log.EntryType:
-		if err := checkIndex(x.index, r.last); err != nil && (x.index == 0 || r.anchored || s.trailered) {
+		err := checkIndex(x.index, r.last)
+		if err != nil && (x.index == 0 || r.anchored || s.trailered) {
 			reason := err.Error()
 			if s.turnedPlain {
-				reason += "; did etcd go on here, from entries that were dropped before this segment was begun?"
+				reason += "; did etcd go on here, " +
+					"from entries that were dropped before this segment was begun?"
 			}
 			return r.corrupt(s.name, x.off, reason, err)
 		}
@@ -119,14 +125,18 @@ func (r *replay) edit(s *scan, x *edit) error {
 			return r.corrupt(s.name, x.off, err.Error(), err)
 		}
 		if r.wanted != nil && r.wanted(id.Index) {
-			restored := r.restoring == frame.Position{Seq: s.name.seq, Off: x.save}
-			r.recorded = append(r.recorded, recordedSnapshot{snapshotMark{id, s.name.seq}, snap, x.data, restored})
+			r.recorded = append(r.recorded, recordedSnapshot{
+				snapshotMark: snapshotMark{id, s.name.seq}, snap: snap, data: x.data,
+				restored: r.restoring == frame.Position{Seq: s.name.seq, Off: x.save},
+			})
 		}
 	}
 	r.apply(x, s.name)
 	return nil
 }
 
+// setMetadata takes over the metadata of the first segment. That of every later one must be the
+// same.
 func (r *replay) setMetadata(n segmentName, x *edit) error {
 	if !r.named {
 		r.metadata, r.named = x.data, true
@@ -138,6 +148,9 @@ func (r *replay) setMetadata(n segmentName, x *edit) error {
 	return nil
 }
 
+// corrupt returns the error for damage in segment n.
 func (r *replay) corrupt(n segmentName, off int64, reason string, cause error) error {
-	return &CorruptionError{Segment: n.String(), Offset: off, Reason: reason, Err: cause, truncateTo: r.committed}
+	return &CorruptionError{
+		Segment: n.String(), Offset: off, Reason: reason, Err: cause, truncateTo: r.committed,
+	}
 }

@@ -8,16 +8,17 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// start is where an open begins to read: at a snapshot, or at the oldest
-// segment there is. It is for one open.
+// start is where an open begins to read: at a snapshot, or at the oldest segment. It is for one
+// open.
 type start struct {
 	snap    log.Snapshot // nil: the oldest segment
 	index   uint64       // of the snapshot, 0 without one
-	bad     error        // the snapshot cannot be asked
+	bad     error        // why the snapshot's index is not known
 	oldest  bool         // read from the oldest segment whatever the snapshot's index
 	skipped bool         // the segments picked are not all there are
 }
 
+// startAt returns the start at snap, or at the oldest segment if snap is nil.
 func startAt(snap log.Snapshot) *start {
 	if codec.IsNil(snap) {
 		return &start{}
@@ -26,7 +27,7 @@ func startAt(snap log.Snapshot) *start {
 	return &start{snap: snap, index: index, bad: err}
 }
 
-// pick chooses the first segment to read.
+// pick is the picker of an open.
 func (s *start) pick(names []segmentName) (int, error) {
 	if s.bad != nil {
 		return 0, s.bad
@@ -35,7 +36,8 @@ func (s *start) pick(names []segmentName) (int, error) {
 	if s.snap == nil || s.oldest {
 		return 0, nil
 	}
-	i := max(holding(names, s.index), 0) // below all names there can be one that the log was restored to
+	// A snapshot below all names can be one to which the log was restored.
+	i := max(holding(names, s.index), 0)
 	s.skipped = i > 0
 	return i, nil
 }
@@ -49,8 +51,8 @@ func (s *start) loader(o options, dir vfs.Dir) *loader {
 	return l
 }
 
-// load loads the log from the snapshot on, with a loader that looks for it. by is a way of the
-// loader's to load a log.
+// load loads the log from the snapshot on. l looks for the snapshot, and by is one of the ways in
+// which l loads a log.
 func (s *start) load(l *loader, by loadFunc) (*loaded, error) {
 	ld, err := by(s.pick)
 	for err == nil && s.retry(ld) {
@@ -68,11 +70,10 @@ func (s *start) load(l *loader, by loadFunc) (*loaded, error) {
 	return ld, err
 }
 
-// loadRestored loads what is behind damage, if the log was restored there and holds the snapshot: a
-// RESTORE drops all that is before it, so damage there is needless.
-func (s *start) loadRestored(
-	l *loader, by loadFunc, damage error,
-) (*loaded, error) {
+// loadRestored loads what stands after the damage, if the log was restored there and records the
+// snapshot there. A RESTORE drops everything before it, so what is damaged is not needed. Otherwise
+// loadRestored returns damage.
+func (s *start) loadRestored(l *loader, by loadFunc, damage error) (*loaded, error) {
 	behind, err := survey(l, by)
 	if err != nil || behind.damage != nil && !behind.restoredWithin() {
 		return nil, damage
@@ -83,8 +84,8 @@ func (s *start) loadRestored(
 	return behind.loaded, nil
 }
 
-// found reports whether the snapshot is recorded in what was loaded. mismatch is that it is there
-// with another term only.
+// found reports whether the snapshot is recorded in what was loaded. mismatch says that it is
+// recorded with another term only.
 func (s *start) found(ld *loaded) (found bool, mismatch error) {
 	for _, r := range ld.recorded {
 		is, err := codec.IsSnapshot(r.snap, s.snap)
@@ -98,10 +99,10 @@ func (s *start) found(ld *loaded) (found bool, mismatch error) {
 	return false, mismatch
 }
 
-// retry tells whether the load has to be done again from the oldest segment.
-// It has when the snapshot was not found and earlier segments were left out: a log
-// that was overwritten below the snapshot goes on in a segment whose name has a
-// lower index, and the snapshot's record stands before that segment.
+// retry reports whether the log has to be loaded again from the oldest segment, because the
+// snapshot was not found and earlier segments were left out. It may stand in those: a log that was
+// overwritten below the snapshot goes on in a segment with a lower index in its name, and the
+// record of the snapshot stands before that segment.
 func (s *start) retry(ld *loaded) bool {
 	if s.snap == nil || !s.skipped {
 		return false
@@ -111,7 +112,8 @@ func (s *start) retry(ld *loaded) bool {
 	return s.oldest
 }
 
-// check tells whether what was loaded is the log from the snapshot on.
+// check returns an error unless what was loaded is the log from the snapshot on. Pending jumps that
+// hide the entries after the snapshot are taken back.
 func (s *start) check(ld *loaded) error {
 	if s.snap == nil {
 		return nil
@@ -121,7 +123,8 @@ func (s *start) check(ld *loaded) error {
 		return mismatch
 	}
 	if !found {
-		return fmt.Errorf("%w: index %d, the oldest segment is %s; see ValidSnapshots", ErrSnapshotNotFound, s.index, ld.names[0])
+		return fmt.Errorf("%w: index %d, the oldest segment is %s; see ValidSnapshots",
+			ErrSnapshotNotFound, s.index, ld.names[0])
 	}
 	committed, err := committedIn(ld.registry, ld.state)
 	if err != nil {

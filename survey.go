@@ -10,30 +10,30 @@ import (
 // What a log can be opened at
 //
 // An open at a snapshot reads from the segment that holding returns for its index, or, if the
-// snapshot is not recorded from there on, from the oldest segment. Damage before does not concern it.
-// Nor does damage before the segment in which the log was restored last, since a RESTORE drops all
-// that is before it: an open that meets damage looks for such a segment behind it.
+// snapshot is not recorded from there on, from the oldest segment. Damage before that segment does
+// not concern it. Nor does damage before the segment in which the log was restored last, because a
+// RESTORE drops everything before it: an open that meets damage looks for such a segment after it.
 //
-// One function says which snapshots the log opens at, surveyed.snapshots, and Repair and
-// ValidSnapshots ask it. Whether the entries behind a snapshot follow is the question of goesOnAt,
-// which an open asks too.
+// Only surveyed.snapshots says which snapshots the log opens at. Repair and ValidSnapshots ask it.
+// Whether the log goes on with the entries after a snapshot is decided by goesOnAt, which an open
+// asks too.
 
-// surveyed is the end of a log, as far back as it can be read: the longest run of segments up
-// to the last one without damage.
+// surveyed is the end of a log, as far back as it can be read: the longest run of segments without
+// damage up to the last one.
 type surveyed struct {
 	*loaded
 	before []segmentName // the segments before that run; none if there is no damage
-	damage error         // why the segments before are not read: most likely a *CorruptionError; nil: they are
+	damage error         // why those are not read, mostly a *CorruptionError; nil: there is no damage
 	whole  *loaded       // what stands before the first damage; the same as loaded if there is none
 }
 
-// survey reads the log, from the oldest segment on and, where a segment is damaged or cannot be read,
-// from the first segment from which all can. load is a way of the loader's, which keeps the
-// snapshots, to load a log. It is an error if even the last segment alone cannot be read.
+// survey reads the log from the oldest segment on or, if a segment is damaged or cannot be read,
+// from the first segment from which everything can. load is one of the ways in which l, which keeps
+// the snapshots, loads a log. If not even the last segment alone can be read, that is an error.
 func survey(l *loader, load loadFunc) (*surveyed, error) {
 	s := &surveyed{}
 	var from segmentName // where to begin
-	behind := false      // or behind it
+	behind := false      // begin after it instead
 	for {
 		first, none := segmentName{}, false
 		ld, err := load(func(names []segmentName) (int, error) {
@@ -60,14 +60,16 @@ func survey(l *loader, load loadFunc) (*surveyed, error) {
 			s.damage, s.whole = err, ld
 			l.positionOnly = true // which entries are lost is known
 		}
-		// The damage can lie in how the segment follows the one before. If not, it shows again.
+		// The damage may be only that the segment does not follow the one before. So the next load
+		// begins with it, and if the damage is in the segment itself, the one after that begins
+		// after it.
 		from = bad
 		behind = from.compare(first) <= 0
 	}
 }
 
-// snapshots returns the snapshots that are committed and that the log opens at, as ValidSnapshots
-// does.
+// snapshots returns the committed snapshots at which the log opens, by ascending index, as
+// ValidSnapshots does.
 func (s *surveyed) snapshots() (valid []log.Snapshot, err error) {
 	committed, err := committedIn(s.registry, s.state)
 	if err != nil {
@@ -82,14 +84,16 @@ func (s *surveyed) snapshots() (valid []log.Snapshot, err error) {
 			found = append(found, r)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b recordedSnapshot) int { return cmp.Compare(a.Index, b.Index) })
+	slices.SortStableFunc(found, func(a, b recordedSnapshot) int {
+		return cmp.Compare(a.Index, b.Index)
+	})
 	for _, r := range found {
 		valid = append(valid, r.snap)
 	}
 	return valid, nil
 }
 
-// opensAt reports whether an open at a snapshot, whose record it is, finds all that it needs.
+// opensAt reports whether an open at the snapshot that m marks finds everything that it needs.
 func (s *surveyed) opensAt(m snapshotMark, committed uint64) bool {
 	if _, ok := s.goesOnAt(m.Index, committed); !ok {
 		return false
@@ -102,8 +106,9 @@ func (s *surveyed) opensAt(m snapshotMark, committed uint64) bool {
 	return h >= len(s.before) && m.seq >= names[h].seq
 }
 
+// anySnapshot makes a loader keep all snapshots.
 func anySnapshot(uint64) bool { return true }
 
-// restoredWithin reports whether the log was restored in one of the segments that were read: what is
-// before them is dropped then.
+// restoredWithin reports whether the log was restored in one of the segments that were read. If so,
+// everything before them is dropped.
 func (ld *loaded) restoredWithin() bool { return ld.restored > 0 && ld.restored >= ld.names[0].seq }

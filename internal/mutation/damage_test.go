@@ -40,7 +40,7 @@ func init() {
 		}, {
 			name: "a repair cuts behind the metadata, and the state is lost", file: "scan.go",
 			old:   "\t\tneeded++\n",
-			new:   "\t\thead += 0\n",
+			new:   "\t\tneeded += 0\n",
 			tests: []string{"TestRepair_DamageToTheHeadOfAPlainSegment"},
 		}, {
 			name: "one of two bits that look alike is put back", file: "internal/crc32c/crc32c.go",
