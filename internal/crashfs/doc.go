@@ -7,7 +7,7 @@
 // it makes the images that a power cut at that moment may leave. So a workload
 // runs once, and every moment of it can be crashed in as many ways as there are.
 //
-// What is assumed of the disk is docs/FORMAT.md's: a 512-byte sector is written whole or not at
+// What is assumed of the disk is in docs/FORMAT.md 10: a 512-byte sector is written whole or not at
 // all. Whatever was not synced comes out in any of the versions it has had since its last sync,
 // each thing by itself: every sector of a file, the length of a file, and every change of a
 // directory's names. A renaming may leave both names, never none. A sync covers what was done
