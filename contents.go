@@ -1,8 +1,6 @@
 package wal
 
 import (
-	"fmt"
-	"math"
 	"slices"
 
 	"github.com/seed449c39bc/wal/internal/codec"
@@ -103,26 +101,4 @@ func (c *contents) lowest() (i uint64, ok bool) {
 func (c *contents) dropBefore(seq uint64) {
 	c.index.dropBefore(seq)
 	c.dropMarks(func(m snapshotMark) bool { return m.seq < seq })
-}
-
-// checkIndex tells whether an entry with index i may follow an entry or snapshot with index last.
-func checkIndex(i, last uint64) error {
-	switch {
-	case i == 0:
-		return fmt.Errorf("%w: entry index 0, entries count from 1", ErrInvalidArgument)
-	case i > last && i-last > 1:
-		return fmt.Errorf("%w: entry %d cannot follow index %d; save entry %d first, or the snapshot that covers the gap",
-			ErrIndexGap, i, last, last+1)
-	case i == math.MaxUint64:
-		return fmt.Errorf("%w: index %d, the largest one is one less", ErrInvalidArgument, i)
-	}
-	return nil
-}
-
-// checkState makes sure that the state can be decoded.
-func (c *contents) checkState(reg *log.Registry) error {
-	if _, _, err := codec.DecodeState(reg, c.state); err != nil {
-		return fmt.Errorf("wal: state saved last: %w", err)
-	}
-	return nil
 }

@@ -1,6 +1,8 @@
 package wal
 
 import (
+	"fmt"
+	"math"
 	"slices"
 
 	"github.com/seed449c39bc/wal/internal/frame"
@@ -62,4 +64,18 @@ func (ns edits) asSeenByEtcd() edits {
 // first and the last possible index never are: each has to be looked at by itself.
 func (x *edit) reaches(i uint64, off int64) bool {
 	return x.typ == log.EntryType && x.next == i && i > 0 && i+1 > 0 && off-x.off < pointSpacing
+}
+
+// checkIndex tells whether an entry with index i may follow an entry or snapshot with index last.
+func checkIndex(i, last uint64) error {
+	switch {
+	case i == 0:
+		return fmt.Errorf("%w: entry index 0, entries count from 1", ErrInvalidArgument)
+	case i > last && i-last > 1:
+		return fmt.Errorf("%w: entry %d cannot follow index %d; save entry %d first, or the snapshot that covers the gap",
+			ErrIndexGap, i, last, last+1)
+	case i == math.MaxUint64:
+		return fmt.Errorf("%w: index %d, the largest one is one less", ErrInvalidArgument, i)
+	}
+	return nil
 }

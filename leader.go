@@ -1,8 +1,6 @@
 package wal
 
-import (
-	"sync"
-)
+import "sync"
 
 // Leadership
 //

@@ -258,3 +258,11 @@ func (l *loader) addLostEntries(names []segmentName, c *CorruptionError, lastBef
 	}
 	return c
 }
+
+// checkState makes sure that the state can be decoded.
+func (ld *loaded) checkState(reg *log.Registry) error {
+	if _, _, err := codec.DecodeState(reg, ld.state); err != nil {
+		return fmt.Errorf("wal: state saved last: %w", err)
+	}
+	return nil
+}

@@ -58,7 +58,11 @@ func (s *scan) read() {
 		off, crc := s.dec.off, s.dec.crc
 		fr, err := s.dec.next()
 		if err != nil {
-			more, s.err = s.stop(err)
+			if s.last {
+				more, s.err = s.stopAtEnd(err)
+			} else {
+				more, s.err = false, s.stop(err)
+			}
 			continue
 		}
 		s.record(fr, off, crc)
@@ -159,26 +163,23 @@ func (s *scan) commit(f *frame.Frame) {
 	}
 }
 
-// stop decides what it means that there is no further record. cause says why there is none. more is
-// true if reading goes on there, because a bit was corrected or the file has changed.
-func (s *scan) stop(cause error) (more bool, err error) {
-	if s.last {
-		return s.stopAtEnd(cause)
-	}
+// stop returns what is wrong where a segment that has another one behind it holds no further
+// record; nil at its end. cause says why there is none.
+func (s *scan) stop(cause error) error {
 	bad, isBad := asBadFrame(cause)
 	switch {
 	case !isBad && cause != io.EOF:
-		return false, fmt.Errorf("wal: %w", cause)
+		return fmt.Errorf("wal: %w", cause)
 	case s.mistake != nil:
-		return false, s.mistake
+		return s.mistake
 	case isBad:
-		return false, s.corrupt(bad.off, bad.cause.Error())
+		return s.corrupt(bad.off, bad.cause.Error())
 	case s.seen < headerRecords:
-		return false, s.corrupt(s.dec.off, "the segment has no header")
+		return s.corrupt(s.dec.off, "the segment has no header")
 	case s.end.off != s.dec.off:
-		return false, s.corrupt(s.dec.off, "the last save of the segment is not complete")
+		return s.corrupt(s.dec.off, "the last save of the segment is not complete")
 	}
-	return false, nil
+	return nil
 }
 
 // whole returns where the last whole save ends: nowhere in this segment, which is the zero
@@ -203,8 +204,10 @@ func (s *scan) corrupt(off int64, reason string) error {
 	}
 }
 
-// stopAtEnd is stop for the last segment. The log ends after the last whole save, unless what
-// follows it is damage to something that was acknowledged: then the error is a *CorruptionError.
+// stopAtEnd decides what it means that the last segment holds no further record. more is true if
+// reading goes on there, because a bit was corrected or the file has changed. The log ends after
+// the last whole save, unless what follows it is damage to something that was acknowledged: then
+// the error is a *CorruptionError.
 func (s *scan) stopAtEnd(cause error) (more bool, err error) {
 	if cause == io.EOF && s.end.inHeader(s.seen) {
 		cause = s.dec.bad(frame.ErrPastEnd)

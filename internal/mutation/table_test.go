@@ -62,7 +62,7 @@ var table = []mutation{
 		new:   "\t\tif !whole {\n\t\t\t_ = m\n\t\t}",
 		tests: []string{"TestTypes_AMarshalThatFailsInTheMiddleOfASaveLeavesTheLogAsItWas"},
 	}, {
-		name: "gaps in the indexes are not refused", file: "contents.go",
+		name: "gaps in the indexes are not refused", file: "edits.go",
 		old:   "case i > last && i-last > 1:",
 		new:   "case i > last && i-last > 1<<63:",
 		tests: []string{"TestKnownBug_IndexGapIsAcceptedAtSave"},
