@@ -5,13 +5,15 @@ import "fmt"
 // Compact drops the entries up to index, exactly and durably: FirstIndex is index+1, also after
 // opening again, and segments that hold nothing else are deleted. It needs no snapshot: a queue
 // compacts up to what was consumed. index is at most LastIndex, else the error is [ErrNotFound];
-// below FirstIndex there is nothing to drop, which is no error. It does not ask whether the entries
-// are committed.
+// that there is nothing to drop is no error. It does not ask whether the entries are committed.
 //
 // The log no longer opens at snapshots before index. Those at index and above stay, with the
 // segments that an open at them needs: those that record them, and hold entries from their index
-// on. Iterations that began before go on; Compact leaves them the segments that they need, for the
-// next Compact or Purge.
+// on. One at index counts as committed from then on. Entries that SaveSnap of a snapshot ahead of
+// them has left for an older one are dropped like all others.
+//
+// Iterations that began before go on; Compact leaves them the segments that they need, for the next
+// Compact or Purge.
 //
 // When an error says that a segment could not be deleted, the entries are dropped all the same, and
 // the next call tries again. In a log opened with WithEtcdFormat it is refused with
@@ -44,9 +46,9 @@ func (w *WAL) compact(index uint64) error {
 		w.unlock()
 		return fmt.Errorf("%w: cannot compact up to entry %d, the last one is %d", ErrNotFound, index, last)
 	}
-	// What is on its way may bring lower entries back, and so may an open at a segment that was
-	// released and is still there.
-	if w.settled() && w.FirstIndex() > index && (len(w.dropped) == 0 || index <= w.compacted) {
+	// What is on its way may bring lower entries back. What was released does not count as
+	// dropped: it comes back with an open before it is purged.
+	if w.settled() && w.lacksUpTo(index) {
 		err := w.life.err()
 		w.unlock()
 		return err

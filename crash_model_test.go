@@ -81,10 +81,15 @@ func (c crashContent) restored(snap walpb.Snapshot, st *walpb.HardState, ents []
 }
 
 func (c crashContent) compacted(to uint64) *crashContent {
-	if s := c.shown(); to < s.low || to > s.last() {
+	if to > c.last() {
 		return &c
 	}
-	c.ents, c.low = c.ents[to+1-c.low:], to+1
+	if to >= c.low {
+		c.ents, c.low = c.ents[min(to+1-c.low, uint64(len(c.ents))):], to+1
+	}
+	if c.jump <= to {
+		c.jump = 0
+	}
 	if c.snap.Index < to {
 		c.snap = walpb.Snapshot{}
 	}

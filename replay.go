@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/seed449c39bc/wal/log"
 )
@@ -32,7 +33,7 @@ type recordedSnapshot struct {
 	snap log.Snapshot
 	data []byte // as it is encoded
 
-	restored bool // the log was restored to it
+	committed bool // whatever the state says: the log was restored to it, or compacted up to it
 }
 
 // begin sets the replay to go on from segment n.
@@ -102,9 +103,12 @@ func (r *replay) note(s *scan, x *note) error {
 			return r.corrupt(s.name, x.off, reason, err)
 		}
 	case log.CrcType:
-		if x.control == controlRestore {
+		switch x.control {
+		case controlRestore:
 			r.recorded = nil
 			r.restoring = place{s.name.seq, x.save}
+		case controlCompact:
+			r.compactRecorded(min(x.index, r.last))
 		}
 	case log.SnapshotType:
 		snap, mark, err := decodeSnapshot(r.registry, x.data)
@@ -118,12 +122,22 @@ func (r *replay) note(s *scan, x *note) error {
 		}
 		if r.wanted != nil && r.wanted(mark.index) {
 			mark.seq = s.name.seq
-			restored := r.restoring == place{s.name.seq, x.save}
-			r.recorded = append(r.recorded, recordedSnapshot{mark, snap, x.data, restored})
+			committed := r.restoring == place{s.name.seq, x.save}
+			r.recorded = append(r.recorded, recordedSnapshot{mark, snap, x.data, committed})
 		}
 	}
 	r.apply(x, s.name)
 	return nil
+}
+
+// compactRecorded drops the recorded snapshots before i, and has those at i count as committed.
+func (r *replay) compactRecorded(i uint64) {
+	r.recorded = slices.DeleteFunc(r.recorded, func(s recordedSnapshot) bool { return s.index < i })
+	for n := range r.recorded {
+		if r.recorded[n].index == i {
+			r.recorded[n].committed = true
+		}
+	}
 }
 
 func (r *replay) setMetadata(n segmentName, x *note) error {

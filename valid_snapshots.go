@@ -13,8 +13,8 @@ import (
 // ValidSnapshots returns the snapshots recorded in the log in dir that it can be opened at and
 // whose index is at most the last committed one, ascending by index, each once. A state machine
 // opens the log at the newest of them that it still has. Where no state was ever saved, all that
-// was saved counts as committed, and so does the snapshot of a Restore. A new log holds one with
-// index 0.
+// was saved counts as committed; the snapshot of a Restore and one at the index of a Compact
+// always do. A new log holds one with index 0.
 //
 // Whatever is listed opens, and what is recorded, committed and opens is listed. That need not be
 // all of the log: when segments that a snapshot has made needless are damaged or missing, it is
@@ -115,7 +115,7 @@ func (s *surveyed) snapshots() (valid []log.Snapshot, err error) {
 	var found []recordedSnapshot
 	seen := map[string]bool{}
 	for _, r := range s.recorded {
-		counts := r.index <= committed || r.restored
+		counts := r.index <= committed || r.committed
 		if counts && !seen[string(r.data)] && s.opensAt(r.snapshotMark, committed) {
 			seen[string(r.data)] = true
 			found = append(found, r)

@@ -126,8 +126,9 @@ func (w *WAL) SaveEntry(ents []log.LogEntry) error { return w.Save(nil, ents) }
 //
 // One above LastIndex, as a follower receives it, lets the log go on behind it: LastIndex is
 // then its index, and the entries before it are no longer shown. They are kept until an entry is
-// saved behind the snapshot, or a state that commits it: until then the log still opens at an older
-// snapshot, and goes on from there, because a crash may come before that state.
+// saved behind the snapshot, or a state that commits it, or they are compacted: until then the log
+// still opens at an older snapshot, and goes on from there, because a crash may come before that
+// state.
 //
 // One at or below LastIndex changes no entry: those above it and below it stay, be their terms
 // what they are. A follower whose log disagrees with the snapshot it has received

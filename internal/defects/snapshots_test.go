@@ -56,8 +56,8 @@ func init() {
 		tests: []string{"TestRestore_ReplacesTheLog", crashTest, modelTest},
 	}, defect{
 		name: "a Restore keeps the older snapshots", file: "replay.go",
-		old:   "if x.control == controlRestore {",
-		new:   "if false {",
+		old:   "\t\t\tr.recorded = nil\n",
+		new:   "",
 		tests: []string{"TestRestore_OlderSnapshotsAreGone"},
 	}, defect{
 		name: "a Restore takes entries that its snapshot covers", file: "control.go",
@@ -66,12 +66,12 @@ func init() {
 		tests: []string{"TestRestore_RefusesWhatDoesNotFollow"},
 	}, defect{
 		name: "the snapshot of a Restore needs a state that commits it", file: "valid_snapshots.go",
-		old:   "r.index <= committed || r.restored",
+		old:   "r.index <= committed || r.committed",
 		new:   "r.index <= committed",
 		tests: []string{"TestRestore_CountsAsCommitted"},
 	}, defect{
 		name: "a compaction is not written", file: "compact.go",
-		old:   "if w.settled() && w.FirstIndex() > index && (len(w.dropped) == 0 || index <= w.compacted) {",
+		old:   "if w.settled() && w.lacksUpTo(index) {",
 		new:   "if w.mu.Lock(); true {\n\t\tw.dropUpTo(index)\n\t\tw.mu.Unlock()",
 		tests: []string{"TestCompact_DropsExactlyAndForEver", crashTest},
 	}, defect{
@@ -118,9 +118,29 @@ func init() {
 
 func init() {
 	table = append(table, defect{
-		name: "a compaction drops what a pending jump hides", file: "control.go",
-		old:   "i <= c.compacted || c.jump.pending() {",
-		new:   "i <= c.compacted {",
-		tests: []string{"TestCompact_WhileAJumpIsPending"},
+		name: "a compaction keeps what a pending jump hides", file: "control.go",
+		old:   "\ti = min(i, c.last)\n",
+		new:   "\tif i = min(i, c.last); c.jump.pending() {\n\t\treturn\n\t}\n",
+		tests: []string{"TestCompact_WhileAJumpIsPending", "TestCompact_BetweenTwoJumps", modelTest},
+	}, defect{
+		name: "a compaction leaves jumps pending", file: "control.go",
+		old:   "\tc.stay(i)\n",
+		new:   "",
+		tests: []string{"TestCompact_BetweenTwoJumps"},
+	}, defect{
+		name: "snapshots that a compaction dropped are back with an open", file: "replay.go",
+		old:   "return s.index < i })",
+		new:   "return false })",
+		tests: []string{"TestCompact_SnapshotsBeforeItAreGoneForEver", "TestCompact_WhileAJumpIsPending"},
+	}, defect{
+		name: "the snapshot of a compaction needs a state that commits it", file: "replay.go",
+		old:   "r.recorded[n].committed = true",
+		new:   "r.recorded[n].committed = i == 0",
+		tests: []string{"TestCompact_TheSnapshotAtTheIndexCountsAsCommitted", "TestCompact_PowerCutOverAJump"},
+	}, defect{
+		name: "a late snapshot outlives a compaction if nothing is on its way", file: "control.go",
+		old:   " && (!ok || m.index >= i) && (c.snapshot == nil || c.snapAt >= i)",
+		new:   " && (!ok || m.index >= 0)",
+		tests: []string{"TestCompact_DoesTheSameWhateverIsOnItsWay", "TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
 	})
 }
