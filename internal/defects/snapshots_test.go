@@ -34,7 +34,7 @@ func init() {
 		name: "a log opens in the gap between two jumps", file: "jump.go",
 		old:   "\treturn last, ok && first <= snapshot+1 && snapshot < last",
 		new:   "\treturn last, last > c.jump.from || ok && first <= snapshot+1 && snapshot < last",
-		tests: []string{"TestJump_NothingStartsInAGap"},
+		tests: []string{"TestJump_NothingStartsInAGap", "TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
 	}, defect{
 		name: "that a jump was taken back is not written", file: "jump.go",
 		old:   "if !ld.tookBack || w.opts.etcdFormat {",
@@ -121,7 +121,7 @@ func init() {
 		name: "a compaction keeps what a pending jump hides", file: "control.go",
 		old:   "\ti = min(i, c.last)\n",
 		new:   "\tif i = min(i, c.last); c.jump.pending() {\n\t\treturn\n\t}\n",
-		tests: []string{"TestCompact_WhileAJumpIsPending", "TestCompact_BetweenTwoJumps", modelTest},
+		tests: []string{"TestCompact_WhileAJumpIsPending", "TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed", modelTest},
 	}, defect{
 		name: "a compaction leaves jumps pending", file: "control.go",
 		old:   "\tc.stay(i)\n",
@@ -131,7 +131,7 @@ func init() {
 		name: "snapshots that a compaction dropped are back with an open", file: "replay.go",
 		old:   "return s.index < i })",
 		new:   "return false })",
-		tests: []string{"TestCompact_SnapshotsBeforeItAreGoneForEver", "TestCompact_WhileAJumpIsPending"},
+		tests: []string{"TestCompact_SnapshotsBeforeItAreGoneForEver", "TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
 	}, defect{
 		name: "the snapshot of a compaction needs a state that commits it", file: "replay.go",
 		old:   "r.recorded[n].committed = true",
