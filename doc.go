@@ -34,9 +34,10 @@
 //   - A torn tail, which is what a crash leaves of a save that was never
 //     acknowledged, does not stop an open. Open heals it, with a warning.
 //   - Damage to anything that was acknowledged is an error, [ErrCorrupt], and never
-//     other data. Nothing on disk is then changed. Nor is it silently less, with one exception: zeros
-//     over the end of a log that was not closed look like saves that never were.
-//     docs/DURABILITY.md has that, and what holds in etcd's format.
+//     other data. Nothing on disk is then changed. Nor is it silently less, with two exceptions:
+//     zeros over the end of a log that was not closed look like saves that never were, and a log
+//     whose last segment is cut short or gone looks like an older one. docs/DURABILITY.md has both,
+//     and what holds in etcd's format.
 //   - The first write or sync that fails, of a segment or of the names in the directory, ends the log's
 //     life: every later call that can return an error returns that failure, [ErrFailed]. After a
 //     failed sync the kernel may have dropped the data, so that a retry proves nothing. Close the log,

@@ -100,7 +100,8 @@ func (e *CorruptionError) Error() string {
 	if e.LastIndex > 0 {
 		msg += fmt.Sprintf("; entries %d to %d are at stake", e.FirstIndex, e.LastIndex)
 	}
-	msg += "; restore the log from a replica or a backup, or let Repair cut it"
+	msg += "; restore the log from a replica or a backup, open it at a snapshot behind the damage " +
+		"if ValidSnapshots lists one, or have Repair cut it, WithCutCorruption"
 	if errors.Is(e.Err, ErrNewerFormat) { // Repair refuses it: see repair.cutAt
 		msg += ", that of the newer version which wrote it"
 	}

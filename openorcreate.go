@@ -12,7 +12,8 @@ import (
 // OpenOrCreate opens the log in dir at its oldest segment, as [Open] does with a nil snapshot, or
 // makes a new one if there is none, as [Create] does. If metadata is not nil, a log that is there
 // must have the same, or it is somebody else's: the error is then [ErrOtherMetadata], and the
-// log is left as it is, but for a torn tail that was healed.
+// log was opened and closed: nothing that it holds has changed, but a torn tail was healed and
+// space prepared.
 //
 // It cannot tell a log that was never made from one that was lost, or whose disk is not mounted.
 // A program that knows from elsewhere that it has a log uses Open.

@@ -72,7 +72,7 @@ func WithPreallocation(p Preallocation) Option {
 	return func(o *options) { o.preallocation = p }
 }
 
-// WithRegistry sets the record types of this log. Default: the types
+// WithRegistry sets the record types of this log. Default, also if r is nil: the types
 // registered with log.RegisterRecord. Either way the types are those that are
 // registered when the log is opened; registering another later changes nothing.
 func WithRegistry(r *log.Registry) Option {

@@ -10,7 +10,7 @@ import (
 // it, as one save: after a crash the old log is there, or the new one. All entries before are gone,
 // those of the same indexes with other terms too; LastIndex may become lower. The snapshot itself
 // is saved elsewhere, before this call. Metadata stays, and so does the state when st is nil or
-// empty.
+// empty, also if its commit index is above the new LastIndex: the two are never compared.
 //
 // The first of the entries has the index behind the snapshot's; ents may be empty. The snapshot
 // counts as committed: ValidSnapshots lists it, whatever the state says. Older snapshots are no

@@ -15,7 +15,7 @@ func TestTestingPageShowsCodeThatRuns(t *testing.T) {
 	code, err := os.ReadFile("examples/crashtest/counter_test.go")
 	require.NoError(t, err)
 	blocks := regexp.MustCompile("(?s)```go\n(.*?)```\n").FindAllStringSubmatch(string(page), -1)
-	require.Len(t, blocks, 4)
+	require.Len(t, blocks, 5)
 	for _, b := range blocks {
 		require.Contains(t, string(code), b[1])
 	}

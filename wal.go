@@ -122,7 +122,7 @@ func (w *WAL) SaveEntry(ents []log.LogEntry) error { return w.Save(nil, ents) }
 
 // SaveSnap records durably that the state machine has a snapshot at an index,
 // so that the log can be opened there. The snapshot itself is saved elsewhere,
-// before this call.
+// before this call; a small one may be the record itself.
 //
 // One above LastIndex, as a follower receives it, lets the log go on behind it: LastIndex is
 // then its index, and the entries before it are no longer shown. They are kept until an entry is
@@ -142,7 +142,15 @@ func (w *WAL) SaveSnap(snap log.Snapshot) error {
 
 // TruncateBack drops the entries above index, durably. If there are none,
 // nothing is written; it then returns once they are gone for good, also when it is
-// another call on its way that drops them. In a log opened with WithEtcdFormat it is refused with
+// another call on its way that drops them.
+//
+// Snapshots above index stay recorded, as they do when entries below them are replaced: Snapshot
+// returns them, and the log opens at them with a lower LastIndex. Such a snapshot stands for what
+// was dropped, and what is saved anew up to its index is not read behind it. In Raft that does not
+// happen, because a snapshot is of committed entries. Who truncates below a snapshot himself saves
+// one of what is left behind it, or uses Restore.
+//
+// In a log opened with WithEtcdFormat it is refused with
 // errors.ErrUnsupported, because that format has no record for it.
 func (w *WAL) TruncateBack(index uint64) error {
 	began := w.now()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -31,6 +32,36 @@ func TestCounter_SurvivesACrash(t *testing.T) {
 		}
 		c.w.Abandon() // in place of Close
 	}
+}
+
+func TestCounter_SurvivesATornWrite(t *testing.T) {
+	dir := t.TempDir()
+	c, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ends [2]wal.Stats
+	for i := range ends {
+		if err := c.Add(i + 1); err != nil {
+			t.Fatal(err)
+		}
+		ends[i] = c.w.Stats()
+	}
+	c.w.Abandon()
+	middle := (ends[0].TailBytes + ends[1].TailBytes) / 2 // of the last save
+	if err := os.Truncate(filepath.Join(dir, ends[1].TailSegment), middle); err != nil {
+		t.Fatal(err)
+	}
+	healed := false
+	listener := wal.Listener{Healed: func(wal.TornTail) { healed = true }}
+	c, err = Open(dir, wal.WithListener(listener))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Sum() != 1 || !healed {
+		t.Fatalf("the sum is %d, healed %v", c.Sum(), healed)
+	}
+	c.w.Abandon()
 }
 
 // TestMain makes the test binary a program that counts until it is killed.
