@@ -43,8 +43,8 @@
 //     failed sync the kernel may have dropped the data, so that a retry proves nothing. Close the log,
 //     mend the cause, open it again. A shortage in preparing space ahead is not such a failure: it is
 //     tried again when the space is needed.
-//   - Bad data and bad calls give errors: no panics, and no allocation on the
-//     word of a damaged length.
+//   - Bad data, and bad calls on a log that was opened, give errors: no panics, and no allocation
+//     on the word of a damaged length.
 //
 // All of it assumes that a 512-byte sector is written whole or not at all and
 // that a successful sync means stable storage. docs/FORMAT.md has the format and

@@ -28,7 +28,7 @@ var (
 	ErrLocked = vfs.ErrLocked
 	// ErrReadOnly is returned by Open and Create when the files may not be
 	// written. OpenForRead may still work.
-	ErrReadOnly = errors.New("wal: no permission to write")
+	ErrReadOnly = errors.New("wal: no permission to write, which OpenForRead does not need")
 
 	// ErrNotFound is returned for an entry above the last index, and by Compact up to one.
 	ErrNotFound = errors.New("wal: no such entry yet")
@@ -83,7 +83,8 @@ type CorruptionError struct {
 
 	// FirstIndex and LastIndex are the entries at stake: those that would be
 	// lost if the log were cut before the damage. The last one is the highest
-	// index that can still be made out behind it. Both are 0 if none can. When a read of an open log
+	// index that can still be made out behind it: that of the damaged record itself may not be among
+	// them. Both are 0 if none can. When a read of an open log
 	// meets damage, the first one is the entry at the damage, and Verify tells of the rest.
 	FirstIndex, LastIndex uint64
 

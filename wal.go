@@ -17,7 +17,7 @@ import (
 // The directory is held open. When its path names another one since, because it was renamed or
 // replaced, or a link was switched, the log goes on in its own directory, and touches nothing in
 // the other one; a warning says so, once, at the next change of segments, Purge or Close. When
-// the directory was deleted, the log fails there, because what was acknowledged is gone. (On
+// the directory was deleted, the log fails then, because what was acknowledged is gone. (On
 // Windows, where nothing can be done in a directory but by its path, a log that was moved
 // fails when it would have to name or delete a file.)
 //
