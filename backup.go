@@ -39,7 +39,8 @@ import (
 // dir is made, with its missing parents; an empty directory may be there. One that is not empty is
 // fs.ErrExist, and is left alone. dir cannot have the name of a segment, nor be a link or a mount
 // point: name a directory below it. The directory that dir is in must be writable. A crash leaves
-// no backup, but maybe <dir>.unfinished, which can be deleted. An error leaves nothing.
+// no backup, but maybe <dir>.unfinished, which can be deleted. An error leaves nothing
+// but parents that were made.
 //
 // The backup is no log that another WAL has open: it can be moved, packed, and opened anywhere. It
 // is of the same node, though: of a log that Raft uses, the copy is never opened beside the

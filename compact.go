@@ -10,13 +10,16 @@ import (
 // Compact drops the entries up to index, exactly and durably: FirstIndex is then index+1, also
 // after the log is opened again, and segments that hold nothing else are deleted. It needs no
 // snapshot: a queue, for example, compacts up to what was consumed. index is at most LastIndex,
-// otherwise the error is [ErrNotFound]. If index is below FirstIndex, there is nothing to drop,
-// which is no error. Compact does not check whether the entries are committed.
+// otherwise the error is [ErrNotFound]. That there is nothing to drop is no error. Compact does not
+// check whether the entries are committed.
 //
 // The log no longer opens at snapshots below index. Those at index and above stay, with the
 // segments that an open at them needs: the segments that record them, and those that hold entries
-// from their index on. Iterations that began before go on; Compact leaves them the segments that
-// they need, for the next Compact or Purge.
+// from their index on. One at index counts as committed from then on. Entries that a snapshot ahead
+// of them has hidden, with SaveSnap, are dropped like all others.
+//
+// Iterations that began before go on; Compact leaves them the segments that they need, for the next
+// Compact or Purge.
 //
 // If the error says that a segment could not be deleted, the entries are dropped all the same, and
 // the next call tries to delete it again. In a log opened with [WithEtcdFormat], Compact is refused
@@ -52,9 +55,9 @@ func (w *WAL) compact(index uint64) error {
 		return fmt.Errorf("%w: cannot compact up to entry %d, the last one is %d",
 			ErrNotFound, index, last)
 	}
-	// FirstIndex above index is not enough. A save that is still under way may bring lower entries
-	// back, and so may the next open, at a segment that was released and is still there.
-	if w.allDone() && w.FirstIndex() > index && (len(w.dropped) == 0 || index <= w.compacted) {
+	// A save that is still under way may bring lower entries back. What was released does not count
+	// as dropped: before it is purged, the next open brings it back.
+	if w.allDone() && w.lacksUpTo(index) {
 		err := w.sticky.err()
 		w.unlock()
 		return err

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/seed449c39bc/wal/internal/frame"
+	"github.com/seed449c39bc/wal/internal/crashfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -146,7 +146,6 @@ func TestCompact_LeavesIterationsTheirSegments(t *testing.T) {
 	require.Len(t, segmentsOf(t, dir), 1)
 }
 
-// With a jump pending nothing is shown that could be dropped, and what is hidden may be needed.
 // What is released comes back with an open before it is purged; what is compacted does not, also
 // where a reading keeps the segments.
 func TestCompact_BelowWhatIsReleasedIsForEver(t *testing.T) {
@@ -172,26 +171,152 @@ func TestCompact_BelowWhatIsReleasedIsForEver(t *testing.T) {
 	require.Equal(t, before, tailOf(w), "that is dropped already")
 }
 
+// While a jump is pending, what it hides is dropped like all else, and for ever; the entries that
+// are left still go on before it.
 func TestCompact_WhileAJumpIsPending(t *testing.T) {
-	for _, beside := range []bool{false, true} {
-		w, dir := receivedLog(t)
-		forceCut(t, w)
-		if beside { // as one that came while other saves were on their way
-			w.writer.Lock()
-			_, err := w.add(&save{control: control{frame.ControlCompact, 50}})
-			w.unlock()
-			require.NoError(t, err)
-			require.NoError(t, w.Sync())
-		}
-		require.NoError(t, w.Compact(50))
-		require.NoError(t, w.Compact(100))
-		require.EqualValues(t, 101, w.FirstIndex())
-		require.Equal(t, []uint64{0, 5}, validIndexes(t, dir))
-		require.NoError(t, w.SaveEntry(entries(11, 12)))
-		for range 2 {
-			_, ents := contentsOf(t, w)
-			require.Equal(t, entries(1, 12), ents)
+	for to, want := range map[uint64]struct {
+		listed []uint64
+		first  uint64 // where the jump is taken back
+	}{3: {[]uint64{5}, 4}, 5: {[]uint64{5}, 6}, 8: {nil, 9}, 10: {nil, 11}, 50: {nil, 11}, 100: {[]uint64{100}, 11}} {
+		for _, beside := range []bool{false, true} {
+			w, dir := receivedLog(t)
+			forceCut(t, w)
+			if beside { // other saves are on their way
+				_, err := w.Append(&walpb.HardState{Term: 1, Commit: 10}, nil)
+				require.NoError(t, err)
+			}
+			require.NoError(t, w.Compact(to))
+			require.EqualValues(t, 101, w.FirstIndex())
+			require.Equal(t, want.listed, validIndexes(t, dir))
+			before := tailOf(w)
+			require.NoError(t, w.Compact(to))
+			require.Equal(t, before, tailOf(w), "nothing is written")
 			w = reopen(t, w, nil)
+			require.EqualValues(t, 100, w.LastIndex())
+			if to <= 5 {
+				require.Equal(t, entries(6, 10), readAll(t, dir, at(5)))
+			} else {
+				_, err := OpenForRead(nil, dir, at(5))
+				require.ErrorIs(t, err, ErrSnapshotNotFound)
+			}
+			require.NoError(t, w.SaveEntry(entries(11, 12)))
+			for range 2 {
+				_, ents := contentsOf(t, w)
+				require.Equal(t, entries(want.first, 12), ents, "compacted to %d", to)
+				w = reopen(t, w, nil)
+			}
 		}
 	}
+}
+
+// Two jumps, of which the compaction makes the first one final: the second can be taken back.
+func TestCompact_BetweenTwoJumps(t *testing.T) {
+	for _, to := range []uint64{100, 150} {
+		w, dir := receivedLog(t)
+		require.NoError(t, w.SaveSnap(at(200)))
+		require.NoError(t, w.SaveSnap(at(to)))
+		require.NoError(t, w.Compact(to))
+		require.Equal(t, []uint64{to}, validIndexes(t, dir))
+		w = reopen(t, w, at(to))
+		require.Equal(t, to, w.LastIndex())
+		require.NoError(t, w.SaveEntry(entries(to+1, to+1)))
+		w = reopen(t, w, nil)
+		require.Equal(t, to+1, w.FirstIndex())
+		require.Equal(t, to+1, w.LastIndex())
+	}
+}
+
+// A power cut around the compaction over a received snapshot leaves the older snapshot with its
+// entries, or the received one.
+func TestCompact_PowerCutOverAJump(t *testing.T) {
+	disk := crashfs.New(crashfs.Image{})
+	opts := []Option{withFS(disk), WithSegmentSize(512)}
+	w, err := Create(nil, crashDir, []byte("metadata"), opts...)
+	require.NoError(t, err)
+	require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: 10}, entries(1, 10)))
+	require.NoError(t, w.SaveSnap(at(5)))
+	require.NoError(t, w.SaveSnap(at(100)))
+	rec := disk.Record()
+	require.NoError(t, w.Compact(100))
+	compacted := rec.Len()
+	m := rec.Media()
+	seen := map[uint64]int{}
+	for more := true; more; more = m.Advance() {
+		m.Each(func(im crashfs.Image) bool {
+			disk := withFS(crashfs.New(im.Clone()))
+			listed := validIndexes(t, crashDir, disk)
+			require.NotEmpty(t, listed)
+			newest := listed[len(listed)-1]
+			if m.At() >= compacted {
+				require.EqualValues(t, 100, newest)
+			}
+			ents := readAll(t, crashDir, at(newest), disk)
+			if newest == 5 {
+				require.Equal(t, entries(6, 10), ents)
+			} else {
+				require.Equal(t, []uint64{100}, listed)
+				require.Empty(t, ents)
+			}
+			seen[newest]++
+			return true
+		})
+	}
+	require.NotZero(t, seen[5])
+	require.NotZero(t, seen[100])
+}
+
+// A snapshot that was dropped stays so when entries are saved before it.
+func TestCompact_SnapshotsBeforeItAreGoneForEver(t *testing.T) {
+	w, dir := newLog(t)
+	require.NoError(t, w.SaveEntry(entries(1, 10)))
+	require.NoError(t, w.SaveSnap(at(2)))
+	require.NoError(t, w.Compact(8))
+	require.NoError(t, w.SaveEntry(news(1, 3)))
+	require.ErrorIs(t, w.Release(at(2)), ErrSnapshotNotFound)
+	require.Empty(t, validIndexes(t, dir))
+	_, err := OpenForRead(nil, dir, at(2))
+	require.ErrorIs(t, err, ErrSnapshotNotFound)
+	require.NoError(t, w.SaveSnap(at(2)), "one that is recorded later is another one")
+	require.Equal(t, []uint64{2}, validIndexes(t, dir))
+	require.Equal(t, news(3, 3), readAll(t, dir, at(2)))
+}
+
+// The entries are gone already, and a snapshot was recorded late.
+func TestCompact_DoesTheSameWhateverIsOnItsWay(t *testing.T) {
+	for _, beside := range []bool{false, true} {
+		w, dir := newLog(t)
+		require.NoError(t, w.SaveEntry(entries(1, 10)))
+		require.NoError(t, w.Compact(9))
+		require.NoError(t, w.SaveSnap(at(10)))
+		require.NoError(t, w.SaveSnap(at(6)))
+		require.NoError(t, w.Release(at(10))) // after which the other one cannot be released
+		if beside {
+			_, err := w.Append(nil, entries(11, 11))
+			require.NoError(t, err)
+		}
+		require.NoError(t, w.Compact(7))
+		for range 2 {
+			require.Zero(t, w.Snapshot().GetIndex())
+			require.EqualValues(t, 10, w.FirstIndex())
+			w = reopen(t, w, nil)
+		}
+		require.Equal(t, []uint64{10}, validIndexes(t, dir))
+		require.NoError(t, w.SaveSnap(at(6)))
+		require.NoError(t, w.SaveSnap(at(10)))
+		require.NoError(t, w.Compact(7))
+		require.NoError(t, w.SaveEntry(news(6, 7)))
+		_, err := OpenForRead(nil, dir, at(6))
+		require.ErrorIs(t, err, ErrSnapshotNotFound)
+	}
+}
+
+// A state may be saved later than the snapshot that was compacted up to, and a crash come before it.
+func TestCompact_TheSnapshotAtTheIndexCountsAsCommitted(t *testing.T) {
+	w, dir := newLog(t)
+	require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: 3}, entries(1, 10)))
+	require.NoError(t, w.SaveSnap(at(8)))
+	require.NoError(t, w.SaveSnap(at(9)))
+	require.Equal(t, []uint64{0}, validIndexes(t, dir))
+	require.NoError(t, w.Compact(8))
+	require.Equal(t, []uint64{8}, validIndexes(t, dir))
 }

@@ -18,6 +18,12 @@ import (
 // has such an index. So a segment behind the one with the record need not say anything of it: it
 // holds nothing that the record dropped. The segment with the record goes, like any other, after
 // all before it, oldest first: as long as there is an entry that it dropped, it is there too.
+//
+// It drops the entries that a pending jump hides as well, and so it makes a jump over all of them
+// final. Before the record, a crash leaves the log that opens at the older snapshot, with the
+// entries behind that one. After it, nothing up to i is needed, by the word of the caller, so the
+// snapshot at i counts as committed: otherwise a follower that received it, and dies before it has
+// saved the state that commits it, would find no snapshot at all.
 
 // control is a control record with an index. Kind 0 is none.
 type control struct {
@@ -67,17 +73,22 @@ func (c *contents) restore(i uint64, n segmentName) {
 	c.restored = n.seq
 }
 
-// dropUpTo drops the entries up to i, and the snapshots before i, at which the log no longer opens.
-// It does not concern entries that a pending jump hides: they are not shown, and may be needed.
+// dropUpTo drops the entries up to i, also those that a pending jump hides, and the snapshots
+// before i, at which the log no longer opens.
 func (c *contents) dropUpTo(i uint64) {
-	if i = min(i, c.last); i <= c.compacted || c.jump.pending() {
-		return
-	}
-	c.compacted = i
+	i = min(i, c.last)
+	c.compacted = max(c.compacted, i)
+	c.stay(i)
 	c.dropMarks(func(m snapshotMark) bool { return m.Index < i })
 	if c.snapAt < i {
 		c.snapshot, c.snapAt = nil, 0
 	}
+}
+
+// lacksUpTo reports whether dropUpTo(i) would change nothing.
+func (c *contents) lacksUpTo(i uint64) bool {
+	m, ok := c.lowestMark()
+	return i <= c.compacted && (!ok || m.Index >= i) && (c.snapshot == nil || c.snapAt >= i)
 }
 
 // uncompact has entry i not count as dropped by a compaction: it is saved over what was.

@@ -146,6 +146,22 @@ var crashWorkloads = []crashWorkload{
 		r.compact(r.life.Newest().Last())
 		r.save(nil, r.entry(3, r.life.Newest().Last()-1, 300)) // over what was compacted
 	}},
+	{name: "compactions over jumps", size: 512, run: func(r *crashRun) {
+		r.create()
+		r.save(r.state(), r.entries(6, 200)...)
+		last := r.life.Newest().Last()
+		r.snapshot(last + 10)
+		r.compact(last - 2) // what is hidden
+		r.save(nil, r.entry(1, last+1, 100))
+		r.snapshot(last + 10)
+		r.snapshot(last + 20)
+		r.compact(last + 10)
+		r.reopen()
+		r.save(r.state(), r.entries(2, 200)...)
+		r.snapshot(r.life.Newest().Last() + 10)
+		r.compact(r.life.Newest().Last())
+		r.save(nil, r.entries(1, 100)...)
+	}},
 	{name: "closes and opens", run: func(r *crashRun) {
 		r.create()
 		r.reopen()

@@ -130,7 +130,8 @@ func checkNoLog(d vfs.Dir) error {
 // OpenOrCreate opens the log in dir at its oldest segment, as [Open] does with a nil snapshot. If
 // there is no log, it makes a new one, as [Create] does. If metadata is not nil, an existing log
 // must have the same metadata; otherwise it is not the caller's log, and the error is
-// [ErrOtherMetadata]. The log is then left as it is, except that a torn tail may have been healed.
+// [ErrOtherMetadata]. The log was then opened and closed: nothing that it holds has changed, but a
+// torn tail was healed and space prepared.
 //
 // OpenOrCreate cannot distinguish a log that was never made from one that was lost, or whose disk
 // is not mounted. A program that knows by other means that it has a log uses Open.

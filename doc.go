@@ -34,15 +34,16 @@
 //     stop an open. Open heals it, with a warning.
 //   - Damage to anything that was acknowledged is an error, [ErrCorrupt]: the log never returns
 //     other data instead, and nothing on disk is changed. Nor does it silently return less, with
-//     one exception: zeros over the end of a log that was not closed look like saves that never
-//     were. docs/DURABILITY.md describes this exception, and what holds in etcd's format.
+//     two exceptions: zeros over the end of a log that was not closed look like saves that never
+//     were, and a log whose last segment is cut short or gone looks like an older one.
+//     docs/DURABILITY.md describes both, and what holds in etcd's format.
 //   - The first write or sync that fails, of a segment or of the names in the directory, is final:
 //     every later call that can return an error returns that failure, [ErrFailed]. After a failed
 //     sync the kernel may have dropped the data, so a retry proves nothing. Close the log, mend the
 //     cause, and open it again. A shortage in preparing space ahead is not such a failure: the
 //     preparation is tried again when the space is needed.
-//   - Bad data and bad calls give errors: no panics, and no allocation of a size that only a
-//     damaged length asks for.
+//   - Bad data, and bad calls on a log that was opened, give errors: no panics, and no allocation
+//     of a size that only a damaged length asks for.
 //
 // All of this assumes that a 512-byte sector is written whole or not at all, and that a successful
 // sync means stable storage. docs/FORMAT.md has the format and the recovery rules, ARCHITECTURE.md

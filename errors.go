@@ -32,7 +32,7 @@ var (
 	ErrLocked = vfs.ErrLocked
 	// ErrReadOnly is returned by Open and Create when the files may not be written. OpenForRead may
 	// still work.
-	ErrReadOnly = errors.New("wal: no permission to write")
+	ErrReadOnly = errors.New("wal: no permission to write, which OpenForRead does not need")
 
 	// ErrNotFound is returned for an entry above the last index, and by Compact up to one.
 	ErrNotFound = errors.New("wal: no such entry yet")
@@ -91,8 +91,9 @@ type CorruptionError struct {
 
 	// FirstIndex and LastIndex are the entries at stake: those that would be lost if the log were
 	// truncated before the damage. LastIndex is the highest index that can still be made out behind
-	// the damage. Both are 0 if none can. When a read of an open log meets damage, FirstIndex is the
-	// entry at the damage, and Verify finds the rest.
+	// the damage; that of the damaged record itself may not be among them. Both are 0 if none can.
+	// When a read of an open log meets damage, FirstIndex is the entry at the damage, and Verify finds
+	// the rest.
 	FirstIndex, LastIndex uint64
 
 	// Err is a more exact cause, such as ErrMetadataConflict, or ErrNewerFormat if records of a newer
@@ -109,7 +110,8 @@ func (e *CorruptionError) Error() string {
 	if e.LastIndex > 0 {
 		msg += fmt.Sprintf("; entries %d to %d are at stake", e.FirstIndex, e.LastIndex)
 	}
-	msg += "; restore the log from a replica or a backup, or let Repair truncate it"
+	msg += "; restore the log from a replica or a backup, open it at a snapshot behind the damage " +
+		"if ValidSnapshots lists one, or have Repair truncate it, WithTruncateCorruption"
 	if errors.Is(e.Err, ErrNewerFormat) { // this version's Repair refuses it: see repair.truncateAt
 		msg += ", that of the newer version which wrote it"
 	}

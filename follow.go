@@ -67,6 +67,9 @@ func (v *view) follow(ctx context.Context, c *cursor, next uint64) (log.LogEntry
 		if err == nil {
 			ent, err = c.decode(i, data)
 		}
+		if over := v.sticky.err(); over != nil && errors.Is(err, ErrClosed) {
+			err = over // it may have failed before it was closed
+		}
 		// Looked at after reading: whatever was read then is still in the log.
 		if r := c.replaced.Load(); err != io.EOF && (r == 0 || r > next) {
 			return ent, err

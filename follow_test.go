@@ -293,3 +293,17 @@ func TestFollow_WithoutAContext(t *testing.T) {
 		require.ErrorIs(t, err, ErrInvalidArgument)
 	}
 }
+
+// After Close too, what ended the log is the failure.
+func TestFollow_OfAFailedLogThatWasClosed(t *testing.T) {
+	w, _ := newLog(t)
+	require.NoError(t, w.SaveEntry(entries(1, 3)))
+	w.fail("test", errors.New("a bad disk"))
+	require.ErrorIs(t, w.Close(), ErrFailed)
+	for _, from := range []uint64{1, 4} {
+		for _, err := range w.Follow(context.Background(), from) {
+			require.ErrorIs(t, err, ErrFailed)
+			require.NotErrorIs(t, err, ErrClosed)
+		}
+	}
+}

@@ -15,7 +15,7 @@ import (
 // snapshot and the state that commits it, and the state machine then starts at its older snapshot
 // and needs the entries behind that one. So a jump is pending at first:
 //
-//	          snapshot above last                 entry behind the gap, or Restore
+//	          snapshot above last               entry behind the gap, Compact, Restore
 //	(none) ───────────────────────▶ pending ─────────────────────────────────────▶ (none), old entries gone
 //	                                   │ entry or truncation at or below from+1
 //	                                   └────────────────────────────────────────▶ (none), old entries go on
@@ -61,6 +61,18 @@ func (c *contents) shorten(i uint64) {
 	default:
 		j.to = slices.DeleteFunc(slices.Clone(j.to), func(to uint64) bool { return to >= i })
 		j.to = append(j.to, i)
+	}
+}
+
+// stay has the log not go back behind index i: pending jumps from there or below are final.
+func (c *contents) stay(i uint64) {
+	if !c.jump.pending() || i < c.jump.from {
+		return
+	}
+	c.index.clear()
+	above := slices.DeleteFunc(slices.Clone(c.jump.to), func(to uint64) bool { return to <= i })
+	if c.jump = (jump{}); len(above) > 0 {
+		c.jump = jump{from: i, to: above}
 	}
 }
 

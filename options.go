@@ -74,9 +74,9 @@ func WithPreallocation(p Preallocation) Option {
 	return func(o *options) { o.preallocation = p }
 }
 
-// WithRegistry sets the record types of this log. Default: the types registered with
-// log.RegisterRecord. Either way the types are those that are registered when the log is opened;
-// registering another one later changes nothing.
+// WithRegistry sets the record types of this log. Default, also if r is nil: the types registered
+// with log.RegisterRecord. Either way the types are those that are registered when the log is
+// opened; registering another one later changes nothing.
 func WithRegistry(r *log.Registry) Option {
 	return func(o *options) { o.registry = r }
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/seed449c39bc/wal/internal/codec"
 	"github.com/seed449c39bc/wal/internal/frame"
@@ -34,7 +35,7 @@ type recordedSnapshot struct {
 	snap log.Snapshot
 	data []byte // as it is encoded
 
-	restored bool // the log was restored to it
+	committed bool // whatever the state says: the log was restored to it, or compacted up to it
 }
 
 // begin prepares the replay for segment n as the first one.
@@ -110,9 +111,12 @@ func (r *replay) edit(s *scan, x *edit) error {
 			return r.corrupt(s.name, x.off, reason, err)
 		}
 	case log.CrcType:
-		if x.control == frame.ControlRestore {
+		switch x.control {
+		case frame.ControlRestore:
 			r.recorded = nil
 			r.restoring = frame.Position{Seq: s.name.seq, Off: x.save}
+		case frame.ControlCompact:
+			r.compactRecorded(min(x.index, r.last))
 		}
 	case log.SnapshotType:
 		snap, id, err := codec.DecodeSnapshot(r.registry, x.data)
@@ -127,12 +131,22 @@ func (r *replay) edit(s *scan, x *edit) error {
 		if r.wanted != nil && r.wanted(id.Index) {
 			r.recorded = append(r.recorded, recordedSnapshot{
 				snapshotMark: snapshotMark{id, s.name.seq}, snap: snap, data: x.data,
-				restored: r.restoring == frame.Position{Seq: s.name.seq, Off: x.save},
+				committed: r.restoring == frame.Position{Seq: s.name.seq, Off: x.save},
 			})
 		}
 	}
 	r.apply(x, s.name)
 	return nil
+}
+
+// compactRecorded drops the recorded snapshots below i, and has those at i count as committed.
+func (r *replay) compactRecorded(i uint64) {
+	r.recorded = slices.DeleteFunc(r.recorded, func(s recordedSnapshot) bool { return s.Index < i })
+	for n := range r.recorded {
+		if r.recorded[n].Index == i {
+			r.recorded[n].committed = true
+		}
+	}
 }
 
 // setMetadata takes over the metadata of the first segment. That of every later one must be the

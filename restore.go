@@ -12,7 +12,8 @@ import (
 // it, as one save: after a crash there is either the old log or the new one. All earlier entries
 // are gone, including those with the same indexes and other terms; LastIndex may become lower. The
 // snapshot itself is saved elsewhere, before this call. The metadata stays, and so does the state
-// if st is nil or empty.
+// if st is nil or empty, even if its commit index is above the new LastIndex: the two are never
+// compared.
 //
 // The first of the entries has the index behind the snapshot's; ents may be empty. The snapshot
 // counts as committed: ValidSnapshots lists it, whatever the state says. Older snapshots are no

@@ -78,7 +78,7 @@ func (s *surveyed) snapshots() (valid []log.Snapshot, err error) {
 	var found []recordedSnapshot
 	seen := map[string]bool{}
 	for _, r := range s.recorded {
-		counts := r.Index <= committed || r.restored
+		counts := r.Index <= committed || r.committed
 		if counts && !seen[string(r.data)] && s.opensAt(r.snapshotMark, committed) {
 			seen[string(r.data)] = true
 			found = append(found, r)

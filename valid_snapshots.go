@@ -9,13 +9,14 @@ import (
 // ValidSnapshots returns the snapshots recorded in the log in dir that it can be opened at and
 // whose index is at most the last committed one, ascending by index, each once. A state machine
 // opens the log at the newest of them that it still has. Where no state was ever saved, all that
-// was saved counts as committed, and so does the snapshot of a Restore. A new log holds one with
-// index 0.
+// was saved counts as committed; the snapshot of a Restore and one at the index of a Compact
+// always do. A new log holds one with index 0.
 //
 // Whatever is listed opens, and what is recorded, committed and opens is listed. That need not be
-// all of the log: when segments that a snapshot has made needless are damaged or missing, cannot
-// be read, or hold records of a newer version, it is listed, with a warning. If there is none left, that damage is the error. There is none either in
-// a log that was compacted and holds no snapshot from there on: it opens at nil.
+// all of the log: when segments that a snapshot has made needless are damaged or missing, cannot be
+// read, or hold records of a newer version, it is listed, with a warning. If there is none left,
+// that damage is the error. There is none either in a log that was compacted and holds no snapshot
+// from there on: it opens at nil.
 //
 // It takes no lock and changes nothing; a writer may be using the log.
 func ValidSnapshots(lg *zap.Logger, dir string, opts ...Option) ([]log.Snapshot, error) {

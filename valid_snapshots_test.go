@@ -148,6 +148,11 @@ type randomLife struct {
 	w    *WAL
 	last uint64 // its last index, when it was closed at last
 	did  []string
+
+	// What a compaction says: the snapshots that it has not dropped, and up to where no entry can
+	// be read.
+	kept  []*walpb.Snapshot
+	floor uint64
 }
 
 func newRandomLife(t *testing.T, seed uint64) *randomLife {
@@ -159,7 +164,44 @@ func newRandomLife(t *testing.T, seed uint64) *randomLife {
 	var err error
 	l.w, err = Create(nil, memDir, []byte("meta"), l.opts...)
 	require.NoError(t, err)
+	l.kept, l.did = []*walpb.Snapshot{{}}, []string{fmt.Sprint("seed ", seed)}
 	return l
+}
+
+// from notes that an entry or a truncation changes the log from index i on.
+func (l *randomLife) from(i uint64) { l.floor = min(l.floor, i-1) }
+
+// snapshot saves a snapshot.
+func (l *randomLife) snapshot(index, term uint64) error {
+	s := &walpb.Snapshot{Index: index, Term: term}
+	l.kept = append(l.kept, s)
+	return l.w.SaveSnap(s)
+}
+
+// compact does the same whether other saves are on their way or not.
+func (l *randomLife) compact(to uint64) error {
+	if l.rnd.IntN(2) == 0 {
+		_, err := l.w.Append(nil, []log.LogEntry{entry(1, l.w.LastIndex()+1, "on its way")})
+		require.NoError(l.t, err)
+	}
+	first := l.w.FirstIndex()
+	if err := l.w.Compact(to); err != nil {
+		return err
+	}
+	l.floor = max(l.floor, to)
+	l.kept = slices.DeleteFunc(l.kept, func(s *walpb.Snapshot) bool { return s.Index < to })
+	require.GreaterOrEqual(l.t, l.w.FirstIndex(), max(first, to+1), "%v", l.did)
+	if i := l.w.Snapshot().GetIndex(); i > 0 {
+		require.GreaterOrEqual(l.t, i, to, "%v", l.did)
+	}
+	return nil
+}
+
+// restore replaces the log.
+func (l *randomLife) restore(index, term uint64) error {
+	s := &walpb.Snapshot{Index: index, Term: term}
+	l.kept, l.floor = []*walpb.Snapshot{s}, index
+	return l.w.Restore(s, nil, nil)
 }
 
 func (l *randomLife) step() {
@@ -179,23 +221,27 @@ func (l *randomLife) step() {
 	case 0, 1, 2, 3:
 		err = l.w.SaveEntry(ents(last+1, 1+l.rnd.Uint64N(3)))
 	case 4:
+		l.from(below + 1)
 		err = l.w.SaveEntry(ents(below+1, 1))
 	case 5, 6:
-		err = l.w.SaveSnap(&walpb.Snapshot{Index: below, Term: term})
+		err = l.snapshot(below, term)
 	case 7:
-		err = l.w.SaveSnap(&walpb.Snapshot{Index: last + l.rnd.Uint64N(9), Term: term})
+		err = l.snapshot(last+l.rnd.Uint64N(9), term)
 	case 8, 9:
 		err = l.w.SaveState(&walpb.HardState{Term: term, Commit: below})
 	case 10:
 		snap := &walpb.Snapshot{Index: below, Term: term}
+		l.kept = append(l.kept, snap) // it is saved first
 		if err = release(l.w, snap); err == nil {
 			_, err = l.w.Purge()
 		}
 	case 11:
-		err = l.w.TruncateBack(below)
+		if err = l.w.TruncateBack(below); err == nil {
+			l.from(below + 1)
+		}
 	case 12:
-		if err = l.w.Compact(below); l.rnd.IntN(2) == 0 {
-			err = l.w.Restore(&walpb.Snapshot{Index: below + l.rnd.Uint64N(6), Term: term}, nil, nil)
+		if err = l.compact(below); err == nil && l.rnd.IntN(2) == 0 {
+			err = l.restore(below+l.rnd.Uint64N(6), term)
 		}
 	case 13:
 		l.reopen()
@@ -204,6 +250,7 @@ func (l *randomLife) step() {
 		require.ErrorIs(l.t, err, errors.ErrUnsupported)
 		return
 	}
+	require.Greater(l.t, l.w.FirstIndex(), l.floor, "%v", l.did)
 	require.NoError(l.t, err, "%v", l.did)
 }
 
@@ -221,9 +268,9 @@ func (l *randomLife) reopen() {
 	require.NoError(l.t, err, "%v", l.did)
 }
 
-// recordedIn are the snapshots that stand anywhere in an image, and the one that it was restored to
-// last.
-func recordedIn(t *testing.T, im image) (out []*walpb.Snapshot, restored *walpb.Snapshot) {
+// recordedIn are the snapshots that stand anywhere in an image, and those of them that are committed
+// whatever the state says: the one that it was restored to last, or at the index of a compaction.
+func recordedIn(t *testing.T, im image) (out, committed []*walpb.Snapshot) {
 	next := false
 	for rec, err := range Records(memDir, withFS(newMemFS(im)), WithTolerant()) {
 		if err == nil && rec.Type == log.SnapshotType && !rec.Unverified {
@@ -232,12 +279,23 @@ func recordedIn(t *testing.T, im image) (out []*walpb.Snapshot, restored *walpb.
 				continue // etcd's format has no check of a record's type
 			}
 			if out = append(out, s); next {
-				restored = s
+				committed = []*walpb.Snapshot{s}
 			}
 		}
-		next = err == nil && rec.Control == ControlRestore
+		if next = err == nil && rec.Control == ControlRestore; err == nil && rec.Control == ControlCompact {
+			for _, s := range out {
+				if s.Index == rec.CompactedTo {
+					committed = append(committed, s)
+				}
+			}
+		}
 	}
-	return out, restored
+	return out, committed
+}
+
+// holds reports whether a snapshot is among others.
+func holds[S log.Snapshot](among []S, s *walpb.Snapshot) bool {
+	return slices.ContainsFunc(among, func(o S) bool { return crashmodel.SameSnapshot(log.Snapshot(o).(*walpb.Snapshot), s) })
 }
 
 const sound = "a sound log"
@@ -249,7 +307,7 @@ func (l *randomLife) requireListedIsOpen(im image, what string) (listed []log.Sn
 	if err != nil {
 		require.True(l.t, errors.Is(err, ErrCorrupt) || errors.Is(err, ErrDecode), "%s: %v", what, err)
 	}
-	recorded, restored := recordedIn(l.t, im)
+	recorded, always := recordedIn(l.t, im)
 	for _, s := range recorded {
 		r, rerr := OpenForRead(nil, memDir, s, withFS(newMemFS(im)))
 		w, werr := Open(nil, memDir, s, withFS(newMemFS(im.clone())))
@@ -258,16 +316,20 @@ func (l *randomLife) requireListedIsOpen(im image, what string) (listed []log.Sn
 		if opens {
 			st := r.State().(*walpb.HardState)
 			committedTo = st.Commit
-			committed = r.state == nil || s.Index <= st.Commit || restored != nil && crashmodel.SameSnapshot(s, restored)
+			committed = r.state == nil || s.Index <= st.Commit || holds(always, s)
+			if what == sound {
+				require.True(l.t, holds(l.kept, s), "snapshot %v was dropped\n%v", s, l.did)
+				require.Greater(l.t, r.FirstIndex(), l.floor, "snapshot %v\n%v", s, l.did)
+			}
 			require.Equal(l.t, r.LastIndex(), w.LastIndex())
 			if what == sound && r.LastIndex() != l.last { // a jump was taken back: what comes next follows the snapshot
 				require.GreaterOrEqual(l.t, r.LastIndex(), s.Index, "snapshot %v\n%v", s, l.did)
 			}
 			require.NoError(l.t, w.Close())
 		}
-		is := slices.ContainsFunc(listed, func(o log.Snapshot) bool { return crashmodel.SameSnapshot(o.(*walpb.Snapshot), s) })
-		if again := restored != nil && crashmodel.SameSnapshot(s, restored) && s.Index > committedTo; again && opens && !is && what != sound {
-			continue // saved once more, and the Restore is in the part that is damaged
+		is := holds(listed, s)
+		if again := holds(always, s) && s.Index > committedTo; again && opens && !is && what != sound {
+			continue // saved once more, and the Restore or the Compact is in the part that is damaged
 		}
 		require.Equal(l.t, opens && committed, is, "%s: snapshot %v, opens %v (%v), committed %v\n%v", what, s, opens, rerr, committed, l.did)
 	}
@@ -277,12 +339,16 @@ func (l *randomLife) requireListedIsOpen(im image, what string) (listed []log.Sn
 // In random lives, whatever is listed opens, what opens and is committed is listed; and with damage
 // anywhere, Repair takes nothing away that is reachable from a snapshot that is listed.
 func TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed(t *testing.T) {
-	first, seeds := uint64(11), uint64(5) // of which some have a snapshot that Repair has to keep
+	// Each has found something, or has a snapshot that Repair has to keep.
+	seeds := []uint64{10, 11, 12, 13, 14, 15, 45, 131}
 	if newCrashPlan(t, 0).Long() {
-		first, seeds = 0, 300
+		seeds = nil
+		for seed := range uint64(300) {
+			seeds = append(seeds, seed)
+		}
 	}
 	kept := 0
-	for seed := first; seed < first+seeds; seed++ {
+	for _, seed := range seeds {
 		l := newRandomLife(t, seed)
 		for range 40 {
 			l.step()

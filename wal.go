@@ -20,7 +20,7 @@ import (
 // The directory is held open. If its path leads elsewhere later, because the directory was renamed
 // or replaced or a link was switched, the log goes on in its own directory and touches nothing in
 // the other one. A warning says so, once, at the next cut, Purge or Close. If the directory was
-// deleted, the log fails there, because what was acknowledged is gone. (On Windows, a directory can
+// deleted, the log fails then, because what was acknowledged is gone. (On Windows, a directory can
 // only be used by its path: there, a log that was moved fails when it has to name or delete a
 // file.)
 //
@@ -107,13 +107,14 @@ func (w *WAL) SaveState(st log.HardState) error { return w.Save(st, nil) }
 func (w *WAL) SaveEntry(ents []log.LogEntry) error { return w.Save(nil, ents) }
 
 // SaveSnap records durably that the state machine has a snapshot at an index, so that the log can
-// be opened there. The snapshot itself is saved elsewhere, before this call.
+// be opened there. The snapshot itself is saved elsewhere, before this call; a small one may be the
+// record itself.
 //
 // A snapshot above LastIndex, as a follower receives it, makes the log jump: LastIndex is then the
 // snapshot's index, the next entry follows it, and the entries before it are no longer shown. They
-// are kept until an entry is saved behind the snapshot, or a state that commits it. Until then the
-// log can still be opened at an older snapshot, and goes on from there, because a crash may come
-// before that state is saved.
+// are kept until an entry is saved behind the snapshot, or a state that commits it, or they are
+// compacted. Until then the log can still be opened at an older snapshot, and goes on from there,
+// because a crash may come before that state is saved.
 //
 // A snapshot at or below LastIndex changes no entry: those above it and below it stay, whatever
 // their terms are. A follower whose log disagrees with the snapshot that it has received needs
@@ -127,8 +128,16 @@ func (w *WAL) SaveSnap(snap log.Snapshot) error {
 
 // TruncateBack drops the entries above index, durably. If there are none, nothing is written;
 // TruncateBack then returns once they are gone for good, even when another call that drops them is
-// still under way. In a log opened with [WithEtcdFormat] it is refused with errors.ErrUnsupported,
-// because that format has no record for it.
+// still under way.
+//
+// Snapshots above index stay recorded, as they do when entries below them are replaced: Snapshot
+// returns them, and the log opens at them, with a lower LastIndex. Such a snapshot contains what
+// was dropped, and what is saved anew up to its index is not read after it. In Raft this does not
+// happen, because a snapshot is of committed entries. A caller that truncates below a snapshot
+// saves another one, of what is left, after it, or uses [WAL.Restore].
+//
+// In a log opened with [WithEtcdFormat] it is refused with errors.ErrUnsupported, because that
+// format has no record for it.
 func (w *WAL) TruncateBack(index uint64) error {
 	began := w.now()
 	if err := w.needsControl("truncate", "save an entry over the ones to drop"); err != nil {

@@ -9,8 +9,9 @@ import (
 // decode: log.JSON[Put] needs no methods of Put. The index stands beside the value, so that it is
 // always stored, and decoding begins with an empty value, so that nothing of an older one is left.
 //
-// What encoding/json leaves out is lost here too: fields that are not exported, and those
-// that a tag leaves out.
+// What encoding/json leaves out or alters is lost here too: fields that are not exported, those
+// that a tag leaves out, bytes of a string that are not UTF-8, and digits of a large number in an
+// interface. What it encodes and does not decode, a value nested too deep, is refused.
 //
 //	type Entry = log.JSON[Put]
 //	registry.Register(log.EntryType, &Entry{})
@@ -18,6 +19,9 @@ type JSON[V any] struct {
 	Index uint64 `json:"index"`
 	Value V      `json:"value"`
 }
+
+// errDeepJSON is returned for a value that encoding/json encodes and does not decode.
+var errDeepJSON = errors.New("log: the value is nested too deep to be decoded from JSON")
 
 // IndexSetter is a LogEntry whose index the log may set.
 type IndexSetter interface {
@@ -29,7 +33,7 @@ type IndexSetter interface {
 var errNoJSONRecord = errors.New("log: no index or no value in the JSON of the record")
 
 // Marshal implements RecordData.
-func (e *JSON[V]) Marshal() ([]byte, error) { return json.Marshal(e) }
+func (e *JSON[V]) Marshal() ([]byte, error) { return encodeJSON(e) }
 
 // Unmarshal implements RecordData: it replaces index and value. After an error both are empty.
 func (e *JSON[V]) Unmarshal(data []byte) error {
@@ -58,7 +62,7 @@ type JSONState[V any] struct {
 }
 
 // Marshal implements RecordData.
-func (s *JSONState[V]) Marshal() ([]byte, error) { return json.Marshal(s) }
+func (s *JSONState[V]) Marshal() ([]byte, error) { return encodeJSON(s) }
 
 // Unmarshal implements RecordData: it replaces commit index and value. After an error both are
 // empty.
@@ -73,6 +77,19 @@ func (s *JSONState[V]) GetCommitted() uint64 { return s.Commit }
 
 // Reset implements HardState.
 func (s *JSONState[V]) Reset() { *s = JSONState[V]{} }
+
+// deepJSON is a length that JSON has if it is nested too deep for encoding/json, which decodes ten
+// thousand levels. Each takes two bytes.
+const deepJSON = 10_000
+
+// encodeJSON encodes a record, unless it could not be decoded: encoding/json encodes any depth.
+func encodeJSON(record any) ([]byte, error) {
+	data, err := json.Marshal(record)
+	if err == nil && len(data) >= deepJSON && !json.Valid(data) {
+		return nil, errDeepJSON
+	}
+	return data, err
+}
 
 // decodeJSON decodes the record into a new value; name is that of its number. Other JSON than that
 // of a record, such as null or an object without an index, would pass for an empty record; it is

@@ -77,3 +77,26 @@ func TestJSONTypesCanBeRegistered(t *testing.T) {
 	require.IsType(t, &JSON[string]{}, r.NewSnapshot())
 	require.Implements(t, (*IndexSetter)(nil), r.NewEntry())
 }
+
+// encoding/json encodes any depth, and decodes ten thousand levels.
+func TestJSONRefusesWhatItCouldNotDecode(t *testing.T) {
+	type node struct{ Next *node }
+	deep := func(levels int) (n *node) {
+		for range levels {
+			n = &node{n}
+		}
+		return n
+	}
+	for _, levels := range []int{0, 1, 9_000, 9_998, 9_999, 10_000, 20_000} {
+		entry := &JSON[*node]{1, deep(levels)}
+		data, err := entry.Marshal()
+		if levels > 9_999 {
+			require.ErrorIs(t, err, errDeepJSON)
+			_, err = (&JSONState[*node]{1, entry.Value}).Marshal()
+			require.ErrorIs(t, err, errDeepJSON)
+			continue
+		}
+		require.NoError(t, err)
+		require.NoError(t, new(JSON[*node]).Unmarshal(data), "%d levels", levels)
+	}
+}

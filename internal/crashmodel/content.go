@@ -81,10 +81,15 @@ func (c Content) Restored(snap walpb.Snapshot, st *walpb.HardState, ents []*walp
 
 // Compacted returns the content without the entries up to an index.
 func (c Content) Compacted(to uint64) *Content {
-	if s := c.shown(); to < s.Low || to > s.Last() {
+	if to > c.Last() {
 		return &c
 	}
-	c.Entries, c.Low = c.Entries[to+1-c.Low:], to+1
+	if to >= c.Low {
+		c.Entries, c.Low = c.Entries[min(to+1-c.Low, uint64(len(c.Entries))):], to+1
+	}
+	if c.Jump <= to {
+		c.Jump = 0
+	}
 	if c.Snapshot.Index < to {
 		c.Snapshot = walpb.Snapshot{}
 	}

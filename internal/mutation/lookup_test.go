@@ -8,6 +8,11 @@ func init() {
 		smallTest  = "TestIndex_OfEntriesThatAreReplacedIsSmall"
 	)
 	table = append(table, []mutation{{
+		name: "a follower of a failed log that was closed is not told of the failure", file: "follow.go",
+		old:   "over != nil && errors.Is(err, ErrClosed) {",
+		new:   "over == nil && errors.Is(err, ErrClosed) {",
+		tests: []string{"TestFollow_OfAFailedLogThatWasClosed"},
+	}, {
 		name: "all that is wanted is looked up at once", file: "cursor.go",
 		old:   "min(c.groups, maxGroups), c.found[:0])",
 		new:   "1<<40, c.found[:0])",

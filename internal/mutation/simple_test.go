@@ -25,6 +25,11 @@ func init() {
 			new:   "\te.Index = index\n\tif err == nil {\n\t\te.Value = value\n\t}\n",
 			tests: []string{"TestJSONRefusesWhatIsNoRecordOfIts"},
 		}, {
+			name: "a JSON record that cannot be decoded is taken", file: "log/json.go", module: "log",
+			old:   "len(data) >= deepJSON && ",
+			new:   "len(data) < 0 && ",
+			tests: []string{"TestJSONRefusesWhatItCouldNotDecode"},
+		}, {
 			name: "a sealed record without its length word passes for a plain one", file: "rest.go",
 			old:   "t.agrees(&o) && !t.trailerWithoutWord(&o)",
 			new:   "t.agrees(&o)",

@@ -36,7 +36,7 @@ func init() {
 		name: "a log opens in the gap between two jumps", file: "jump.go",
 		old:   "\treturn last, ok && first <= snapshot+1 && snapshot < last",
 		new:   "\treturn last, last > c.jump.from || ok && first <= snapshot+1 && snapshot < last",
-		tests: []string{"TestJump_NothingStartsInAGap"},
+		tests: []string{"TestJump_NothingStartsInAGap", "TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
 	}, mutation{
 		name: "that a jump was taken back is not written", file: "open.go",
 		old:   "if !ld.tookBack || w.opts.etcdFormat {",
@@ -59,8 +59,8 @@ func init() {
 		tests: []string{"TestRestore_ReplacesTheLog", crashTest, modelTest},
 	}, mutation{
 		name: "a Restore keeps the older snapshots", file: "replay.go",
-		old:   "if x.control == frame.ControlRestore {",
-		new:   "if false {",
+		old:   "\t\t\tr.recorded = nil\n",
+		new:   "",
 		tests: []string{"TestRestore_OlderSnapshotsAreGone"},
 	}, mutation{
 		name: "a Restore takes entries that its snapshot covers", file: "control.go",
@@ -69,13 +69,12 @@ func init() {
 		tests: []string{"TestRestore_RefusesWhatDoesNotFollow"},
 	}, mutation{
 		name: "the snapshot of a Restore needs a state that commits it", file: "survey.go",
-		old:   "r.Index <= committed || r.restored",
+		old:   "r.Index <= committed || r.committed",
 		new:   "r.Index <= committed",
 		tests: []string{"TestRestore_CountsAsCommitted"},
 	}, mutation{
 		name: "a compaction is not written", file: "compact.go",
-		old: "if w.allDone() && w.FirstIndex() > index && (len(w.dropped) == 0 || index <= " +
-			"w.compacted) {",
+		old:   "if w.allDone() && w.lacksUpTo(index) {",
 		new:   "if w.mu.Lock(); true {\n\t\tw.dropUpTo(index)\n\t\tw.mu.Unlock()",
 		tests: []string{"TestCompact_DropsExactlyAndForEver", crashTest},
 	}, mutation{
@@ -125,9 +124,29 @@ func init() {
 
 func init() {
 	table = append(table, mutation{
-		name: "a compaction drops what a pending jump hides", file: "control.go",
-		old:   "i <= c.compacted || c.jump.pending() {",
-		new:   "i <= c.compacted {",
-		tests: []string{"TestCompact_WhileAJumpIsPending"},
+		name: "a compaction keeps what a pending jump hides", file: "control.go",
+		old:   "\ti = min(i, c.last)\n",
+		new:   "\tif i = min(i, c.last); c.jump.pending() {\n\t\treturn\n\t}\n",
+		tests: []string{"TestCompact_WhileAJumpIsPending", "TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed", modelTest},
+	}, mutation{
+		name: "a compaction leaves jumps pending", file: "control.go",
+		old:   "\tc.stay(i)\n",
+		new:   "",
+		tests: []string{"TestCompact_BetweenTwoJumps"},
+	}, mutation{
+		name: "snapshots that a compaction dropped are back with an open", file: "replay.go",
+		old:   "return s.Index < i })",
+		new:   "return false })",
+		tests: []string{"TestCompact_SnapshotsBeforeItAreGoneForEver", "TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
+	}, mutation{
+		name: "the snapshot of a compaction needs a state that commits it", file: "replay.go",
+		old:   "r.recorded[n].committed = true",
+		new:   "r.recorded[n].committed = i == 0",
+		tests: []string{"TestCompact_TheSnapshotAtTheIndexCountsAsCommitted", "TestCompact_PowerCutOverAJump"},
+	}, mutation{
+		name: "a late snapshot outlives a compaction if nothing is on its way", file: "control.go",
+		old:   " && (!ok || m.Index >= i) && (c.snapshot == nil || c.snapAt >= i)",
+		new:   " && (!ok || m.Index >= 0)",
+		tests: []string{"TestCompact_DoesTheSameWhateverIsOnItsWay"},
 	})
 }

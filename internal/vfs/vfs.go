@@ -14,7 +14,8 @@ import (
 
 // ErrLocked is returned when another open file, in this process or another
 // one, holds the exclusive lock.
-var ErrLocked = errors.New("vfs: file is locked by another process or another log in this one")
+var ErrLocked = errors.New("locked: it is open for appending, in this process or another one; " +
+	"close it there, or read it with OpenForRead")
 
 // File is an open file. Reads and writes name their offset, so a File has no
 // cursor and may be used from several goroutines.
