@@ -18,7 +18,8 @@ import (
 )
 
 func TestAbandon_LeavesTheFilesAsTheyWere(t *testing.T) {
-	for name, opts := range map[string][]Option{"synced": nil, "not synced": {WithNoSync()}, "etcd": {WithEtcdFormat()}} {
+	for name, opts := range map[string][]Option{"synced": nil, "not synced": {WithNoSync()},
+		"etcd": {WithEtcdFormat()}} {
 		t.Run(name, func(t *testing.T) {
 			w, dir := newLog(t, opts...)
 			require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: 3}, entries(1, 5)))
@@ -188,5 +189,7 @@ func TestAbandon_LeavesNoGoroutine(t *testing.T) {
 		require.NoError(t, err)
 	}
 	w.Abandon()
-	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool {
+		return runtime.NumGoroutine() <= before+1
+	}, 10*time.Second, time.Millisecond)
 }

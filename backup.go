@@ -15,36 +15,36 @@ import (
 
 // How a backup is made
 //
-// What a log has is never written again, but for the healing of what was never acknowledged, and a
-// log is a run of whole segments, then a part of the last one that ends with a save. So the bytes
-// up to a place that the writer has published, or that a reader has found to end a save, are a log
-// by themselves, and can be copied while the writer goes on behind them. A purge deletes whole
-// segments, the oldest first. A WAL holds those that its Backup needs, as for any reading. Beside
-// another process the log is read again after a purge.
+// What a log holds is never written again, except when what was never acknowledged is healed. A log
+// consists of whole segments, and of the last segment up to the end of a save. So the bytes up to a
+// position that the writer has published, or at which a reader has found that a save ends, are a
+// log by themselves. They can be copied while the writer goes on after them.
+//
+// A purge deletes whole segments, the oldest first. A WAL keeps those that its Backup needs, as for
+// any reading. Beside another process, the log is read again after a purge.
 //
 // A crash at any point leaves no backup that looks whole and is not:
-//  1. The copy is made in <dir>.unfinished, a directory of its own that nobody takes for the
+//  1. The copy is made in <dir>.unfinished, a directory of its own that cannot be mistaken for the
 //     backup, and every file of it is synced.
-//  2. It is read back as an open would read it, and its names are synced.
-//  3. One rename gives it the name it was asked for, and the parent is synced: only then is it
-//     acknowledged. Before that there is no backup; afterwards all of it is durable.
+//  2. The copy is read back as an open would read it, and its names are synced.
+//  3. One rename gives it the name that was asked for, and the parent is synced. Only then is it
+//     acknowledged. Before the rename there is no backup; after it all of the backup is durable.
 
-// Backup writes a copy of the log into dir: a log that opens, with all that was acknowledged
-// before the call, all of it on stable storage when Backup returns nil, also what the log itself
-// has not synced yet. Saves, cuts, purges and truncations go on meanwhile; what they do is in the
-// copy or not. What was released is left out, as Purge would leave it. The copy shares nothing
-// with the log: it is copied, and where the file system can, cloned. It is read back before it
-// counts, so it costs one reading of the log.
+// Backup writes a copy of the log into dir. The copy is a log that opens, and it holds everything
+// that was acknowledged before the call. When Backup returns nil, all of it is on stable storage,
+// even what the log itself has not synced yet. Saves, cuts, purges and truncations go on meanwhile;
+// what they do is in the copy or not. What was released is left out, as Purge would leave it out.
+// The copy shares nothing with the log: its files are copied or, if the file system can do that,
+// cloned. It is read back before it counts, so a backup costs one reading of the log.
 //
-// dir is made, with its missing parents; an empty directory may be there. One that is not empty is
-// fs.ErrExist, and is left alone. dir cannot have the name of a segment, nor be a link or a mount
-// point: name a directory below it. The directory that dir is in must be writable. A crash leaves
-// no backup, but maybe <dir>.unfinished, which can be deleted. An error leaves nothing
-// but parents that were made.
+// Backup creates dir, and its missing parents. An empty directory may be there already. If dir is
+// not empty, the error is fs.ErrExist and dir is left alone. dir cannot have the name of a segment,
+// nor be a link or a mount point: name a directory below it. The directory that holds dir must be
+// writable. A crash leaves no backup, but may leave <dir>.unfinished, which can be deleted. An
+// error leaves nothing but the parents that were created.
 //
-// The backup is no log that another WAL has open: it can be moved, packed, and opened anywhere. It
-// is of the same node, though: of a log that Raft uses, the copy is never opened beside the
-// original.
+// The backup can be moved, packed, and opened anywhere. It is a log of the same node, though: if
+// Raft uses the log, never open the copy beside the original.
 func (w *WAL) Backup(dir string) error {
 	src, err := w.beginBackup()
 	if err != nil {
@@ -58,8 +58,8 @@ func (w *WAL) Backup(dir string) error {
 	})
 }
 
-// beginBackup takes down what the log is now, and keeps it from being purged. The hold is to be
-// ended.
+// beginBackup records what the log consists of now, and keeps it from being purged until the caller
+// ends the hold.
 func (w *WAL) beginBackup() (*backupSource, error) {
 	w.writer.Lock()
 	defer w.unlock()
@@ -67,7 +67,7 @@ func (w *WAL) beginBackup() (*backupSource, error) {
 		return nil, err
 	}
 	src := &backupSource{
-		handles: &w.files, life: &w.sticky, copied: map[segmentName]bool{},
+		files: &w.files, sticky: &w.sticky, copied: map[segmentName]bool{},
 	}
 	for _, s := range w.segments {
 		src.names = append(src.names, s.segmentName)
@@ -83,18 +83,20 @@ func (w *WAL) beginBackup() (*backupSource, error) {
 }
 
 // Backup writes a copy of the log in the directory from into the directory to, as [WAL.Backup]
-// does, of a log that nobody or somebody else has open: it takes no lock and changes nothing in
-// from. The copy is the log as [OpenForRead] would find it. A torn tail is left out. A log that is
-// corrupt is not copied: the error is that of [Verify].
+// does. The log may be open, in any process, or closed: Backup takes no lock, and changes
+// nothing in from. The copy is the log as [OpenForRead] would find it. A torn tail is left out. A
+// log that is corrupt is not copied: the error is that of [Verify].
 func Backup(lg *zap.Logger, from, to string, opts ...Option) error {
 	o, d, err := openAt(from, opts)
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	src := &backupSource{handles: new(fileCache), life: new(sticky), copied: map[segmentName]bool{}}
-	src.handles.init(o, d)
-	defer src.handles.shut()
+	src := &backupSource{
+		files: new(fileCache), sticky: new(sticky), copied: map[segmentName]bool{},
+	}
+	src.files.init(o, d)
+	defer src.files.shut()
 	b := backup{fs: o.fs, registry: o.registry, maxFiles: o.maxOpenFiles}
 	err = b.make(to, func(into vfs.Dir) ([]segmentName, int64, error) {
 		src.into = into
@@ -113,11 +115,11 @@ func Backup(lg *zap.Logger, from, to string, opts ...Option) error {
 type backup struct {
 	fs       vfs.FS
 	registry *log.Registry
-	maxFiles int // of the copy that are open at a time, when it is read back
+	maxFiles int // how many files of the copy may be open at a time when it is read back
 }
 
-// make makes the directory to appear, whole and durable, with what fill puts into it: segments, of
-// which the last one has so many bytes.
+// make creates the directory to, whole and durable, with what fill writes into it. fill returns the
+// names of the segments and the length in bytes of the last one.
 func (b *backup) make(to string, fill func(vfs.Dir) ([]segmentName, int64, error)) error {
 	to, err := absDir(b.fs, to)
 	if err != nil {
@@ -158,7 +160,7 @@ func (b *backup) make(to string, fill func(vfs.Dir) ([]segmentName, int64, error
 		err = into.Sync()
 	}
 	if err == nil && empty {
-		// It fails if somebody has put something into it meanwhile.
+		// This fails if something was put into the directory meanwhile.
 		if err = b.fs.Remove(to); err != nil {
 			err = fmt.Errorf("%w; of a link or a mount point, name a directory below it", err)
 		}
@@ -167,7 +169,7 @@ func (b *backup) make(to string, fill func(vfs.Dir) ([]segmentName, int64, error
 		return failed(err)
 	}
 	left = false
-	into.Close() // not every system gives an open directory another name
+	into.Close() // not every system can rename a directory that is open
 	if err := b.appear(parent, into.Path(), to); err != nil {
 		if into, oerr := b.fs.OpenDir(into.Path()); oerr == nil {
 			b.giveUp(into)
@@ -177,7 +179,7 @@ func (b *backup) make(to string, fill func(vfs.Dir) ([]segmentName, int64, error
 	return nil
 }
 
-// appear gives the copy its name, durably, or takes it back.
+// appear renames the copy from unfinished to to, durably. If the sync fails, it renames it back.
 func (b *backup) appear(parent vfs.Dir, unfinished, to string) error {
 	tmp, name := filepath.Base(unfinished), filepath.Base(to)
 	if err := parent.Rename(tmp, name); err != nil {
@@ -190,7 +192,7 @@ func (b *backup) appear(parent vfs.Dir, unfinished, to string) error {
 	return nil
 }
 
-// checkFree makes sure that there is nothing at the place of the backup but, at most, an empty
+// checkFree returns an error if dir to holds anything, and reports whether there is an empty
 // directory.
 func (b *backup) checkFree(to string) (empty bool, err error) {
 	is, err := b.fs.IsDir(to)
@@ -204,13 +206,14 @@ func (b *backup) checkFree(to string) (empty bool, err error) {
 	defer d.Close()
 	names, err := d.List()
 	if err == nil && len(names) > 0 {
-		err = fmt.Errorf("the directory is not empty: it holds %s; give another one: %w", names[0], fs.ErrExist)
+		err = fmt.Errorf("the directory is not empty: it holds %s; give another one: %w",
+			names[0], fs.ErrExist)
 	}
 	return true, err
 }
 
-// begin makes the directory for the copy, beside the place where it is to be: one that is not
-// there yet, be it of a backup that crashed or of one under way.
+// begin creates the directory for the copy, beside the directory to. It chooses a name that is not
+// taken: by a backup that crashed, or by one under way.
 func (b *backup) begin(to string) (vfs.Dir, error) {
 	name := to + ".unfinished"
 	for i := 1; ; i++ {
@@ -229,7 +232,8 @@ func (b *backup) begin(to string) (vfs.Dir, error) {
 	}
 }
 
-// giveUp removes the copy. What cannot be removed stays, under a name that says what it is.
+// giveUp removes the unfinished copy. What cannot be removed stays, under a name that says what it
+// is.
 func (b *backup) giveUp(into vfs.Dir) {
 	if names, err := into.List(); err == nil {
 		for _, name := range names {
@@ -240,11 +244,13 @@ func (b *backup) giveUp(into vfs.Dir) {
 	b.fs.Remove(into.Path())
 }
 
-// check reads the copy back as an open would read it.
+// check reads the copy back as an open would read it, and returns an error if it does not consist
+// of the segments names, or does not end at offset end of the last one.
 func (b *backup) check(into vfs.Dir, names []segmentName, end int64) error {
 	there, err := listSegments(into)
 	if err == nil && !slices.Equal(there, names) {
-		err = fmt.Errorf("of the segments %v there are only %v; did somebody take them away?", names, there)
+		err = fmt.Errorf("of the segments %v there are only %v; were some taken away?",
+			names, there)
 	}
 	if err != nil {
 		return err
@@ -265,26 +271,26 @@ func (b *backup) check(into vfs.Dir, names []segmentName, end int64) error {
 	return nil
 }
 
-// backupSource is a log that is copied: segments whole, and the last one up to its end.
+// backupSource is a log that is copied: whole segments, and the last one up to end.
 type backupSource struct {
-	handles *fileCache
-	life    *sticky
-	hold    *cursor // keeps a WAL from purging what is copied; nil: nothing does
-	names   []segmentName
-	end     int64   // of the last one, in bytes
-	into    vfs.Dir // where to
+	files  *fileCache
+	sticky *sticky
+	hold   *cursor // keeps a WAL from purging what is copied; nil: nothing does
+	names  []segmentName
+	end    int64   // how much of the last one is copied, in bytes
+	into   vfs.Dir // the directory of the copy
 
-	copied map[segmentName]bool // what is in there; whether whole
+	copied map[segmentName]bool // the segments that are in it; true: whole
 }
 
 // purgedTries is how many times a copy begins anew because segments are purged meanwhile.
 const purgedTries = 100
 
-// copyBeside copies a log that a writer may be using, as it is at one moment. If anything was
-// purged between the reading of the log and the end of the copying, the copy would be the old end
-// of a log without what it began with, and maybe no snapshot in it that opens: the one that the
-// purge was for can stand behind that end. So the log is read again. What was copied is still
-// good.
+// copyBeside copies a log that a writer may be using, as it is at one moment. If segments are
+// purged between the reading of the log and the end of the copying, the copy would have the old end
+// but not the old beginning. It might then hold no snapshot that opens, because the snapshot that
+// the purge was for can stand after that end. So the log is read again. What was copied by then is
+// still good.
 func (s *backupSource) copyBeside(l *loader) error {
 	for range purgedTries {
 		ld, err := l.loadBeside(fromOldest)
@@ -300,17 +306,20 @@ func (s *backupSource) copyBeside(l *loader) error {
 			return err
 		}
 	}
-	return fmt.Errorf("the log in %s is purged again and again while it is copied; try again later", l.dir.Path())
+	return fmt.Errorf("the log in %s is purged again and again while it is copied; try again later",
+		l.dir.Path())
 }
 
-// copy copies the segments. Of an earlier try it keeps what is still part of the log.
+// copy copies the segments. It keeps the whole segments that an earlier try has copied, if they are
+// still part of the log.
 func (s *backupSource) copy() error {
 	for n, whole := range s.copied {
 		if whole && slices.Contains(s.names, n) {
 			continue
 		}
 		if err := s.into.Remove(n.String()); err != nil {
-			return fmt.Errorf("remove %s, which was purged meanwhile: %v", n, err) // no fs.ErrNotExist of the log's
+			// %v, not %w: an fs.ErrNotExist would look as if a segment of the log had been purged.
+			return fmt.Errorf("remove %s, which was purged meanwhile: %v", n, err)
 		}
 		delete(s.copied, n)
 	}
@@ -326,9 +335,9 @@ func (s *backupSource) copy() error {
 	return nil
 }
 
-// segment copies one segment.
+// segment copies one segment and syncs the copy. Of the last one it copies what lies before end.
 func (s *backupSource) segment(n segmentName, last bool) error {
-	in := segmentFile{s.handles, n}
+	in := segmentFile{s.files, n}
 	size, err := in.Size()
 	if err != nil {
 		return fmt.Errorf("size of segment %s: %w", n, err)
@@ -352,7 +361,7 @@ func (s *backupSource) segment(n segmentName, last bool) error {
 	return nil
 }
 
-// backupStep is how much is copied with one file of the log in use, in bytes.
+// backupStep is how many bytes are copied at most before the log's file is given back to the cache.
 const backupStep = 4 << 20
 
 // bytes copies the first size bytes of a segment. Holes stay holes.
@@ -369,7 +378,7 @@ func (s *backupSource) bytes(out vfs.File, in segmentFile, size int64) error {
 			return nil
 		}
 		for off, end = max(off, start), min(end, size); off < end; {
-			if err := s.life.err(); err != nil {
+			if err := s.sticky.err(); err != nil {
 				return err
 			}
 			n := min(backupStep, end-off)
@@ -382,7 +391,7 @@ func (s *backupSource) bytes(out vfs.File, in segmentFile, size int64) error {
 	return nil
 }
 
-// copyTo copies n bytes of the segment at an offset to the same place of another file.
+// copyTo copies n bytes of the segment from off on to the same offset of another file.
 func (s *segmentFile) copyTo(out vfs.File, off, n int64) error {
 	f, err := s.files.acquire(s.name)
 	if err != nil {

@@ -25,7 +25,9 @@ import (
 // backupTo are the two ways to a backup: by the WAL that has the log open, and by somebody else.
 var backupTo = map[string]func(w *WAL, dir, to string, opts ...Option) error{
 	"by the owner": func(w *WAL, _, to string, _ ...Option) error { return w.Backup(to) },
-	"by another":   func(_ *WAL, dir, to string, opts ...Option) error { return Backup(nil, dir, to, opts...) },
+	"by another": func(_ *WAL, dir, to string, opts ...Option) error {
+		return Backup(nil, dir, to, opts...)
+	},
 	"of a closed log": func(w *WAL, dir, to string, opts ...Option) error {
 		if err := w.Close(); err != nil {
 			return err
@@ -54,7 +56,8 @@ func inUse(t *testing.T, opts ...Option) (*WAL, string) {
 func TestBackup_IsTheLog(t *testing.T) {
 	for name, backup := range backupTo {
 		for kind, opts := range map[string][]Option{
-			"synced": nil, "not synced": {WithNoSync()}, "etcd": {WithEtcdFormat()}, "one open file": {WithMaxOpenFiles(1)},
+			"synced": nil, "not synced": {WithNoSync()}, "etcd": {WithEtcdFormat()},
+			"one open file": {WithMaxOpenFiles(1)},
 		} {
 			t.Run(name+"/"+kind, func(t *testing.T) {
 				w, dir := inUse(t, opts...)
@@ -154,7 +157,8 @@ func TestBackup_WhereItMayGo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tmp := t.TempDir()
-			empty, full, file := filepath.Join(tmp, "empty"), filepath.Join(tmp, "full"), filepath.Join(tmp, "file")
+			empty, full := filepath.Join(tmp, "empty"), filepath.Join(tmp, "full")
+			file := filepath.Join(tmp, "file")
 			require.NoError(t, os.Mkdir(empty, 0o755))
 			require.NoError(t, os.MkdirAll(filepath.Join(full, "mine"), 0o755))
 			require.NoError(t, os.WriteFile(file, []byte("mine"), 0o600))
@@ -180,7 +184,8 @@ func TestBackup_WhereItMayGo(t *testing.T) {
 			require.NoError(t, backup(empty))
 			require.NoError(t, backup(filepath.Join(tmp, "new")))
 			require.Equal(t, map[string]string{"0": "a crash left it"}, files(t, leftover))
-			require.ErrorIs(t, backup(filepath.Join(tmp, "new")), fs.ErrExist, "a backup is not written over")
+			require.ErrorIs(t, backup(filepath.Join(tmp, "new")), fs.ErrExist,
+				"a backup is not written over")
 			list, err := os.ReadDir(tmp)
 			require.NoError(t, err)
 			require.Len(t, list, 5)
@@ -269,7 +274,9 @@ func TestBackup_OfALogThatWasHurt(t *testing.T) {
 		bit += 1 + int64(strings.IndexByte(string(whole[bit+1:]), 0x10))
 	}
 	hurt("whole", func([]byte) {}, nil, 4)
-	hurt("a torn tail", func(b []byte) { clear(b[last.off+last.Size-100 : last.off+last.Size]) }, nil, 3)
+	hurt("a torn tail", func(b []byte) {
+		clear(b[last.off+last.Size-100 : last.off+last.Size])
+	}, nil, 3)
 	hurt("a missing bit", func(b []byte) { b[bit] = 0 }, nil, 4)
 	hurt("damage", func(b []byte) { b[frames[4].off+20] ^= 0xff }, ErrCorrupt, 0)
 }
@@ -410,75 +417,86 @@ func crashBackup(t *testing.T, plan crashmodel.Plan, rnd *rand.Rand, owner bool)
 	requireSurvived(t, j.Everywhere(plan), r.life)
 }
 
+// backedUp is a log that is copied while it changes.
+type backedUp struct {
+	*WAL
+	floor atomic.Uint64 // entries up to it are acknowledged, and not dropped any more
+}
+
+// change makes one round of changes: saves, a truncation, and now and then what drops entries.
+func (w *backedUp) change(round uint64) error {
+	last := w.LastIndex()
+	st := &walpb.HardState{Term: round, Commit: last}
+	if err := w.Save(st, entries(last+1, last+7)); err != nil {
+		return err
+	}
+	if err := w.TruncateBack(last + 5); err != nil {
+		return err
+	}
+	w.floor.Store(last + 5)
+	switch {
+	case round%31 == 0:
+		st.Commit = last + 11
+		if err := w.Restore(at(last+9), st, entries(last+10, last+11)); err != nil {
+			return err
+		}
+		w.floor.Store(last + 11)
+	case round%23 == 0:
+		return w.Compact(last)
+	case round%5 == 0:
+		if err := release(w.WAL, at(last)); err != nil {
+			return err
+		}
+		_, err := w.Purge()
+		return err
+	}
+	return nil
+}
+
+// requireBackup makes sure that a backup opens at every snapshot that it lists, and has all entries
+// that were acknowledged when it was begun.
+func requireBackup(t *testing.T, dir string, acked uint64) {
+	t.Helper()
+	report, err := Verify(nil, dir)
+	require.NoError(t, err)
+	require.Nil(t, report.Torn)
+	require.GreaterOrEqual(t, report.LastIndex, acked)
+	snaps, err := ValidSnapshots(nil, dir)
+	require.NoError(t, err)
+	for _, snap := range append(snaps, nil) {
+		for _, ent := range readAll(t, dir, snap) {
+			require.Equal(t, entries(ent.GetIndex(), ent.GetIndex())[0], ent)
+		}
+	}
+}
+
 // Backups beside a writer that saves, cuts, truncates, purges, compacts and restores.
 func TestBackup_BesideAWriter(t *testing.T) {
-	w, dir := newLog(t, WithSegmentSize(1024), WithNoSync())
-	var floor atomic.Uint64 // entries up to it are acknowledged, and not dropped any more
+	log, dir := newLog(t, WithSegmentSize(1024), WithNoSync())
+	w := &backedUp{WAL: log}
 	stop, done := make(chan struct{}), make(chan error, 1)
 	go func() {
-		done <- func() error {
-			for round := uint64(1); ; round++ {
-				select {
-				case <-stop:
-					return nil
-				default:
-				}
-				last := w.LastIndex()
-				st := &walpb.HardState{Term: round, Commit: last}
-				if err := w.Save(st, entries(last+1, last+7)); err != nil {
-					return err
-				}
-				if err := w.TruncateBack(last + 5); err != nil {
-					return err
-				}
-				floor.Store(last + 5)
-				switch {
-				case round%31 == 0:
-					st.Commit = last + 11
-					if err := w.Restore(at(last+9), st, entries(last+10, last+11)); err != nil {
-						return err
-					}
-					floor.Store(last + 11)
-					continue
-				case round%23 == 0:
-					if err := w.Compact(last); err != nil {
-						return err
-					}
-					continue
-				case round%5 != 0:
-					continue
-				}
-				if err := w.SaveSnap(at(last)); err != nil {
-					return err
-				}
-				if err := w.Release(at(last)); err != nil {
-					return err
-				}
-				if _, err := w.Purge(); err != nil {
-					return err
-				}
+		var err error
+		for round := uint64(1); err == nil; round++ {
+			select {
+			case <-stop:
+				done <- nil
+				return
+			default:
+				err = w.change(round)
 			}
-		}()
+		}
+		done <- err
 	}()
 	tmp := t.TempDir()
 	for i := range 30 {
-		acked, to := floor.Load(), filepath.Join(tmp, fmt.Sprint(i))
+		acked, to := w.floor.Load(), filepath.Join(tmp, fmt.Sprint(i))
 		if i%2 == 0 {
 			require.NoError(t, w.Backup(to))
 		} else {
 			require.NoError(t, Backup(nil, dir, to))
 		}
-		report, err := Verify(nil, to)
-		require.NoError(t, err)
-		require.Nil(t, report.Torn)
-		require.GreaterOrEqual(t, report.LastIndex, acked)
-		snaps, err := ValidSnapshots(nil, to)
-		require.NoError(t, err)
-		for _, snap := range append(snaps, nil) { // whatever is listed opens
-			for _, ent := range readAll(t, to, snap) {
-				require.Equal(t, entries(ent.GetIndex(), ent.GetIndex())[0], ent)
-			}
-		}
+		requireBackup(t, to, acked)
 		require.NoError(t, os.RemoveAll(to))
 	}
 	close(stop)

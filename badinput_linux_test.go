@@ -29,11 +29,21 @@ func TestBadInput_WithoutPermission(t *testing.T) {
 		forbid func(t *testing.T, dir string) (allow func())
 		reads  bool // a reader needs no more than is left
 	}{
-		"a directory that cannot be listed": {func(t *testing.T, dir string) func() { return chmod(t, dir, 0o300) }, false},
-		"a directory that cannot be seen":   {func(t *testing.T, dir string) func() { return chmod(t, filepath.Dir(dir), 0) }, false},
-		"a segment that cannot be read":     {func(t *testing.T, dir string) func() { return chmod(t, last(t, dir), 0o200) }, false},
-		"a segment that cannot be written":  {func(t *testing.T, dir string) func() { return chmod(t, last(t, dir), 0o400) }, true},
-		"an old one that cannot be written": {func(t *testing.T, dir string) func() { return chmod(t, segmentsOf(t, dir)[0], 0o400) }, true},
+		"a directory that cannot be listed": {func(t *testing.T, dir string) func() {
+			return chmod(t, dir, 0o300)
+		}, false},
+		"a directory that cannot be seen": {func(t *testing.T, dir string) func() {
+			return chmod(t, filepath.Dir(dir), 0)
+		}, false},
+		"a segment that cannot be read": {func(t *testing.T, dir string) func() {
+			return chmod(t, last(t, dir), 0o200)
+		}, false},
+		"a segment that cannot be written": {func(t *testing.T, dir string) func() {
+			return chmod(t, last(t, dir), 0o400)
+		}, true},
+		"an old one that cannot be written": {func(t *testing.T, dir string) func() {
+			return chmod(t, segmentsOf(t, dir)[0], 0o400)
+		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, want := strayLog(t)
@@ -71,7 +81,8 @@ func chmod(t *testing.T, path string, mode os.FileMode) (allow func()) {
 // giveAway makes nobody the owner of a log and the directories that it is in.
 func giveAway(t *testing.T, dir string) {
 	t.Helper()
-	for _, path := range append(listed(t, dir), dir, filepath.Dir(dir), filepath.Dir(filepath.Dir(dir))) {
+	for _, path := range append(listed(t, dir), dir, filepath.Dir(dir),
+		filepath.Dir(filepath.Dir(dir))) {
 		if err := os.Chown(path, 65534, -1); err != nil {
 			require.NotZero(t, os.Getuid(), err) // then it is ours already
 		}

@@ -24,7 +24,8 @@ import (
 func strayLog(t *testing.T, opts ...Option) (dir string, want []log.LogEntry) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "log")
-	w, err := Create(nil, dir, []byte("stray"), append([]Option{WithSegmentSize(testSegment)}, opts...)...)
+	w, err := Create(nil, dir, []byte("stray"),
+		append([]Option{WithSegmentSize(testSegment)}, opts...)...)
 	require.NoError(t, err)
 	require.NoError(t, w.SaveState(&walpb.HardState{Term: 1, Commit: 1}))
 	fillSegments(t, w, 3)
@@ -72,7 +73,8 @@ func tree(t *testing.T, dir string) map[string]string {
 	return out
 }
 
-// requireRefused makes sure that every open of the log is an error, and that nothing on disk changes.
+// requireRefused makes sure that every open of the log is an error, and that nothing on disk
+// changes.
 func requireRefused(t *testing.T, dir, what string) {
 	t.Helper()
 	before := tree(t, dir)
@@ -95,7 +97,8 @@ func TestBadInput_OtherFilesInTheDirectoryAreLeftAlone(t *testing.T) {
 		strings.ToUpper(last), strings.ReplaceAll(last, "-", "_"), "0" + last,
 		"000000000000000A-0000000000000001.wal", "+000000000000004-0000000000000001.wal",
 		"0000000000000004-000000000000001.wal", "0000000000000004 -0000000000000001.wal",
-		"0000000000000004-.wal", "-.wal", ".wal", "4.tmp.keep", "x.tmp", "-1.tmp", "0000000000000004-0000000000000001.wal.gz",
+		"0000000000000004-.wal", "-.wal", ".wal", "4.tmp.keep", "x.tmp", "-1.tmp",
+		"0000000000000004-0000000000000001.wal.gz",
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), content, 0o600), name)
 	}
@@ -109,9 +112,13 @@ func TestBadInput_OtherFilesInTheDirectoryAreLeftAlone(t *testing.T) {
 func TestBadInput_WhatIsNamedLikeASegmentButIsNotOne(t *testing.T) {
 	next := func(dir string) string { return filepath.Join(dir, segmentName{4, 999}.String()) }
 	for name, put := range map[string]func(dir string) error{
-		"an empty file":      func(dir string) error { return os.WriteFile(next(dir), nil, 0o600) },
-		"zeros":              func(dir string) error { return os.WriteFile(next(dir), make([]byte, 5000), 0o600) },
-		"a text":             func(dir string) error { return os.WriteFile(next(dir), []byte("this is no segment"), 0o600) },
+		"an empty file": func(dir string) error { return os.WriteFile(next(dir), nil, 0o600) },
+		"zeros": func(dir string) error {
+			return os.WriteFile(next(dir), make([]byte, 5000), 0o600)
+		},
+		"a text": func(dir string) error {
+			return os.WriteFile(next(dir), []byte("this is no segment"), 0o600)
+		},
 		"a directory":        func(dir string) error { return os.Mkdir(next(dir), 0o700) },
 		"a link to nothing":  func(dir string) error { return os.Symlink("nowhere", next(dir)) },
 		"a link to itself":   func(dir string) error { return os.Symlink(next(dir), next(dir)) },
@@ -201,7 +208,8 @@ func TestBadInput_DirectoriesBehindLinksAndMissingParents(t *testing.T) {
 }
 
 func TestBadInput_MetadataOfEverySize(t *testing.T) {
-	for _, size := range []int{-1, 0, 1, 7, 8, 100, 440, 441, 442, 443, 444, 445, 446, 447, 448, 449, 511, 512, 513, 4095, 4096, 4097, 8 << 10, 10 << 20} {
+	for _, size := range []int{-1, 0, 1, 7, 8, 100, 440, 441, 442, 443, 444, 445, 446, 447, 448, 449,
+		511, 512, 513, 4095, 4096, 4097, 8 << 10, 10 << 20} {
 		for _, format := range [][]Option{nil, {WithEtcdFormat()}} {
 			t.Run(fmt.Sprintf("%d bytes, %d options", size, len(format)), func(t *testing.T) {
 				var metadata []byte
@@ -209,7 +217,8 @@ func TestBadInput_MetadataOfEverySize(t *testing.T) {
 					metadata = bytes.Repeat([]byte{0xC3}, size)
 				}
 				dir := filepath.Join(t.TempDir(), "log")
-				opts := append([]Option{WithSegmentSize(MinSegmentSize), WithPreallocation(PreallocateNone)}, format...)
+				opts := append([]Option{WithSegmentSize(MinSegmentSize), WithPreallocation(PreallocateNone)},
+					format...)
 				w, err := Create(nil, dir, metadata, opts...)
 				require.NoError(t, err)
 				require.NoError(t, w.Save(&walpb.HardState{Term: 4}, entries(1, 2)))
@@ -327,7 +336,8 @@ func TestBadInput_TwoProcesses(t *testing.T) {
 	require.ErrorIs(t, err, ErrLocked)
 	_, err = Create(nil, dir, nil)
 	require.ErrorIs(t, err, fs.ErrExist)
-	require.Equal(t, append(want, entries(uint64(len(want)+1), uint64(len(want)+1))...), readAll(t, dir, nil), "the other's save is seen")
+	require.Equal(t, append(want, entries(uint64(len(want)+1), uint64(len(want)+1))...),
+		readAll(t, dir, nil), "the other's save is seen")
 	require.NoError(t, in.Close())
 	require.NoError(t, cmd.Wait())
 	w := openLog(t, dir, nil)

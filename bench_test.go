@@ -121,7 +121,8 @@ func BenchmarkSave(b *testing.B) {
 	for _, c := range []struct {
 		name    string
 		n, size int
-	}{{"128B", 1, 128}, {"1KiB", 1, 1 << 10}, {"8KiB", 1, 8 << 10}, {"64KiB", 1, 64 << 10}, {"64x1KiB", 64, 1 << 10}} {
+	}{{"128B", 1, 128}, {"1KiB", 1, 1 << 10}, {"8KiB", 1, 8 << 10},
+		{"64KiB", 1, 64 << 10}, {"64x1KiB", 64, 1 << 10}} {
 		b.Run(c.name, func(b *testing.B) { benchmarkSave(b, newBenchLog(b), c.n, c.size) })
 	}
 }
@@ -129,7 +130,8 @@ func BenchmarkSave(b *testing.B) {
 func BenchmarkSaveNoSync(b *testing.B) {
 	l := newBenchLog(b, wal.WithNoSync())
 	benchmarkSave(b, l, 1, 256)
-	b.ReportMetric(float64(l.Stats().MaxSyncTime)/1e6, "slowest-sync-ms") // at a cut, for which a save waits
+	// at a cut, for which a save waits
+	b.ReportMetric(float64(l.Stats().MaxSyncTime)/1e6, "slowest-sync-ms")
 }
 
 func benchmarkSave(b *testing.B, l *benchLog, n, size int) {
@@ -396,17 +398,18 @@ func BenchmarkOpenManySegments(b *testing.B) {
 }
 
 // BenchmarkSaveBesideReaders takes turns, 50 saves each, alone and beside two goroutines. These
-// stream the log from its start to its end and again, either in turns, so that they share the time of one
-// processor and one is left for the saves, or with all the time they can get; or, for comparison,
-// they do no more than use the time of one processor. The extra figure is by how much longer a save
-// takes beside them.
+// stream the log from its start to its end and again, either in turns, so that they share the time
+// of one processor and one is left for the saves, or with all the time they can get; or, for
+// comparison, they do no more than use the time of one processor. The extra figure is by how much
+// longer a save takes beside them.
 func BenchmarkSaveBesideReaders(b *testing.B) {
 	const turn, size = 50, 1 << 10
 	for _, c := range []struct {
 		name  string
 		work  func(b *testing.B, l *benchLog, over *atomic.Bool, pause func())
 		share bool
-	}{{"one-processor", stream, true}, {"one-processor-not-reading", spin, true}, {"all-processors", stream, false}} {
+	}{{"one-processor", stream, true}, {"one-processor-not-reading", spin, true},
+		{"all-processors", stream, false}} {
 		b.Run(c.name, func(b *testing.B) {
 			l := newBenchLog(b)
 			l.fill(b, 200_000, size)

@@ -124,7 +124,8 @@ func TestBeside_TolerantRecords(t *testing.T) {
 		moving = true
 		var found []error
 		records := 0
-		for _, err := range Records(crashDir, append(slices.Clone(r.opts), withFS(disk), WithTolerant())...) {
+		for _, err := range Records(crashDir,
+			append(slices.Clone(r.opts), withFS(disk), WithTolerant())...) {
 			if records++; err != nil {
 				found = append(found, err)
 			}

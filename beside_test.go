@@ -71,7 +71,8 @@ func (l *besideLog) append(last uint64) {
 func (l *besideLog) check(ent log.LogEntry, i uint64) error {
 	e := ent.(*walpb.Entry)
 	if e.Index != i || uint64(len(e.Data)) != e.Term%500 {
-		return fmt.Errorf("entry %d, term %d with %d bytes, in place of entry %d", e.Index, e.Term, len(e.Data), i)
+		return fmt.Errorf("entry %d, term %d with %d bytes, in place of entry %d", e.Index, e.Term,
+			len(e.Data), i)
 	}
 	return nil
 }
@@ -95,7 +96,8 @@ func (l *besideLog) readOne(rnd *rand.Rand) error {
 		return err
 	}
 	if quiet && ent.(*walpb.Entry).Term < acked {
-		return fmt.Errorf("entry %d of save %d, after save %d was acknowledged", i, ent.(*walpb.Entry).Term, acked)
+		return fmt.Errorf("entry %d of save %d, after save %d was acknowledged", i,
+			ent.(*walpb.Entry).Term, acked)
 	}
 	return l.check(ent, i)
 }
@@ -109,7 +111,8 @@ func (l *besideLog) wholeGroups(ents []log.LogEntry) error {
 		e := ent.(*walpb.Entry)
 		group := ents[(e.Index-1)/groupOf*groupOf+1-ents[0].GetIndex()].(*walpb.Entry)
 		if e.Term != group.Term {
-			return fmt.Errorf("entry %d of save %d stands with entry %d of save %d", e.Index, e.Term, group.Index, group.Term)
+			return fmt.Errorf("entry %d of save %d stands with entry %d of save %d", e.Index, e.Term,
+				group.Index, group.Term)
 		}
 	}
 	if n := len(ents); n > 0 && ents[n-1].GetIndex()%groupOf != 0 {
@@ -162,7 +165,8 @@ func TestBeside_ReadsAndEverythingThatAWriterDoes(t *testing.T) {
 	for _, limit := range []int{1, 64} {
 		w, _ := newLog(t, WithNoSync(), WithSegmentSize(16<<10), WithMaxOpenFiles(limit))
 		seed := newSeed(t)
-		l := &besideLog{WAL: w, t: t, rnd: rand.New(rand.NewPCG(seed, 0)), acked: make([]atomic.Uint64, besideMax)}
+		l := &besideLog{WAL: w, t: t, rnd: rand.New(rand.NewPCG(seed, 0)),
+			acked: make([]atomic.Uint64, besideMax)}
 		done := make(chan struct{})
 		var wg sync.WaitGroup
 		var reads atomic.Int64

@@ -16,7 +16,8 @@ type span struct {
 	from, to int64
 }
 
-// spansRead returns what is read to get each entry, entry 1 first: from the point before it to its end.
+// spansRead returns what is read to get each entry, entry 1 first: from the point before it to its
+// end.
 func spansRead(t *testing.T, w *WAL, dir string) (spans []span) {
 	t.Helper()
 	for _, path := range segmentsOf(t, dir) {
@@ -30,8 +31,8 @@ func spansRead(t *testing.T, w *WAL, dir string) (spans []span) {
 	return spans
 }
 
-// Whatever bit rots while a log is open (one in rotFiles, or all with fullRot): a read that
-// passes over it is an ErrCorrupt that names the segment, and every other read gives what was saved.
+// Whatever bit rots while a log is open (one in rotFiles, or all with fullRot): a read that passes
+// over it is an ErrCorrupt that names the segment, and every other read gives what was saved.
 func TestBitRot_InAnOpenLogThatIsRead(t *testing.T) {
 	w, dir := newLog(t, WithSegmentSize(4096), WithPreallocation(PreallocateNone))
 	var want []log.LogEntry
@@ -75,8 +76,11 @@ func TestBitRot_InAnOpenLogThatIsRead(t *testing.T) {
 	t.Logf("%d bits, %d of them in what is read, %d entries each", tried, hit, last)
 }
 
-// requireRead makes sure that a read gave the right entry, or, if it is bad, says that the segment is damaged.
-func requireRead(t *testing.T, want, got log.LogEntry, err error, last uint64, bad bool, segment, where string) {
+// requireRead makes sure that a read gave the right entry, or, if it is bad, says that the segment
+// is damaged.
+func requireRead(
+	t *testing.T, want, got log.LogEntry, err error, last uint64, bad bool, segment, where string,
+) {
 	t.Helper()
 	if !bad {
 		require.NoError(t, err, where)

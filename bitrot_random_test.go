@@ -94,8 +94,8 @@ func piece(im image, rng *rand.Rand) ([]byte, string) {
 	return im[name][off:end], fmt.Sprintf("bytes %d to %d of %s", off, end, name)
 }
 
-// savedContents is what a shape's log held after each of its records, as far as the log on disk tells: the
-// content of every prefix that ends with a whole save.
+// savedContents is what a shape's log held after each of its records, as far as the log on disk
+// tells: the content of every prefix that ends with a whole save.
 func savedContents(t *testing.T, im image) []string {
 	var all []string
 	names := im.names()
@@ -142,7 +142,9 @@ func newRotCase(t *testing.T, im image) *rotCase {
 
 // judge reads a damaged log in every way and returns whether less came out. What
 // comes out is what was saved, or, if less is allowed, what was there after an earlier save.
-func (c *rotCase) judge(t *testing.T, im image, what string, lessAllowed bool) (refused, less bool) {
+func (c *rotCase) judge(
+	t *testing.T, im image, what string, lessAllowed bool,
+) (refused, less bool) {
 	for _, reader := range rotReaders {
 		if reader.name == "Verify" {
 			if _, err := reader.read(im); err != nil {
@@ -182,7 +184,8 @@ func times() int {
 }
 
 // eachRandomRot damages the logs of all shapes at random, and has each judged.
-func eachRandomRot(t *testing.T, make func(t *testing.T, s rotShape) image, judge func(t *testing.T, c *rotCase, im image, what string) (refused, less bool)) {
+func eachRandomRot(t *testing.T, make func(t *testing.T, s rotShape) image,
+	judge func(t *testing.T, c *rotCase, im image, what string) (refused, less bool)) {
 	seed := newSeed(t)
 	for _, s := range rotShapes {
 		t.Run(s.name, func(t *testing.T) {
@@ -202,7 +205,8 @@ func eachRandomRot(t *testing.T, make func(t *testing.T, s rotShape) image, judg
 						fewer++
 					}
 				}
-				t.Logf("%s: %d damages, %d refused, %d took the last batch for torn", d.name, times(), refused, fewer)
+				t.Logf("%s: %d damages, %d refused, %d took the last batch for torn", d.name, times(), refused,
+					fewer)
 			}
 		})
 	}

@@ -41,7 +41,8 @@ func content(v *view) (string, error) {
 		return "", err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "metadata %q state %+v snapshot %+v entries %d to %d:", metadata, st, v.Snapshot(), v.FirstIndex(), v.LastIndex())
+	fmt.Fprintf(&b, "metadata %q state %+v snapshot %+v entries %d to %d:", metadata, st, v.Snapshot(),
+		v.FirstIndex(), v.LastIndex())
 	for _, e := range ents {
 		e := e.(*walpb.Entry)
 		fmt.Fprintf(&b, " %d.%d %x", e.Term, e.Index, e.Data)
@@ -51,7 +52,8 @@ func content(v *view) (string, error) {
 
 // openedContent opens the image for appending and returns what the log then holds.
 func openedContent(im image, opts ...Option) (string, error) {
-	w, err := Open(nil, memDir, nil, append([]Option{withFS(newMemFS(im)), WithSegmentSize(512), WithPreallocation(PreallocateNone)}, opts...)...)
+	w, err := Open(nil, memDir, nil, append([]Option{withFS(newMemFS(im)), WithSegmentSize(512),
+		WithPreallocation(PreallocateNone)}, opts...)...)
 	if err != nil {
 		return "", err
 	}
@@ -117,7 +119,11 @@ var rotShapes = []rotShape{
 		saveAll(t, w, 1, 3, func(uint64) []byte { return make([]byte, 700) })
 	}},
 	{"payloads with a bit a sector", rotThin, nil, func(t *testing.T, w *WAL, _ func() *WAL) {
-		saveAll(t, w, 1, 2, func(i uint64) []byte { b := make([]byte, 1500); b[600], b[1100] = 1, 64; return b })
+		saveAll(t, w, 1, 2, func(i uint64) []byte {
+			b := make([]byte, 1500)
+			b[600], b[1100] = 1, 64
+			return b
+		})
 	}},
 	{"a tail of one record", rotThin, nil, func(t *testing.T, w *WAL, _ func() *WAL) {
 		require.NoError(t, w.SaveEntry(entries(1, 8)))
@@ -126,11 +132,12 @@ var rotShapes = []rotShape{
 	{"records over many sectors", rotThin, nil, func(t *testing.T, w *WAL, _ func() *WAL) {
 		saveAll(t, w, 1, 2, func(i uint64) []byte { return bytes.Repeat([]byte{byte(i), 0x5a, 3}, 600) })
 	}},
-	{"closed twice", rotThin, []Option{WithSegmentSize(16 << 10)}, func(t *testing.T, w *WAL, again func() *WAL) {
-		saveAll(t, w, 1, 4, words)
-		require.NoError(t, w.Close())
-		saveAll(t, again(), 5, 7, words)
-	}},
+	{"closed twice", rotThin, []Option{WithSegmentSize(16 << 10)},
+		func(t *testing.T, w *WAL, again func() *WAL) {
+			saveAll(t, w, 1, 4, words)
+			require.NoError(t, w.Close())
+			saveAll(t, again(), 5, 7, words)
+		}},
 	{"overwrites, truncation, snapshots", rotThin, nil, func(t *testing.T, w *WAL, _ func() *WAL) {
 		require.NoError(t, w.SaveEntry(entries(1, 6)))
 		require.NoError(t, w.SaveSnap(&walpb.Snapshot{Index: 4, Term: 1}))
@@ -150,7 +157,8 @@ var rotShapes = []rotShape{
 		require.NoError(t, w.Compact(22))
 		saveAll(t, w, 27, 28, words)
 	}},
-	{"prepared space behind", rotThin, []Option{WithPreallocation(PreallocateReserve), WithSegmentSize(6 << 10)}, func(t *testing.T, w *WAL, _ func() *WAL) {
+	{"prepared space behind", rotThin, []Option{WithPreallocation(PreallocateReserve),
+		WithSegmentSize(6 << 10)}, func(t *testing.T, w *WAL, _ func() *WAL) {
 		saveAll(t, w, 1, 3, words)
 	}},
 	{"nothing saved", rotThin, nil, func(*testing.T, *WAL, func() *WAL) {}},
@@ -159,7 +167,8 @@ var rotShapes = []rotShape{
 // make lives the shape's life and returns the files, of a log that was closed or just left.
 func (s rotShape) make(t *testing.T, closed bool, opts ...Option) image {
 	m := newMemFS(nil)
-	all := append([]Option{withFS(m), WithSegmentSize(512), WithPreallocation(PreallocateNone)}, append(s.opts, opts...)...)
+	all := append([]Option{withFS(m), WithSegmentSize(512), WithPreallocation(PreallocateNone)},
+		append(s.opts, opts...)...)
 	w, err := Create(nil, memDir, []byte("meta"), all...)
 	require.NoError(t, err)
 	s.life(t, w, func() *WAL {
@@ -227,7 +236,8 @@ func (r rot) apply(im image) (undo func()) {
 	return func() { copy(data[r.off:], before) }
 }
 
-// checkPlace makes sure that the error is a corruption of the damaged segment at or before the damage.
+// checkPlace makes sure that the error is a corruption of the damaged segment at or before the
+// damage.
 func (r rot) checkPlace(t *testing.T, err error) {
 	var c *CorruptionError
 	if !errors.As(err, &c) || !errors.Is(err, ErrCorrupt) {
@@ -238,9 +248,10 @@ func (r rot) checkPlace(t *testing.T, err error) {
 	}
 }
 
-// eachRot damages the log in every way and reads it with each reader, in
-// parallel, at least thin bits apart. check is told what came out; want is what is read of the whole log.
-func eachRot(t *testing.T, s rotShape, thin int, im image, check func(t *testing.T, r rot, want, got string, err error)) {
+// eachRot damages the log in every way and reads it with each reader, in parallel, at least thin
+// bits apart. check is told what came out; want is what is read of the whole log.
+func eachRot(t *testing.T, s rotShape, thin int, im image,
+	check func(t *testing.T, r rot, want, got string, err error)) {
 	for _, reader := range rotReaders {
 		t.Run(s.name+"/"+reader.name, func(t *testing.T) {
 			t.Parallel()
@@ -281,13 +292,14 @@ func TestBitRot_InAClosedLog(t *testing.T) {
 	before := rotTrials.Load()
 	t.Run("shapes", func(t *testing.T) {
 		for _, s := range rotShapes {
-			eachRot(t, s, rotClosed, s.make(t, true), func(t *testing.T, r rot, want, got string, err error) {
-				if err != nil {
-					r.checkPlace(t, err)
-				} else {
-					require.True(t, sameContent(want, got), "%s goes unseen: want %s, got %s", r, want, got)
-				}
-			})
+			eachRot(t, s, rotClosed, s.make(t, true),
+				func(t *testing.T, r rot, want, got string, err error) {
+					if err != nil {
+						r.checkPlace(t, err)
+					} else {
+						require.True(t, sameContent(want, got), "%s goes unseen: want %s, got %s", r, want, got)
+					}
+				})
 		}
 	})
 	t.Logf("damages to closed logs: %d; none unseen", rotTrials.Load()-before)
@@ -299,7 +311,8 @@ func sameContent(want, got string) bool {
 	var w, g int
 	if n, _ := fmt.Sscanf(want, "%d records,", &w); n == 1 {
 		fmt.Sscanf(got, "%d records,", &g)
-		return strings.TrimLeft(want, "0123456789") == strings.TrimLeft(got, "0123456789") && (g == w || g == w-1 || g == w-2)
+		return strings.TrimLeft(want, "0123456789") == strings.TrimLeft(got, "0123456789") &&
+			(g == w || g == w-1 || g == w-2)
 	}
 	return want == got
 }
@@ -323,12 +336,14 @@ func TestBitRot_InAnUnclosedLog(t *testing.T) {
 				case sameContent(want, got):
 				default:
 					lost.Add(1)
-					require.True(t, r.bit < 0 && r.file == last && r.off+r.n > synced, "%s goes unseen: want %s, got %s", r, want, got)
+					require.True(t, r.bit < 0 && r.file == last && r.off+r.n > synced,
+						"%s goes unseen: want %s, got %s", r, want, got)
 				}
 			})
 		}
 	})
-	t.Logf("damages to logs that were not closed: %d; zeros over the last batch taken for a torn one: %d", rotTrials.Load()-before, lost.Load())
+	t.Logf("damages to logs that were not closed: %d; zeros over the last batch taken for a torn "+
+		"one: %d", rotTrials.Load()-before, lost.Load())
 }
 
 // lastSynced is the offset of the last record that says SYNCED.
@@ -376,7 +391,8 @@ func TestBitRot_InEtcdFormat(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("damages in etcd format: %d; unseen type bits: %d, zeros taken for a torn tail: %d", rotTrials.Load()-before, types.Load(), zeros.Load())
+	t.Logf("damages in etcd format: %d; unseen type bits: %d, zeros taken for a torn tail: %d",
+		rotTrials.Load()-before, types.Load(), zeros.Load())
 }
 
 // typeBytes are the offsets of the records' types, by file.

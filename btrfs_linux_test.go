@@ -52,8 +52,8 @@ func fillDisk(t *testing.T, dir string) {
 	}
 }
 
-// On a full btrfs a log opens, although there is no space to write again what is there; a Purge makes
-// room, and the log goes on.
+// On a full btrfs a log opens, although there is no space to write again what is there; a Purge
+// makes room, and the log goes on.
 func TestDiskFull_ABtrfsCanBePurged(t *testing.T) {
 	mount := btrfsDisk(t)
 	dir := filepath.Join(mount, "log")

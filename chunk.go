@@ -2,19 +2,20 @@ package wal
 
 // point says where the first entry of a group stands. It takes 12 bytes.
 type point struct {
-	index uint32 // behind the run's first one
-	place uint32 // words behind the run's first frame, and gapBit
-	crc   uint32 // running checksum before the frame
+	index uint32 // counted from the run's first one
+	words uint32 // from the run's first frame to that of the entry, and gapBit
+	crc   uint32 // the chain before the frame
 }
 
 const (
-	// gapBit says that there are frames of entries that were replaced before the point, behind the
-	// group before it.
+	// gapBit says that frames of entries that were replaced stand between the group before the
+	// point and the point.
 	gapBit = 1 << 31
-	// maxWords is how far behind the run's first frame a point can be.
+	// maxWords is the largest distance of a point from the run's first frame, in words.
 	maxWords = gapBit - 1
 )
 
+// newPoint returns a point. gap says whether frames of entries that were replaced stand before it.
 func newPoint(index, words, crc uint32, gap bool) point {
 	if gap {
 		words |= gapBit
@@ -22,32 +23,36 @@ func newPoint(index, words, crc uint32, gap bool) point {
 	return point{index, words, crc}
 }
 
-// distance is how many words the point is behind the run's first frame.
-func (p point) distance() int64 { return int64(p.place &^ gapBit) }
+// distance returns how many words the point is after the run's first frame.
+func (p point) distance() int64 { return int64(p.words &^ gapBit) }
 
-func (p point) gap() bool { return p.place&gapBit != 0 }
+// gap reports whether frames of entries that were replaced stand between the group before the point
+// and the point.
+func (p point) gap() bool { return p.words&gapBit != 0 }
 
 // chunk is some groups in a row, at least one.
 type chunk struct {
-	index  uint32 // of the first one: so finding a chunk does not touch the points of all
+	index  uint32 // of the first point: to find a chunk, the points of others are not touched
 	points []point
 	frames *frames // nil: all frames in the groups are entries
 }
 
-// frames has a bit for each entry's frame in the groups of a chunk, of those groups in which one is
-// no entry any more.
+// frames has the bits of those groups of a chunk that contain frames of replaced entries: one bit
+// for each frame of an entry, replaced or not.
 type frames struct {
-	starts []uint16 // of each group's bits; a group without bits has only entries
+	starts []uint16 // of each group's bits; in a group without bits all frames are entries
 	bits   liveBits
 	n      int // how many bits there are
 }
 
-// liveBits are bits, from the lowest one of each byte.
+// liveBits has a bit for each of some frames, in each byte from the lowest one on: 1 for a frame
+// that still is an entry.
 type liveBits []byte
 
+// at reports whether bit i is 1.
 func (b liveBits) at(i int) bool { return b[i/8]>>(i%8)&1 != 0 }
 
-// put appends count bits of one kind.
+// put appends the same bit count times.
 func (f *frames) put(bit byte, count int) {
 	for range count {
 		if f.n%8 == 0 {
@@ -83,8 +88,8 @@ func (c *chunk) begin(p point) {
 	}
 }
 
-// extend adds count entries to the last group, which has some already, behind dead frames of
-// others.
+// extend adds count entries to the last group. Before them stand the entries that the group has,
+// whose number is already, and then the frames of replaced entries, whose number is dead.
 func (c *chunk) extend(already, dead, count int) {
 	if c.frames == nil {
 		if dead == 0 {
@@ -103,9 +108,9 @@ func (c *chunk) extend(already, dead, count int) {
 	f.put(1, count)
 }
 
-// cut leaves keep of the entries of group p, which is the last one, and had some more. It returns
-// how many frames are behind them.
-func (c *chunk) cut(p, had, keep int) (dropped int) {
+// truncate shortens group p, which is the last one, from had to keep entries. It returns how many
+// frames of entries stand after those that are left.
+func (c *chunk) truncate(p, had, keep int) (dropped int) {
 	f := c.frames
 	if f == nil {
 		return had - keep
@@ -130,7 +135,7 @@ func (c *chunk) cut(p, had, keep int) (dropped int) {
 	return end - to
 }
 
-// live returns a copy of the bits of group p, nil if there are none.
+// live returns a copy of the bits of group p, and nil if it has none.
 func (c *chunk) live(p int) liveBits {
 	if c.frames == nil {
 		return nil
@@ -150,7 +155,7 @@ func (c *chunk) live(p int) liveBits {
 	return out.bits
 }
 
-// clip gives back memory that was kept for more: what comes next stands in another chunk.
+// clip gives back memory that was kept for more groups: what comes next stands in another chunk.
 func (c *chunk) clip() {
 	c.points = clipped(c.points)
 	if f := c.frames; f != nil {
@@ -158,7 +163,7 @@ func (c *chunk) clip() {
 	}
 }
 
-// clipped returns s in as much memory as it needs, if it has more.
+// clipped returns s in no more memory than it needs.
 func clipped[E any](s []E) []E {
 	if len(s) == cap(s) {
 		return s

@@ -35,7 +35,8 @@ func TestCodec_AnEntryThatPanicsAfterDecodingIsAnErrorEverywhere(t *testing.T) {
 	reg.Register(log.EntryType, &moody{})
 	w, err := Create(nil, dir, nil, WithRegistry(reg))
 	require.NoError(t, err)
-	require.NoError(t, w.SaveEntry([]log.LogEntry{&moody{customEntry: customEntry{Index: 1, Value: "x"}}}))
+	require.NoError(t, w.SaveEntry(
+		[]log.LogEntry{&moody{customEntry: customEntry{Index: 1, Value: "x"}}}))
 	badMood.Store(true)
 	defer badMood.Store(false)
 	_, err = w.Entry(1)

@@ -110,7 +110,9 @@ func (s *wildState) MustSync(prev log.HardState) bool {
 
 type wildSnapshot struct{ rec wildRecord }
 
-func (s *wildSnapshot) Marshal() ([]byte, error) { return s.rec.append(nil), wild("Snapshot.Marshal") }
+func (s *wildSnapshot) Marshal() ([]byte, error) {
+	return s.rec.append(nil), wild("Snapshot.Marshal")
+}
 func (s *wildSnapshot) Unmarshal(data []byte) error {
 	return errors.Join(s.rec.parse(data), wild("Snapshot.Unmarshal"))
 }
@@ -125,7 +127,8 @@ type wildTypes struct {
 }
 
 func newWildTypes(full bool) wildTypes {
-	t := wildTypes{full, log.NewRegistry(), func(i uint64) log.LogEntry { return &plainWild{wildRecord{i, 1}} }}
+	t := wildTypes{full, log.NewRegistry(),
+		func(i uint64) log.LogEntry { return &plainWild{wildRecord{i, 1}} }}
 	if full {
 		t.entry = func(i uint64) log.LogEntry { return &fullWild{wildRecord{i, 1}} }
 	}
@@ -176,7 +179,9 @@ func drain(seq func(func(log.LogEntry, error) bool)) (err error) {
 
 // wildCalls are the calls on an open log. Those that save return what they have added.
 var wildCalls = map[string]func(l *wildLog) error{
-	"Save":      func(l *wildLog) error { return l.w.Save(&wildState{wildRecord{22, 1}}, l.entries(21, 22)) },
+	"Save": func(l *wildLog) error {
+		return l.w.Save(&wildState{wildRecord{22, 1}}, l.entries(21, 22))
+	},
 	"Save, cut": func(l *wildLog) error { return l.w.SaveEntry(l.entries(21, 45)) },
 	"SaveState": func(l *wildLog) error { return l.w.SaveState(&wildState{wildRecord{19, 1}}) },
 	"SaveSnap":  func(l *wildLog) error { return l.w.SaveSnap(&wildSnapshot{wildRecord{19, 1}}) },
@@ -198,7 +203,8 @@ var wildCalls = map[string]func(l *wildLog) error{
 		return err
 	},
 	"Restore": func(l *wildLog) error {
-		return l.w.Restore(&wildSnapshot{wildRecord{30, 1}}, &wildState{wildRecord{30, 1}}, l.entries(31, 45))
+		return l.w.Restore(&wildSnapshot{wildRecord{30, 1}}, &wildState{wildRecord{30, 1}},
+			l.entries(31, 45))
 	},
 	"Truncate":   func(l *wildLog) error { return l.w.TruncateBack(20) },
 	"ReadAll":    func(l *wildLog) error { _, _, _, err := l.w.ReadAll(); return err },
@@ -227,10 +233,16 @@ var wildCalls = map[string]func(l *wildLog) error{
 		}
 		return err
 	},
-	"OpenForRead": func(l *wildLog) error { _, err := OpenForRead(nil, memDir, l.at10(), l.opts...); return err },
-	"Verify":      func(l *wildLog) error { _, err := Verify(nil, memDir, l.opts...); return err },
-	"Repair":      func(l *wildLog) error { _, err := Repair(nil, memDir, l.opts...); return err },
-	"Snapshots":   func(l *wildLog) error { _, err := ValidSnapshots(nil, memDir, l.opts...); return err },
+	"OpenForRead": func(l *wildLog) error {
+		_, err := OpenForRead(nil, memDir, l.at10(), l.opts...)
+		return err
+	},
+	"Verify": func(l *wildLog) error { _, err := Verify(nil, memDir, l.opts...); return err },
+	"Repair": func(l *wildLog) error { _, err := Repair(nil, memDir, l.opts...); return err },
+	"Snapshots": func(l *wildLog) error {
+		_, err := ValidSnapshots(nil, memDir, l.opts...)
+		return err
+	},
 	"Create": func(l *wildLog) error {
 		opts := append([]Option{}, l.opts...)
 		w, err := Create(nil, memDir, nil, append(opts, withFS(newMemFS(nil)))...)
@@ -241,7 +253,8 @@ var wildCalls = map[string]func(l *wildLog) error{
 	},
 }
 
-var closedCalls = map[string]bool{"Open": true, "OpenForRead": true, "Verify": true, "Repair": true, "Snapshots": true, "Create": true}
+var closedCalls = map[string]bool{"Open": true, "OpenForRead": true, "Verify": true, "Repair": true,
+	"Snapshots": true, "Create": true}
 
 func missing(is bool) error {
 	if is {
@@ -306,17 +319,21 @@ func (l *wildLog) holds(w *WAL) {
 }
 
 var wildMethods = map[string][]string{
-	"Entry.Marshal": {fails, panics, exits}, "Entry.AppendBinary": {fails, panics, exits}, "Entry.Unmarshal": {fails, panics, exits},
+	"Entry.Marshal": {fails, panics, exits}, "Entry.AppendBinary": {fails, panics, exits},
+	"Entry.Unmarshal":       {fails, panics, exits},
 	"Entry.UnmarshalShared": {fails, panics, exits}, "Entry.ReadIndex": {fails, panics, exits},
-	"Entry.SetIndex": {panics, exits}, "Entry.GetIndex": {panics, exits}, "Entry.Size": {panics, exits},
-	"State.Marshal": {fails, panics, exits}, "State.Unmarshal": {fails, panics, exits}, "State.GetCommitted": {panics, exits},
-	"State.Reset": {panics, exits}, "State.IsEmpty": {panics, exits}, "State.MustSync": {panics, exits},
+	"Entry.SetIndex": {panics, exits}, "Entry.GetIndex": {panics, exits},
+	"Entry.Size":    {panics, exits},
+	"State.Marshal": {fails, panics, exits}, "State.Unmarshal": {fails, panics, exits},
+	"State.GetCommitted": {panics, exits},
+	"State.Reset":        {panics, exits}, "State.IsEmpty": {panics, exits},
+	"State.MustSync":   {panics, exits},
 	"Snapshot.Marshal": {fails, panics, exits}, "Snapshot.Unmarshal": {fails, panics, exits},
 	"Snapshot.GetIndex": {panics, exits}, "Snapshot.GetTerm": {panics, exits},
 }
 
-// Each method of a user's type does each thing that it must not do, in each call of the library: the
-// call says so, the next one works, and what was acknowledged is there.
+// Each method of a user's type does each thing that it must not do, in each call of the library:
+// the call says so, the next one works, and what was acknowledged is there.
 func TestCodec_AMethodOfAUsersTypeHurtsOnlyTheCallThatItIsPartOf(t *testing.T) {
 	defer currentTrouble.Store(nil)
 	met := map[string]bool{}
@@ -335,11 +352,13 @@ func TestCodec_AMethodOfAUsersTypeHurtsOnlyTheCallThatItIsPartOf(t *testing.T) {
 					var err error
 					ended := inGoroutine(t, func() { err = call(l) })
 					currentTrouble.Store(nil)
-					what := fmt.Sprintf("%s ends with %s in %s, full: %v: ended %v, error %v", method, how, name, full, ended, err)
+					what := fmt.Sprintf("%s ends with %s in %s, full: %v: ended %v, error %v", method, how, name,
+						full, ended, err)
 					isMet := trouble.met.Load()
 					met[method] = met[method] || isMet
 					// How the state before decodes is a reason to sync, no more.
-					prev := name == "SaveState" && (method == "State.Unmarshal" || method == "State.Reset") && how != exits
+					prev := name == "SaveState" && (method == "State.Unmarshal" || method == "State.Reset") &&
+						how != exits
 					if !prev {
 						require.Equal(t, isMet, ended || err != nil, what)
 					}

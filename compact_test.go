@@ -26,8 +26,10 @@ func TestCompact_DropsExactlyAndForEver(t *testing.T) {
 			require.ErrorIs(t, err, ErrCompacted)
 			st, ents := contentsOf(t, w)
 			require.Equal(t, &walpb.HardState{Term: 7}, st)
-			require.Equal(t, append([]log.LogEntry{}, entries(to+1, last)...), append([]log.LogEntry{}, ents...))
-			require.Equal(t, append([]log.LogEntry{}, ents...), append([]log.LogEntry{}, readAll(t, dir, nil)...))
+			require.Equal(t, append([]log.LogEntry{}, entries(to+1, last)...),
+				append([]log.LogEntry{}, ents...))
+			require.Equal(t, append([]log.LogEntry{}, ents...),
+				append([]log.LogEntry{}, readAll(t, dir, nil)...))
 			w = reopen(t, w, nil)
 		}
 		before := tailOf(w)
@@ -81,7 +83,8 @@ func TestCompact_KeepsTheSnapshotsThatOpen(t *testing.T) {
 	fillSegments(t, w, 1)
 	last := w.LastIndex()
 	require.NoError(t, w.Compact(low))
-	require.Len(t, segmentsOf(t, dir), 3, "the segment with the record of the snapshot stays, without an entry")
+	require.Len(t, segmentsOf(t, dir), 3,
+		"the segment with the record of the snapshot stays, without an entry")
 	for _, snap := range []log.Snapshot{at(low), nil} {
 		w = reopen(t, w, snap)
 		require.Equal(t, low+1, w.FirstIndex())

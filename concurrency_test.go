@@ -71,7 +71,8 @@ func TestConcurrency_EveryAcknowledgementIsDurableAtThatMoment(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, uint64(round)))
 		disk := newMemFS(nil)
 		r := &ackRecorder{disk: disk.Record()}
-		w, err := Create(nil, memDir, []byte("kill"), withFS(faultfs.Slow(disk, 100*time.Microsecond)), WithSegmentSize(4<<10+rng.Int64N(12<<10)), WithPreallocation(Preallocation(round%3)))
+		w, err := Create(nil, memDir, []byte("kill"), withFS(faultfs.Slow(disk, 100*time.Microsecond)),
+			WithSegmentSize(4<<10+rng.Int64N(12<<10)), WithPreallocation(Preallocation(round%3)))
 		require.NoError(t, err)
 		c := &killChild{Life: killer.Life{Round: 1}, w: w, reports: r}
 		within(t, "a close while all is going on", func() {
@@ -128,7 +129,9 @@ func bytesLines(told string) func(func(string) bool) {
 
 // liveWith uses a log on the real disk in every way at once, readers and those who
 // try to open it a second time among them, until end returns.
-func liveWith(t *testing.T, fsys vfs.FS, seed uint64, end func(c *killChild)) (c *killChild, errs []error) {
+func liveWith(
+	t *testing.T, fsys vfs.FS, seed uint64, end func(c *killChild),
+) (c *killChild, errs []error) {
 	dir := filepath.Join(t.TempDir(), "log")
 	w, err := Create(nil, dir, []byte("kill"), withFS(fsys), WithSegmentSize(8<<10))
 	require.NoError(t, err)
@@ -169,7 +172,8 @@ func (c *killChild) readEverything(*rand.Rand) error {
 	}
 	for i := range ents {
 		if ents[i].GetIndex() != ents[0].GetIndex()+uint64(i) {
-			return fmt.Errorf("ReadAll gives entry %d behind entry %d", ents[i].GetIndex(), ents[i-1].GetIndex())
+			return fmt.Errorf("ReadAll gives entry %d behind entry %d", ents[i].GetIndex(),
+				ents[i-1].GetIndex())
 		}
 	}
 	return err
@@ -228,7 +232,8 @@ func TestConcurrency_AllAtOnceAndThenSeveralCloses(t *testing.T) {
 
 func TestConcurrency_AllAtOnceAndThenTheDiskFails(t *testing.T) {
 	seed := newSeed(t)
-	for round, kind := range []faultfs.Kind{faultfs.Datasync, faultfs.Write, faultfs.Sync, faultfs.SyncDir, faultfs.Rename} {
+	for round, kind := range []faultfs.Kind{faultfs.Datasync, faultfs.Write, faultfs.Sync,
+		faultfs.SyncDir, faultfs.Rename} {
 		t.Run(string(kind), func(t *testing.T) {
 			fsys := faultfs.New()
 			left := 20

@@ -7,8 +7,8 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// contents is what a log holds, as far as it is durable: the result of
-// replaying its records, kept up by saves. Its users see to locking.
+// contents is what a log holds, as far as it is durable: what a replay of its records comes to,
+// kept up to date by saves. Its users do the locking.
 type contents struct {
 	metadata  []byte
 	state     []byte // encoded; nil: none was ever saved
@@ -18,20 +18,23 @@ type contents struct {
 	jump      jump
 	restored  uint64         // number of the segment in which the log was restored last
 	compacted uint64         // the entries up to it are dropped, although the index may hold them
-	anchored  bool           // last is certain; only an etcd segment's name can be too low
 	marks     []snapshotMark // the snapshots in the segments read that can still be released
 	released  uint64         // index of the newest snapshot that was released
 	index     index
-	replaced  uint64 // the lowest entry replaced or dropped since this was last looked at; 0: none
+	replaced  uint64 // the lowest entry replaced or dropped since it was last looked at; 0: none
+
+	// anchored says that last is certain. It is not if it is known only from the name of a segment,
+	// which may be too low if etcd gave it.
+	anchored bool
 }
 
-// overwrite copies data into the memory of to. The result is never nil: an empty
-// encoding is one, too, and nil says that there is none.
+// overwrite copies data into the memory of to. The result is never nil, because an empty encoding
+// is an encoding, and nil means that there is none.
 func overwrite(to, data []byte) []byte {
 	return append(slices.Grow(to[:0], 1), data...)
 }
 
-// apply takes over what a record in segment n changes. Its index was checked.
+// apply takes over what a record in segment n changes. The caller has checked its index.
 func (c *contents) apply(x *edit, n segmentName) {
 	switch x.typ {
 	case log.EntryType:
@@ -49,8 +52,9 @@ func (c *contents) apply(x *edit, n segmentName) {
 	}
 }
 
-// addSnapshot notes a snapshot that segment seq records. One above the last index, as a follower
-// receives it, lets the log go on behind it: what was before is cut off from what comes.
+// addSnapshot takes over a snapshot that segment seq records. If it is above the last index, such
+// as a follower receives, the log goes on after it, and a gap separates what was before from what
+// comes.
 func (c *contents) addSnapshot(x *edit, seq uint64) {
 	c.snapshot, c.snapAt = overwrite(c.snapshot, x.data), x.index
 	c.addMark(snapshotMark{codec.SnapshotID{Index: x.index, Term: x.term, Termed: x.termed}, seq})
@@ -78,7 +82,7 @@ func (c *contents) replace(i uint64) {
 	}
 }
 
-// first is the lowest index that can be read; last+1 if there is no entry.
+// first returns the lowest index that can be read, and last+1 if there is no entry.
 func (c *contents) first() uint64 {
 	if i, ok := c.index.first(); ok && !c.jump.pending() {
 		return max(i, c.compacted+1)
@@ -86,7 +90,8 @@ func (c *contents) first() uint64 {
 	return c.last + 1
 }
 
-// lowest returns the lowest entry that is there, also if a pending jump hides it.
+// lowest returns the lowest entry that is there, even if a pending jump hides it. ok is false if
+// there is none.
 func (c *contents) lowest() (i uint64, ok bool) {
 	last := c.last
 	if c.jump.pending() {

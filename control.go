@@ -8,30 +8,31 @@ import (
 
 // Restoring and compacting
 //
-// Both are one control record, which drops entries without touching what is written. A crash leaves
-// the log before the record or behind it, because the record is a save or a part of one.
+// Each is one control record, which drops entries without touching what is written. A crash leaves
+// the log as it is before the record or after it, because the record is a save or a part of one.
 //
-// RESTORE(i) drops everything before it. The snapshot at i, the state and the entries behind i are
-// in the same save: the COMMIT on the last of them makes all of it valid, or nothing.
+// RESTORE(i) drops everything before it. The snapshot at i, the state and the entries after i are
+// in the same save: its COMMIT makes all of it valid, and without that nothing of it is.
 //
-// COMPACT(i) drops the entries up to i. What is saved behind it is not dropped by it, also where it
-// has such an index. So a segment behind the one with the record need not say anything of it: it
-// holds nothing that the record dropped. The segment with the record goes, like any other, after
-// all before it, oldest first: as long as there is an entry that it dropped, it is there too.
+// COMPACT(i) drops the entries up to i that stand before it. An entry that is saved after it is not
+// dropped, even with such an index. So the segments after the one with the record need not repeat
+// it: they hold nothing that it dropped. The segment with the record is deleted, like any other,
+// only after all segments before it. So as long as an entry that the record dropped is there, the
+// record is there too.
 //
-// It drops the entries that a pending jump hides as well, and so it makes a jump over all of them
-// final. Before the record, a crash leaves the log that opens at the older snapshot, with the
-// entries behind that one. After it, nothing up to i is needed, by the word of the caller, so the
-// snapshot at i counts as committed: otherwise a follower that received it, and dies before it has
+// COMPACT also drops the entries that a pending jump hides, and so makes a jump over all of them
+// final. A crash before the record leaves a log that opens at the older snapshot, with the entries
+// after that one. After the record nothing up to i is needed, as the caller has said, so the
+// snapshot at i counts as committed. Otherwise a follower that received it, and dies before it has
 // saved the state that commits it, would find no snapshot at all.
 
-// control is a control record with an index. Kind 0 is none.
+// control is a control record with an index. Kind 0 stands for none.
 type control struct {
 	kind  byte
 	index uint64
 }
 
-// lastAfter returns the last index behind the record, given the one before it.
+// lastAfter returns the last index after the record, given the one before it.
 func (c control) lastAfter(last uint64) uint64 {
 	switch c.kind {
 	case frame.ControlTruncate:
@@ -42,7 +43,7 @@ func (c control) lastAfter(last uint64) uint64 {
 	return last
 }
 
-// checkEntry reports whether entry i may stand in the save of the record.
+// checkEntry returns an error if entry i may not stand in the save of the record.
 func (c control) checkEntry(i uint64) error {
 	if c.kind == frame.ControlRestore && i <= c.index {
 		return fmt.Errorf("%w: entry %d with the snapshot at %d; leave out the entries that it covers",
@@ -63,7 +64,7 @@ func (c *contents) control(x *edit, n segmentName) {
 	}
 }
 
-// restore drops everything, and has the log go on behind index i.
+// restore drops everything, and makes the log go on after index i. n is the segment of the record.
 func (c *contents) restore(i uint64, n segmentName) {
 	c.replace(min(c.first(), i+1))
 	c.index.clear()
@@ -73,7 +74,7 @@ func (c *contents) restore(i uint64, n segmentName) {
 	c.restored = n.seq
 }
 
-// dropUpTo drops the entries up to i, also those that a pending jump hides, and the snapshots
+// dropUpTo drops the entries up to i, including those that a pending jump hides, and the snapshots
 // before i, at which the log no longer opens.
 func (c *contents) dropUpTo(i uint64) {
 	i = min(i, c.last)
@@ -91,5 +92,6 @@ func (c *contents) lacksUpTo(i uint64) bool {
 	return i <= c.compacted && (!ok || m.Index >= i) && (c.snapshot == nil || c.snapAt >= i)
 }
 
-// uncompact has entry i not count as dropped by a compaction: it is saved over what was.
+// uncompact ends the compaction of the entries from i on, because entry i is saved over what was
+// dropped, or because they are truncated.
 func (c *contents) uncompact(i uint64) { c.compacted = min(c.compacted, i-1) }

@@ -205,7 +205,8 @@ func (r *crashRun) save(st *walpb.HardState, ents ...*walpb.Entry) {
 	}
 }
 
-// refused takes the stages of a call back that was refused for want of something: nothing of it is written.
+// refused takes the stages of a call back that was refused for want of something: nothing of it is
+// written.
 func (r *crashRun) refused(before int, err error) {
 	if errors.Is(err, ErrShortage) {
 		r.life.Stages = r.life.Stages[:before]
@@ -217,7 +218,8 @@ func (r *crashRun) change(what string, c *crashmodel.Content, call func() error)
 	r.changeAbove(math.MaxUint64, what, c, call)
 }
 
-// changeAbove is change by a call that writes all entries above an index, which no purge before has taken.
+// changeAbove is change by a call that writes all entries above an index, which no purge before has
+// taken.
 func (r *crashRun) changeAbove(kept uint64, what string, c *crashmodel.Content, call func() error) {
 	if r.dead {
 		return
@@ -236,15 +238,17 @@ func (r *crashRun) changeAbove(kept uint64, what string, c *crashmodel.Content, 
 
 func (r *crashRun) snapshot(i uint64) {
 	snap := walpb.Snapshot{Index: i, Term: 1}
-	r.change(fmt.Sprintf("snapshot %d", i), r.life.Newest().WithSnapshot(snap), func() error { return r.w.SaveSnap(&snap) })
+	r.change(fmt.Sprintf("snapshot %d", i), r.life.Newest().WithSnapshot(snap),
+		func() error { return r.w.SaveSnap(&snap) })
 }
 
 func (r *crashRun) truncate(to uint64) {
-	r.change(fmt.Sprintf("truncation to %d", to), r.life.Newest().Truncated(to), func() error { return r.w.TruncateBack(to) })
+	r.change(fmt.Sprintf("truncation to %d", to), r.life.Newest().Truncated(to),
+		func() error { return r.w.TruncateBack(to) })
 }
 
-// sealed reports whether what is saved next has trailers. A truncation that began the segment for it
-// may have been refused.
+// sealed reports whether what is saved next has trailers. A truncation that began the segment for
+// it may have been refused.
 func (r *crashRun) sealed() bool {
 	if r.dead || r.w == nil {
 		return true
@@ -269,11 +273,13 @@ func (r *crashRun) restore(i uint64, n, size int) {
 		st = r.state()
 	}
 	c := r.life.Newest().Restored(snap, st, ents)
-	r.changeAbove(i, fmt.Sprintf("restore to %d", i), c, func() error { return r.w.Restore(&snap, r.logState(st), logEntries(ents)) })
+	r.changeAbove(i, fmt.Sprintf("restore to %d", i), c,
+		func() error { return r.w.Restore(&snap, r.logState(st), logEntries(ents)) })
 }
 
 func (r *crashRun) compact(to uint64) {
-	r.change(fmt.Sprintf("compaction to %d", to), r.life.Newest().Compacted(to), func() error { return r.w.Compact(to) })
+	r.change(fmt.Sprintf("compaction to %d", to), r.life.Newest().Compacted(to),
+		func() error { return r.w.Compact(to) })
 }
 
 // purge releases what the snapshot does not need, and deletes it.
@@ -284,7 +290,8 @@ func (r *crashRun) purge(i uint64) {
 	if r.failed("release", r.w.Release(at(i))) {
 		return
 	}
-	r.life.Floors = append(r.life.Floors, crashmodel.Floor{Begun: r.at(), Index: i, Stages: len(r.life.Stages)})
+	r.life.Floors = append(r.life.Floors,
+		crashmodel.Floor{Begun: r.at(), Index: i, Stages: len(r.life.Stages)})
 	removed, err := r.w.Purge()
 	if !r.failed("purge", err) && removed > 0 { // what they were released for is durable
 		r.life.Stages[len(r.life.Stages)-1].Acked = r.at()
@@ -331,7 +338,8 @@ func (r *crashRun) abandon() {
 	r.open()
 }
 
-// backup copies the log, as its owner or as somebody else, and makes sure that the copy is that log.
+// backup copies the log, as its owner or as somebody else, and makes sure that the copy is that
+// log.
 func (r *crashRun) backup(owner bool) {
 	if r.dead {
 		return
@@ -357,7 +365,8 @@ func (r *crashRun) backup(owner bool) {
 		return
 	}
 	want, floor := r.life.Newest(), r.life.Floor(r.at()+1, len(r.life.Stages)-1)
-	require.True(r.t, want.Is(f, floor), "the backup has %v\nwant %v\nentries up to %d may be gone", f.Contents(), want, floor)
+	require.True(r.t, want.Is(f, floor), "the backup has %v\nwant %v\nentries up to %d may be gone",
+		f.Contents(), want, floor)
 }
 
 // settle waits for what runs in the background, so that a seed gives the same

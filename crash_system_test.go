@@ -25,7 +25,8 @@ func foundIn(v *view, metadata string) (*crashmodel.Found, error) {
 	f.State, f.Snapshot = *hardState(st), *v.Snapshot().(*walpb.Snapshot)
 	f.Low = f.First
 	if got := v.LastIndex(); got+1 != f.First+uint64(len(ents)) {
-		return nil, fmt.Errorf("last index is %d, but there are %d entries from %d on", got, len(ents), f.First)
+		return nil, fmt.Errorf("last index is %d, but there are %d entries from %d on", got, len(ents),
+			f.First)
 	}
 	i := f.First
 	for ent, err := range v.Entries(f.First, v.LastIndex()+1) {
@@ -100,7 +101,9 @@ func (o crashOptions) OpenAgain(disk *crashfs.Disk) (f *crashmodel.Found, healed
 	return f, healed, err
 }
 
-func (o crashOptions) OpenAt(disk *crashfs.Disk, snap *walpb.Snapshot) (*walpb.HardState, []*walpb.Entry, error) {
+func (o crashOptions) OpenAt(
+	disk *crashfs.Disk, snap *walpb.Snapshot,
+) (*walpb.HardState, []*walpb.Entry, error) {
 	w, err := Open(nil, crashDir, snap, o.with(withFS(disk))...)
 	if err != nil {
 		return nil, nil, err

@@ -53,7 +53,8 @@ func newCrashPlan(t *testing.T, seed uint64) crashmodel.Plan {
 	return p
 }
 
-var preallocations = map[string]Preallocation{"zero": PreallocateZero, "reserve": PreallocateReserve, "none": PreallocateNone}
+var preallocations = map[string]Preallocation{"zero": PreallocateZero,
+	"reserve": PreallocateReserve, "none": PreallocateNone}
 
 // newCrashRun makes a run of a workload on an empty disk.
 func newCrashRun(t *testing.T, wl crashWorkload, prealloc Preallocation, rnd *rand.Rand) *crashRun {
@@ -62,7 +63,8 @@ func newCrashRun(t *testing.T, wl crashWorkload, prealloc Preallocation, rnd *ra
 		size = 512 << rnd.IntN(4)
 	}
 	opts := append([]Option{WithSegmentSize(size), WithPreallocation(prealloc)}, wl.opts...)
-	return &crashRun{t: t, rnd: rnd, opts: opts, kind: wl.kind, life: crashmodel.NewLife(crashfs.Image{}, nil, 0)}
+	return &crashRun{t: t, rnd: rnd, opts: opts, kind: wl.kind,
+		life: crashmodel.NewLife(crashfs.Image{}, nil, 0)}
 }
 
 func TestCrash_AtEveryMoment(t *testing.T) {
@@ -86,13 +88,15 @@ func TestCrash_AtEveryMoment(t *testing.T) {
 						requireSurvived(t, j.Everywhere(plan), r.life)
 						images, moments, whole = images+j.Images, moments+j.Moments, whole+j.Whole
 					}
-					t.Logf("%s, preallocation %s: %d images at %d moments of %d runs; all there are at %d moments", wl.name, name, images, moments, rounds, whole)
+					t.Logf("%s, preallocation %s: %d images at %d moments of %d runs; all there are at %d moments",
+						wl.name, name, images, moments, rounds, whole)
 					total.Add(images)
 				})
 			}
 		}
 	})
-	t.Logf("crash images opened: %d; none refused, nothing lost, nothing that was never saved", total.Load())
+	t.Logf("crash images opened: %d; none refused, nothing lost, nothing that was never saved",
+		total.Load())
 }
 
 // requireSurvived fails the test with all that is needed to find the cause.
@@ -110,7 +114,8 @@ func requireSurvived(t *testing.T, err error, l *crashmodel.Life) {
 		}
 		where = "the files are in " + dir
 	}
-	require.FailNow(t, "a crash was not survived", "%v\n%s\nThe changes were:\n%s", err, where, l.Record)
+	require.FailNow(t, "a crash was not survived", "%v\n%s\nThe changes were:\n%s", err, where,
+		l.Record)
 }
 
 // The judge notices disks that do not do what they say, and logs that promise more than they keep.
@@ -134,14 +139,17 @@ func TestCrash_TheJudgeSeesDisksAndLogsThatLie(t *testing.T) {
 		{name: "no lie"},
 		{name: "a datasync that does nothing", before: lie(faultfs.Datasync), want: "found entries"},
 		{name: "a sync that does nothing", before: lie(faultfs.Sync), want: "log is corrupt"},
-		{name: "a sync of a directory that does nothing", before: lie(faultfs.SyncDir), want: "found no log"},
+		{name: "a sync of a directory that does nothing", before: lie(faultfs.SyncDir),
+			want: "found no log"},
 		{name: "a truncation that does nothing", before: lie(faultfs.Truncate), want: "log is corrupt"},
 		{name: "a save acknowledged before it is durable", after: func(l *crashmodel.Life) {
 			for _, s := range l.Stages[1:] {
 				s.Acked = s.Begun + 1
 			}
 		}, want: "allowed is\n  after "},
-		{name: "a save that was not made", after: func(l *crashmodel.Life) { l.Stages = slices.Delete(l.Stages, 4, 5) }, want: "allowed is\n  after "},
+		{name: "a save that was not made", after: func(l *crashmodel.Life) {
+			l.Stages = slices.Delete(l.Stages, 4, 5)
+		}, want: "allowed is\n  after "},
 		{name: "a byte that was not saved", after: func(l *crashmodel.Life) {
 			c := *l.Newest()
 			last := len(c.Entries) - 1
@@ -150,9 +158,12 @@ func TestCrash_TheJudgeSeesDisksAndLogsThatLie(t *testing.T) {
 			c.Entries = append(slices.Clone(c.Entries[:last]), &e)
 			l.Stages[len(l.Stages)-1].Content = &c
 		}, want: "allowed is\n  after "},
-		{name: "a segment purged too early", after: func(l *crashmodel.Life) { l.Floors = l.Floors[:1] }, want: "entries up to 0 may be gone"},
+		{name: "a segment purged too early", after: func(l *crashmodel.Life) {
+			l.Floors = l.Floors[:1]
+		}, want: "entries up to 0 may be gone"},
 	}
-	wl := crashWorkloads[slices.IndexFunc(crashWorkloads, func(wl crashWorkload) bool { return wl.name == "release and purge" })]
+	wl := crashWorkloads[slices.IndexFunc(crashWorkloads,
+		func(wl crashWorkload) bool { return wl.name == "release and purge" })]
 	plan := newCrashPlan(t, 3)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -60,21 +60,22 @@ var crashWorkloads = []crashWorkload{
 		r.reopen()
 		r.save(r.state())
 	}},
-	{name: "lazy states", kind: crashKind{lazy: true}, opts: []Option{WithRegistry(lazyRegistry())}, run: func(r *crashRun) {
-		r.create()
-		for i := range 12 {
-			st := r.state()
-			st.Term = uint64(i / 6) // mostly it is only the commit index that is new
-			if i%4 == 3 {
-				r.save(st, r.entries(1, 500)...)
-				continue
+	{name: "lazy states", kind: crashKind{lazy: true}, opts: []Option{WithRegistry(lazyRegistry())},
+		run: func(r *crashRun) {
+			r.create()
+			for i := range 12 {
+				st := r.state()
+				st.Term = uint64(i / 6) // mostly it is only the commit index that is new
+				if i%4 == 3 {
+					r.save(st, r.entries(1, 500)...)
+					continue
+				}
+				r.save(st)
 			}
-			r.save(st)
-		}
-		r.sync()
-		r.save(&walpb.HardState{Term: 1, Vote: 1, Commit: 99})
-		r.close()
-	}},
+			r.sync()
+			r.save(&walpb.HardState{Term: 1, Vote: 1, Commit: 99})
+			r.close()
+		}},
 	{name: "snapshots", run: func(r *crashRun) {
 		r.create()
 		for i := range 4 {
@@ -226,7 +227,8 @@ var crashWorkloads = []crashWorkload{
 	{name: "large records", size: 1024, run: func(r *crashRun) {
 		r.create()
 		for i := range 4 {
-			r.save(nil, r.entry(1, r.life.Newest().Last()+1, 100), r.entry(1, r.life.Newest().Last()+2, 6000))
+			r.save(nil, r.entry(1, r.life.Newest().Last()+1, 100),
+				r.entry(1, r.life.Newest().Last()+2, 6000))
 			r.save(nil, r.entries(1, 300*i)...)
 		}
 		r.reopen()
@@ -246,58 +248,63 @@ var crashWorkloads = []crashWorkload{
 		r.settle()
 		r.save(r.state(), r.entries(1, 100)...)
 	}},
-	{name: "no syncs", kind: crashKind{noSync: true}, opts: []Option{WithNoSync()}, run: func(r *crashRun) {
-		r.create()
-		for range 2 {
-			for range 4 {
-				r.save(r.state(), r.entries(1, 500)...)
+	{name: "no syncs", kind: crashKind{noSync: true}, opts: []Option{WithNoSync()},
+		run: func(r *crashRun) {
+			r.create()
+			for range 2 {
+				for range 4 {
+					r.save(r.state(), r.entries(1, 500)...)
+				}
+				r.sync()
+				r.save(nil, r.entries(2, 300)...)
 			}
-			r.sync()
-			r.save(nil, r.entries(2, 300)...)
-		}
-		r.reopen()
-		r.save(nil, r.entries(1, 300)...)
-	}},
-	{name: "compactions and restores without syncs", size: 512, kind: crashKind{noSync: true}, opts: []Option{WithNoSync()}, run: func(r *crashRun) {
-		r.create()
-		for i := range 3 {
+			r.reopen()
+			r.save(nil, r.entries(1, 300)...)
+		}},
+	{name: "compactions and restores without syncs", size: 512, kind: crashKind{noSync: true},
+		opts: []Option{WithNoSync()}, run: func(r *crashRun) {
+			r.create()
+			for i := range 3 {
+				for range 3 {
+					r.save(nil, r.entries(1, 200)...)
+				}
+				r.compact(r.life.Newest().Last() - 1)
+				r.restore(r.life.Newest().Last()+5, i, 100)
+			}
+		}},
+	{name: "a purge without syncs", size: 512, kind: crashKind{noSync: true},
+		opts: []Option{WithNoSync()}, run: func(r *crashRun) {
+			r.create()
+			r.snapshot(0) // the first purge takes it away
 			for range 3 {
-				r.save(nil, r.entries(1, 200)...)
+				for range 4 {
+					r.save(nil, r.entries(1, 200)...)
+				}
+				r.snapshot(r.life.Newest().Last())
+				r.purge(r.life.Newest().Last())
 			}
-			r.compact(r.life.Newest().Last() - 1)
-			r.restore(r.life.Newest().Last()+5, i, 100)
-		}
-	}},
-	{name: "a purge without syncs", size: 512, kind: crashKind{noSync: true}, opts: []Option{WithNoSync()}, run: func(r *crashRun) {
-		r.create()
-		r.snapshot(0) // the first purge takes it away
-		for range 3 {
-			for range 4 {
-				r.save(nil, r.entries(1, 200)...)
+		}},
+	{name: "etcd format", kind: crashKind{etcd: true}, opts: []Option{WithEtcdFormat()},
+		run: func(r *crashRun) {
+			r.create()
+			for range 5 {
+				r.save(r.state(), r.entries(2, 500)...)
 			}
-			r.snapshot(r.life.Newest().Last())
-			r.purge(r.life.Newest().Last())
-		}
-	}},
-	{name: "etcd format", kind: crashKind{etcd: true}, opts: []Option{WithEtcdFormat()}, run: func(r *crashRun) {
-		r.create()
-		for range 5 {
-			r.save(r.state(), r.entries(2, 500)...)
-		}
-		r.snapshot(2)
-		r.purge(2)
-		r.die()
-		r.save(nil, r.entries(1, 1500)...)
-		r.reopen()
-		r.save(r.state())
-	}},
-	{name: "power cuts in etcd format", kind: crashKind{etcd: true}, opts: []Option{WithEtcdFormat()}, run: func(r *crashRun) {
-		r.create()
-		for range 3 {
-			r.save(r.state(), r.entries(2, 900)...)
-			r.powerCut(3, nil)
-		}
-	}},
+			r.snapshot(2)
+			r.purge(2)
+			r.die()
+			r.save(nil, r.entries(1, 1500)...)
+			r.reopen()
+			r.save(r.state())
+		}},
+	{name: "power cuts in etcd format", kind: crashKind{etcd: true}, opts: []Option{WithEtcdFormat()},
+		run: func(r *crashRun) {
+			r.create()
+			for range 3 {
+				r.save(r.state(), r.entries(2, 900)...)
+				r.powerCut(3, nil)
+			}
+		}},
 	{name: "a log of etcd's goes on sealed", kind: crashKind{etcd: true}, run: func(r *crashRun) {
 		opts := r.opts
 		r.opts = append(slices.Clone(opts), WithEtcdFormat())

@@ -14,56 +14,58 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// maxKeptWindow is how large a cursor's buffer may be, in bytes, to be kept for the next reading.
+// maxKeptWindow is the size in bytes up to which a cursor's buffer is kept for the next reading.
 const maxKeptWindow = 1 << 20
 
-// giveWay is after how many entries a cursor lets others run. A loop over entries that
-// are in the page cache does not block, and a save whose sync has returned would
-// wait for its processor until the scheduler takes it away, which is after 10 ms.
+// giveWay is the number of entries after which a cursor lets other goroutines run. A loop over
+// entries in the page cache does not block. A save whose sync has returned would otherwise wait
+// until the scheduler takes the processor away from the loop, which is after 10 ms.
 const giveWay = 256
 
-// Which entries a cursor comes to is looked up as it goes: a few groups at first, and more the
-// further it gets. What it costs follows what is read, not how far the end is; and no more is read
-// ahead than was looked up.
+// A cursor looks up entries as it goes: a few groups at first, and more the further it gets. So the
+// cost depends on how much is read, and not on how far the end is; and the cursor reads no further
+// ahead than it has looked up.
 const (
-	// firstGroups is how many groups are looked up first, and groupsFactor by how much more each
-	// time.
+	// firstGroups is how many groups are looked up first. Each time after that it is groupsFactor
+	// times as many.
 	firstGroups, groupsFactor = 4, 2
-	// maxGroups is how many are looked up at a time at most: what a window reads at a time.
+	// maxGroups is how many groups are looked up at a time at most: as many as a window reads at a
+	// time.
 	maxGroups = readSize / pointSpacing
 )
 
-// noEnd is where a cursor ends that goes on as long as there are entries.
+// noEnd is the end of a cursor that goes on as long as there are entries.
 const noEnd = math.MaxUint64
 
-// cursor reads entries in order and verifies every record that it passes. All of them are durable,
-// and no byte of them is ever written again, so it needs the view's lock for looking up only. It is
-// not safe for concurrent use, but for needs and replaced, and for retired, which is under view.mu.
+// cursor reads entries in order and verifies every record that it passes. What it reads is
+// published, and no byte of it is ever written again, so it needs the view's lock only to look
+// entries up. It is not safe for concurrent use, except needs and replaced, which are atomic, and
+// retired, which view.mu guards.
 type cursor struct {
 	view    *view
 	extents []extent       // looked up, and not begun yet
 	found   []extent       // the memory of extents
-	hi      uint64         // entries from until on, up to it, are looked up when extents are at their end
-	groups  int            // how many of them the next time
-	end     frame.Position // where the log ended when extents were looked up; off 0: not known
+	hi      uint64         // when extents are used up, the entries [until, hi) are looked up
+	groups  int            // how many groups of them are looked up the next time
+	end     frame.Position // where the log ended when extents were looked up; Off 0: not known
 	lo      uint64         // the first entry that is wanted
 	i       uint64         // the entry that the decoder comes to next
-	until   uint64         // behind the last one of the extent that was begun
+	until   uint64         // the index after the last entry of the extent that was begun
 	live    liveBits       // of the extent that was begun
-	frames  int            // of entries, that were passed in it
+	frames  int            // how many frames of entries were passed in that extent
 	file    segmentFile
 	whole   bool // the window ends where the file does
 	dec     decoder
 	off     int64 // of the frame read last
 	slab    codec.Slab
 
-	// Of a cursor that is registered with its view:
+	// These fields are for a cursor that is registered with its view.
 	needs    atomic.Uint64 // the first segment that it still has to read
 	replaced atomic.Uint64 // the lowest index replaced since it began; 0: none
-	retired  runs          // what the index let go of since, and was not replaced
+	retired  runs          // what the index has let go of since it began, without what was replaced
 }
 
-// cursor returns a cursor on no entries, to be given back with done.
+// cursor returns a cursor without entries, to be given back with done.
 func (v *view) cursor() *cursor {
 	c, ok := v.cursors.Get().(*cursor)
 	if !ok {
@@ -74,11 +76,11 @@ func (v *view) cursor() *cursor {
 	return c
 }
 
-// set sets the cursor on extents, which end at a place at the latest, from entry lo on.
+// set sets the cursor on extents, from entry lo on. The extents end at end at the latest.
 func (c *cursor) set(extents []extent, end frame.Position, lo uint64) {
 	c.extents, c.end, c.lo, c.i, c.until, c.hi = extents, end, lo, 0, 0, 0
 	c.file = segmentFile{files: &c.view.files}
-	c.dec.win.f = nil // opens anew: nothing read ahead before may be used
+	c.dec.win.f = nil // so the segment is opened again: what was read ahead earlier may not be used
 	c.replaced.Store(0)
 	c.needs.Store(math.MaxUint64)
 	if len(extents) > 0 {
@@ -86,8 +88,9 @@ func (c *cursor) set(extents []extent, end frame.Position, lo uint64) {
 	}
 }
 
-// start sets the cursor on the entries [lo, hi), looking up some groups of them. io.EOF says that
-// there are none yet; the cursor then needs what comes. The view's mu is held.
+// start sets the cursor on the entries [lo, hi), and looks up the given number of groups of them.
+// The error io.EOF means that there are none yet; the cursor then needs the segments from the last
+// one on, where they will be. The caller holds the view's mu.
 func (c *cursor) start(lo, hi uint64, groups int) error {
 	c.set(nil, frame.Position{}, lo)
 	c.i, c.until, c.hi, c.groups = lo, lo, hi, groups
@@ -100,8 +103,9 @@ func (c *cursor) start(lo, hi uint64, groups int) error {
 	return err
 }
 
-// lookUp looks up where the next entries stand. What was let go of since the cursor began is still
-// there, unless it was replaced. The view's mu is held, for reading at least.
+// lookUp looks up where the next entries stand. What the index has let go of since the cursor began
+// is found too, unless it was replaced. The error is io.EOF if there is no entry from until on. The
+// caller holds the view's mu, at least for reading.
 func (c *cursor) lookUp() error {
 	v, from, hi := c.view, c.until, c.hi
 	if from >= hi {
@@ -126,7 +130,8 @@ func (c *cursor) lookUp() error {
 	c.found = in.lookUp(from, hi, min(c.groups, maxGroups), c.found[:0])
 	c.groups = min(c.groups, maxGroups) * groupsFactor
 	c.extents, c.lo, c.end = c.found, from, v.publishedEnd
-	for k := len(c.extents) - 2; k >= 0; k-- { // what is read at once may go to the end in the segment
+	// One read may go as far as the extents that follow one another in the segment.
+	for k := len(c.extents) - 2; k >= 0; k-- {
 		if next := c.extents[k+1]; next.name == c.extents[k].name {
 			c.extents[k].end, c.extents[k].limit = next.end, next.limit
 		}
@@ -134,7 +139,8 @@ func (c *cursor) lookUp() error {
 	return nil
 }
 
-// keep has the cursor keep what the index has let go of. The view's mu is held.
+// keep adds the runs that the index has let go of, as far as the cursor may need them. The caller
+// holds the view's mu.
 func (c *cursor) keep(gone runs) {
 	for _, r := range gone {
 		if r.name.seq >= c.needs.Load() {
@@ -143,7 +149,8 @@ func (c *cursor) keep(gone runs) {
 	}
 }
 
-// drop tells the cursor that the entries from i on were replaced. The view's mu is held.
+// drop tells the cursor that the entries from i on were replaced or dropped. The caller holds the
+// view's mu.
 func (c *cursor) drop(i uint64) {
 	if old := c.replaced.Load(); old == 0 || i < old {
 		c.replaced.Store(i)
@@ -151,6 +158,7 @@ func (c *cursor) drop(i uint64) {
 	c.retired = c.retired.upTo(i)
 }
 
+// done gives back a cursor, which may not be used any more.
 func (v *view) done(c *cursor) {
 	clear(c.found)
 	c.extents, c.live, c.retired = nil, nil, nil
@@ -160,10 +168,10 @@ func (v *view) done(c *cursor) {
 	v.cursors.Put(c)
 }
 
-// next returns the next entry as it is encoded, valid until the next call, and
-// io.EOF behind the last one. The entries before lo are passed over, verified but
-// not decoded; that there are as many as there must be shows in the index of
-// the first one that is decoded.
+// next returns the next entry in its encoding, which is valid until the next call, and io.EOF after
+// the last one. It passes over the entries before lo, which it verifies but does not decode. If
+// there are more or fewer of them than there should be, the first entry that is decoded has another
+// index than i.
 func (c *cursor) next() (i uint64, data []byte, err error) {
 	for {
 		for c.i == c.until {
@@ -194,7 +202,7 @@ func (c *cursor) next() (i uint64, data []byte, err error) {
 	}
 }
 
-// enter sets the decoder on the beginning of an extent.
+// enter sets the decoder to the beginning of an extent.
 func (c *cursor) enter(x *extent) error {
 	c.i, c.until, c.live, c.frames = x.first, x.next, x.live, 0
 	if c.file.name != x.name || c.dec.win.f == nil {
@@ -210,7 +218,7 @@ func (c *cursor) enter(x *extent) error {
 	return nil
 }
 
-// open sets the decoder on a segment.
+// open sets the decoder to a segment. The window's size is not known yet: measure sets it.
 func (c *cursor) open(n segmentName) {
 	c.file.name = n
 	c.needs.Store(n.seq)
@@ -222,8 +230,9 @@ func (c *cursor) open(n segmentName) {
 	}
 }
 
-// measure sets where the window ends: where the index says; or where the log ended when the extents
-// were looked up, if it was in this segment; or where the file does.
+// measure sets where the window ends: where the index says that the extent does; or, if the log
+// ended in this segment when the extents were looked up, where the log ended; or else where the
+// file ends.
 func (c *cursor) measure(x *extent) (err error) {
 	win := &c.dec.win
 	switch {
@@ -238,7 +247,8 @@ func (c *cursor) measure(x *extent) (err error) {
 	return err
 }
 
-// frame returns the data of the next entry in the segment, which must be entry i.
+// frame returns the data of the next entry in the segment, which must be entry c.i. It passes over
+// other records, and over entries that were replaced.
 func (c *cursor) frame() ([]byte, error) {
 	for {
 		c.off = c.dec.off
@@ -258,10 +268,10 @@ func (c *cursor) frame() ([]byte, error) {
 	}
 }
 
-// decode returns the entry i, which next has just returned the encoding of.
+// decode decodes entry i, from the encoding that next returned last.
 func (c *cursor) decode(i uint64, data []byte) (log.LogEntry, error) {
 	ent, got, err := c.slab.Decode(c.view.registry, data)
-	if err == nil && got != i { // the chain vouches for the data, so the type is at fault
+	if err == nil && got != i { // the chain was right, so the data is, and the type is at fault
 		cause := fmt.Errorf("entry %d is read with index %d", i, got)
 		err = codec.DecodeError(ent, log.EntryType, data, cause)
 	}
@@ -271,13 +281,14 @@ func (c *cursor) decode(i uint64, data []byte) (log.LogEntry, error) {
 	return ent, nil
 }
 
-// corrupt is damage at the frame of entry i, which was read last: at stake are it and all behind it.
+// corrupt returns a CorruptionError for damage at the frame that was read last, which is that of
+// entry i. At stake are the entries from i on.
 func (c *cursor) corrupt(i uint64, reason string) error {
 	return &CorruptionError{Segment: c.file.name.String(), Offset: c.off, Reason: reason,
 		FirstIndex: i, LastIndex: max(i, c.view.LastIndex())}
 }
 
-// failed is an error of reading entry c.i.
+// failed returns the error of reading entry c.i: ErrCompacted if the segment was purged.
 func (c *cursor) failed(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: entry %d, segment %s was purged", ErrCompacted, c.i, c.file.name)

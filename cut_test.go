@@ -12,7 +12,8 @@ import (
 )
 
 func TestCut_SavesOfEverySizeAroundThatOfASegment(t *testing.T) {
-	for _, size := range []int{0, 1, 100, testSegment / 2, testSegment - 200, testSegment, testSegment + 1, 3 * testSegment, 300_000} {
+	for _, size := range []int{0, 1, 100, testSegment / 2, testSegment - 200, testSegment,
+		testSegment + 1, 3 * testSegment, 300_000} {
 		w, dir := newLog(t)
 		var want []log.LogEntry
 		for i := uint64(1); i <= 5; i++ {
@@ -75,8 +76,10 @@ func TestCut_IsDurableStepByStep(t *testing.T) {
 	old := tailOf(w).off
 	fsys.Take()
 	require.NoError(t, w.SaveEntry(big(2)))
-	ops := fsys.Take(faultfs.Truncate, faultfs.Sync, faultfs.Datasync, faultfs.Write, faultfs.Rename, faultfs.SyncDir)
-	of := func(name string) (own []faultfs.Call) { // files keep the names here that they were opened with
+	ops := fsys.Take(faultfs.Truncate, faultfs.Sync, faultfs.Datasync, faultfs.Write, faultfs.Rename,
+		faultfs.SyncDir)
+	// files keep the names here that they were opened with
+	of := func(name string) (own []faultfs.Call) {
 		for _, o := range ops[:len(ops)-2] {
 			if o.Name == name {
 				own = append(own, o)

@@ -8,10 +8,11 @@ import (
 )
 
 // A damaged length of a segment makes a hole of terabytes: something at its end was never
-// acknowledged, as far as the log tells, and nothing is prepared space. Neither takes memory or time for
-// the length, in whatever way the log is read, opened or repaired.
+// acknowledged, as far as the log tells, and nothing is prepared space. Neither takes memory or
+// time for the length, in whatever way the log is read, opened or repaired.
 func TestDamage_ToTheLengthOfAFileTakesNoMemory(t *testing.T) {
-	for name, behind := range map[string][]byte{"something at the end": {7}, "nothing at the end": nil} {
+	for name, behind := range map[string][]byte{"something at the end": {7},
+		"nothing at the end": nil} {
 		for _, mend := range []struct {
 			name string
 			do   func(dir string) error

@@ -34,7 +34,8 @@ func busyLog(t *testing.T, dir, metadata string) (last uint64) {
 // A log whose path names something else since it was opened goes on where it is, and says so once.
 // Nothing changes in the directory that has the path now.
 func TestDirectory_ALogGoesOnInItsOwn(t *testing.T) {
-	moves := map[string]func(t *testing.T, dir, old string){ // dir is where the log is opened, old where it is then
+	// dir is where the log is opened, old where it is then
+	moves := map[string]func(t *testing.T, dir, old string){
 		"replaced by a copy": func(t *testing.T, dir, old string) {
 			require.NoError(t, os.Rename(dir, old))
 			copyDir(t, old, dir)
@@ -64,7 +65,8 @@ func TestDirectory_ALogGoesOnInItsOwn(t *testing.T) {
 			}
 			last := busyLog(t, dir, "metadata")
 			core, logs := observer.New(zap.WarnLevel)
-			w, err := Open(zap.New(core), dir, nil, WithSegmentSize(testSegment), WithMaxOpenFiles(1), WithNoSync())
+			w, err := Open(zap.New(core), dir, nil, WithSegmentSize(testSegment), WithMaxOpenFiles(1),
+				WithNoSync())
 			require.NoError(t, err)
 			r, err := OpenForRead(nil, dir, nil, WithMaxOpenFiles(1))
 			require.NoError(t, err)
@@ -104,7 +106,8 @@ func TestDirectory_ALogGoesOnInItsOwn(t *testing.T) {
 
 func TestDirectory_ALogThatStaysWhereItIsWarnsOfNothing(t *testing.T) {
 	core, logs := observer.New(zap.WarnLevel)
-	w, err := Create(zap.New(core), filepath.Join(t.TempDir(), "log"), nil, WithSegmentSize(testSegment))
+	w, err := Create(zap.New(core), filepath.Join(t.TempDir(), "log"), nil,
+		WithSegmentSize(testSegment))
 	require.NoError(t, err)
 	fillSegments(t, w, 2)
 	require.NoError(t, w.Close())
@@ -134,7 +137,8 @@ func TestDirectory_ADeletedOneIsTheEndOfItsLog(t *testing.T) {
 			err := end(w)
 			require.ErrorIs(t, err, ErrFailed, name)
 			require.ErrorIs(t, err, fs.ErrNotExist, name)
-			require.ErrorContains(t, err, "its directory was deleted, and what was acknowledged is gone with it", name)
+			require.ErrorContains(t, err,
+				"its directory was deleted, and what was acknowledged is gone with it", name)
 			require.Equal(t, w.sticky.err(), err)
 			if name != "Close" {
 				require.ErrorIs(t, w.SaveEntry(entries(1, 1)), ErrFailed, name)
@@ -162,7 +166,8 @@ func (g *gateDir) Remove(name string) error {
 	return g.Dir.Remove(name)
 }
 
-// A Purge under way ends at the segment it is at when the log is closed, and Close returns after it.
+// A Purge under way ends at the segment it is at when the log is closed, and Close returns after
+// it.
 func TestDirectory_CloseWaitsForPurgeWhichEnds(t *testing.T) {
 	gate := &gateDir{arrived: make(chan struct{}), goOn: make(chan struct{})}
 	fsys := faultfs.Wrap(vfs.OS{}, func(d vfs.Dir) vfs.Dir {
@@ -275,9 +280,11 @@ func TestDirectory_WhatStandsInTheWayOfATemporaryFileIsLeftAlone(t *testing.T) {
 	})
 }
 
-// Whatever opens a log gives an error, at once, when something that is no file has the name of a segment.
+// Whatever opens a log gives an error, at once, when something that is no file has the name of a
+// segment.
 func TestDirectory_WhatIsNoFileInThePlaceOfASegment(t *testing.T) {
-	for _, name := range []string{"a pipe", "a directory", "a directory with something in it", "a link to a pipe"} {
+	for _, name := range []string{"a pipe", "a directory", "a directory with something in it",
+		"a link to a pipe"} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "log")
 			busyLog(t, dir, "metadata")

@@ -51,11 +51,13 @@ func TestDiskFull_NothingAcknowledgedIsLost(t *testing.T) {
 				require.ErrorIs(t, w.Close(), ErrFailed)
 			} else {
 				require.ErrorIs(t, err, ErrShortage)
-				require.ErrorIs(t, w.SaveEntry(entries(acked+1, acked+300)), ErrShortage, "as long as it is full")
+				require.ErrorIs(t, w.SaveEntry(entries(acked+1, acked+300)), ErrShortage,
+					"as long as it is full")
 				requireGoesOnWithRoom(t, w, mount, acked)
 				require.NoError(t, w.Close())
 			}
-			require.NoFileExists(t, filepath.Join(w.dir.Path(), fmt.Sprintf("%d.tmp", w.tailSegment().seq+1)))
+			require.NoFileExists(t,
+				filepath.Join(w.dir.Path(), fmt.Sprintf("%d.tmp", w.tailSegment().seq+1)))
 
 			// Still full: reading works, and so does opening, if there is a way at all.
 			require.Equal(t, entries(1, acked), readAll(t, dir, nil)[:acked])
@@ -146,7 +148,8 @@ func saveUntilFull(t *testing.T, w *WAL) uint64 {
 			for {
 				last, err := a.save(3, "a payload of some bytes, so that the disk fills")
 				if err != nil {
-					if !errors.Is(err, ErrFailed) && !errors.Is(err, ErrShortage) || !errors.Is(err, syscall.ENOSPC) {
+					if !errors.Is(err, ErrFailed) && !errors.Is(err, ErrShortage) ||
+						!errors.Is(err, syscall.ENOSPC) {
 						t.Error("not the error of a full disk:", err)
 					}
 					return

@@ -31,7 +31,8 @@ func TestDocs_PackageCommentNamesEveryError(t *testing.T) {
 	for _, file := range files {
 		code, err := os.ReadFile(file)
 		require.NoError(t, err)
-		for _, name := range regexp.MustCompile(`(?m)^(?:var |\t)(Err[A-Z]\w*) += `).FindAllSubmatch(code, -1) {
+		declared := regexp.MustCompile(`(?m)^(?:var |\t)(Err[A-Z]\w*) += `)
+		for _, name := range declared.FindAllSubmatch(code, -1) {
 			require.Contains(t, string(doc), "["+string(name[1])+"]", file)
 			found++
 		}

@@ -47,13 +47,16 @@ func TestEncoder_WrongGuessesOfTheHeadCostNothing(t *testing.T) {
 					require.Equal(t, crc, want.CRC)
 				}
 				for _, a := range []hintedRecord{
-					{size: len(data)}, {size: 0}, {size: -5}, {size: len(data) + 1}, {size: 1 << 20}, {size: 3}, {size: 200}, {size: len(data), room: 1}, {room: 1000},
+					{size: len(data)}, {size: 0}, {size: -5}, {size: len(data) + 1}, {size: 1 << 20}, {size: 3},
+					{size: 200}, {size: len(data), room: 1}, {room: 1000},
 				} {
 					a.data = data
 					var e encoder
 					e.start(frame.Position{Seq: 1, Off: 64}, 9, sealed, true)
-					require.NoError(t, e.appendRecord(codec.NewSavedTypes(log.NewRegistry()).Of(log.EntryType, &a), &a, frame.FlagCommit))
-					require.True(t, bytes.Equal(want.Build(1, 64), e.buf), "crc %08x, %d bytes, hint %d, own room %d", want.CRC, n, a.size, a.room)
+					require.NoError(t, e.appendRecord(codec.NewSavedTypes(log.NewRegistry()).Of(log.EntryType, &a),
+						&a, frame.FlagCommit))
+					require.True(t, bytes.Equal(want.Build(1, 64), e.buf),
+						"crc %08x, %d bytes, hint %d, own room %d", want.CRC, n, a.size, a.room)
 					require.True(t, bytes.Equal(data, e.data))
 					// One more behind it, in the same batch.
 					end := int(e.end())

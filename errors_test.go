@@ -13,7 +13,8 @@ import (
 	"github.com/seed449c39bc/wal/internal/faultfs"
 )
 
-// The error of a segment's file has the name that the file has by now, and not the one under which it was made.
+// The error of a segment's file has the name that the file has by now, and not the one under which
+// it was made.
 func TestErrors_NameAFileThatExists(t *testing.T) {
 	for _, cuts := range []int{0, 1, 3} {
 		w, dir := newLog(t)
@@ -104,7 +105,8 @@ func TestErrors_OfAReadOnlyFileSystem(t *testing.T) {
 	require.NoError(t, w.Close())
 	for _, cause := range []error{syscall.EROFS, fs.ErrPermission, syscall.EACCES} {
 		for _, refused := range [][]faultfs.Kind{
-			{faultfs.OpenLocked, faultfs.Create}, {faultfs.Write}, {faultfs.Sync}, {faultfs.Mkdir, faultfs.Create, faultfs.OpenLocked},
+			{faultfs.OpenLocked, faultfs.Create}, {faultfs.Write}, {faultfs.Sync},
+			{faultfs.Mkdir, faultfs.Create, faultfs.OpenLocked},
 		} {
 			fsys := faultfs.New()
 			fsys.Fail(func(o faultfs.Call) (int, error) {

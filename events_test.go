@@ -19,7 +19,8 @@ import (
 func TestStats_CountWhatHappened(t *testing.T) {
 	w, dir := newLog(t)
 	s := w.Stats()
-	require.Equal(t, Stats{Segments: 1, TailSegment: segmentName{}.String(), TailBytes: tailOf(w).off, FirstIndex: 1}, s)
+	require.Equal(t, Stats{Segments: 1, TailSegment: segmentName{}.String(), TailBytes: tailOf(w).off,
+		FirstIndex: 1}, s)
 	header := s.TailBytes
 
 	require.NoError(t, w.Save(&walpb.HardState{Term: 1}, entries(1, 3)))
@@ -68,7 +69,8 @@ func TestEvents_ListenerIsToldOfEverything(t *testing.T) {
 	before := tailOf(w).off
 	require.NoError(t, w.SaveEntry(entries(1, 3)))
 	require.Len(t, saves, 1)
-	require.Equal(t, SaveEvent{Saves: 1, Entries: 3, Bytes: int(tailOf(w).off - before), Durable: true, Took: saves[0].Took}, saves[0])
+	require.Equal(t, SaveEvent{Saves: 1, Entries: 3, Bytes: int(tailOf(w).off - before), Durable: true,
+		Took: saves[0].Took}, saves[0])
 	require.Positive(t, saves[0].Took)
 	require.Equal(t, 1, syncs)
 
@@ -106,14 +108,17 @@ func tear(t *testing.T, path string) {
 	last := frames[len(frames)-1]
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	require.NoError(t, err)
-	_, err = f.WriteAt([]byte("garbage"), last.off+last.Size+frame.WordSize) // a frame without its length word
+	// a frame without its length word
+	_, err = f.WriteAt([]byte("garbage"), last.off+last.Size+frame.WordSize)
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
 }
 
 func TestEvents_UnsyncedSaveIsNotReportedAsDurable(t *testing.T) {
 	var saves []SaveEvent
-	w, _ := newLog(t, WithNoSync(), WithListener(Listener{Saved: func(e SaveEvent) { saves = append(saves, e) }}))
+	w, _ := newLog(t, WithNoSync(), WithListener(Listener{Saved: func(e SaveEvent) {
+		saves = append(saves, e)
+	}}))
 	require.NoError(t, w.SaveEntry(entries(1, 1)))
 	require.False(t, saves[0].Durable)
 	require.Zero(t, w.Stats().Syncs)
@@ -163,7 +168,8 @@ func TestEvents_SlowSyncIsWarnedOf(t *testing.T) {
 	}{{time.Nanosecond, 1}, {time.Hour, 0}, {0, 0}, {-1, 0}} {
 		fsys := faultfs.New()
 		core, logs := observer.New(zap.WarnLevel)
-		w, err := Create(zap.New(core), filepath.Join(t.TempDir(), "log"), nil, withFS(fsys), WithSlowSyncThreshold(tt.threshold))
+		w, err := Create(zap.New(core), filepath.Join(t.TempDir(), "log"), nil, withFS(fsys),
+			WithSlowSyncThreshold(tt.threshold))
 		require.NoError(t, err)
 		fsys.Fail(func(o faultfs.Call) (int, error) {
 			if o.Kind == faultfs.Datasync {

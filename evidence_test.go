@@ -29,13 +29,15 @@ func TestEvidence_AMadeUpRecordInAPayloadDoesNotKeepATornSaveFromHealing(t *test
 				mark := []byte("here it will stand")
 				copy(data[900:], mark)
 				save := func() tornCase {
-					return tornCase{"made up", nil, saveOf(nil, append(first, entry(1, 6+uint64(len(first)), string(data)))...)}
+					return tornCase{"made up", nil,
+						saveOf(nil, append(first, entry(1, 6+uint64(len(first)), string(data)))...)}
 				}
 				tl := newTornLog(t, save())
 				at := bytes.Index(tl.after[tl.file], mark)
 				seq := mustParse(t, tl.file).seq
 				off := (at + 7) &^ 7
-				madeUp := oracle.Frame{Type: 2, Data: []byte("made up"), Trailered: true, Flags: 3}.Written(seq, off)
+				madeUp := oracle.Frame{Type: 2, Data: []byte("made up"), Trailered: true, Flags: 3}.Written(seq,
+					off)
 				fill(data)
 				copy(data[900+off-at:], madeUp)
 				tl = newTornLog(t, save())

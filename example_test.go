@@ -157,7 +157,8 @@ func ExampleWAL_Follow() {
 		fmt.Println(replica)
 		switch string(entry.Data) { // elsewhere in the program:
 		case "b":
-			must(w.SaveEntry([]log.LogEntry{&walpb.Entry{Term: 2, Index: 2, Data: []byte("c")}, &walpb.Entry{Term: 2, Index: 3, Data: []byte("d")}}))
+			must(w.SaveEntry([]log.LogEntry{&walpb.Entry{Term: 2, Index: 2, Data: []byte("c")},
+				&walpb.Entry{Term: 2, Index: 3, Data: []byte("d")}}))
 		case "d":
 			must(w.Close())
 		}
@@ -178,7 +179,8 @@ func ExampleOpen_atSnapshot() {
 	w, err := wal.Create(nil, dir, nil)
 	must(err)
 	for i := uint64(1); i <= 5; i++ {
-		must(w.Save(&walpb.HardState{Term: 1, Commit: i}, []log.LogEntry{&walpb.Entry{Term: 1, Index: i}}))
+		must(w.Save(&walpb.HardState{Term: 1, Commit: i},
+			[]log.LogEntry{&walpb.Entry{Term: 1, Index: i}}))
 	}
 	snapshot := &walpb.Snapshot{Index: 3, Term: 1}
 	must(w.SaveSnap(snapshot)) // after the snapshot itself is safe elsewhere
@@ -219,7 +221,8 @@ func ExampleRepair() {
 
 	_, err = wal.Open(nil, dir, nil)
 	var corruption *wal.CorruptionError
-	fmt.Println("corrupt:", errors.As(err, &corruption), "at stake:", corruption.FirstIndex, "to", corruption.LastIndex)
+	fmt.Println("corrupt:", errors.As(err, &corruption), "at stake:", corruption.FirstIndex, "to",
+		corruption.LastIndex)
 
 	report, err := wal.Repair(nil, dir, wal.WithTruncateCorruption())
 	must(err)

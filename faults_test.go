@@ -30,9 +30,11 @@ type faultMode struct {
 }
 
 var (
-	syncing   = []faultfs.Kind{faultfs.Sync, faultfs.Datasync}
-	spending  = []faultfs.Kind{faultfs.Write, faultfs.Truncate, faultfs.Reserve, faultfs.Create, faultfs.Mkdir, faultfs.Rename}
-	finishing = append([]faultfs.Kind{faultfs.SyncDir, faultfs.Remove}, slices.Concat(syncing, spending)...)
+	syncing  = []faultfs.Kind{faultfs.Sync, faultfs.Datasync}
+	spending = []faultfs.Kind{faultfs.Write, faultfs.Truncate, faultfs.Reserve, faultfs.Create,
+		faultfs.Mkdir, faultfs.Rename}
+	finishing = append([]faultfs.Kind{faultfs.SyncDir, faultfs.Remove},
+		slices.Concat(syncing, spending)...)
 )
 
 var faultModes = []faultMode{
@@ -82,13 +84,15 @@ func TestFaults_AnyOneFailingCallLosesNothingAcknowledged(t *testing.T) {
 							images += f.images
 						}
 					}
-					t.Logf("%s, %s: %d calls failed, each in a run of its own; %d images of a crash after it", wl.name, mode.name, fired, images)
+					t.Logf("%s, %s: %d calls failed, each in a run of its own; %d images of a crash after it",
+						wl.name, mode.name, fired, images)
 					total.Add(int64(fired))
 				})
 			}
 		}
 	})
-	t.Logf("calls that failed: %d; nothing acknowledged was lost, and nothing succeeded after a failure", total.Load())
+	t.Logf("calls that failed: %d; nothing acknowledged was lost, and nothing succeeded after a "+
+		"failure", total.Load())
 }
 
 // faultRun is a workload with one fault, the n-th call that can fail so.
@@ -104,7 +108,8 @@ type faultRun struct {
 	images int
 }
 
-func newFaultRun(t *testing.T, wl crashWorkload, mode faultMode, prealloc Preallocation, n int, rnd *rand.Rand) *faultRun {
+func newFaultRun(t *testing.T, wl crashWorkload, mode faultMode, prealloc Preallocation, n int,
+	rnd *rand.Rand) *faultRun {
 	f := &faultRun{crashRun: newCrashRun(t, wl, prealloc, rnd), mode: mode, n: n}
 	f.onError = f.failing
 	f.onDisk = func(d *crashfs.Disk) { d.Inject(f.inject) }
@@ -157,7 +162,8 @@ func (f *faultRun) failing(what string, err error) (goOn bool) {
 		return false
 	}
 	what, _, _ = strings.Cut(what, " ")
-	require.Contains(f.t, []string{"purge", "compaction", "backup", "close"}, what, f.what()) // a compaction ends with a purge
+	// a compaction ends with a purge
+	require.Contains(f.t, []string{"purge", "compaction", "backup", "close"}, what, f.what())
 	return true
 }
 
@@ -196,7 +202,8 @@ func (f *faultRun) run(wl crashWorkload) {
 // requireFinal makes sure that every call returns the error that ended the log's life.
 func (f *faultRun) requireFinal() {
 	for name, call := range callsOf(f.w) {
-		if err := call(); !errors.Is(err, errors.ErrUnsupported) { // a truncation and its like in etcd's format never do anything
+		// a truncation and its like in etcd's format never do anything
+		if err := call(); !errors.Is(err, errors.ErrUnsupported) {
 			require.Equal(f.t, f.final, err, "%s after %s", name, f.what())
 		}
 	}
@@ -205,7 +212,8 @@ func (f *faultRun) requireFinal() {
 // again opens the log without faults, or creates it if there is none, and goes on with it.
 func (f *faultRun) again() {
 	w, err := Open(nil, crashDir, nil, f.options()...)
-	if lo, _ := f.life.Allowed(f.at()); errors.Is(err, fs.ErrNotExist) && f.life.Stages[lo].Content == nil {
+	if lo, _ := f.life.Allowed(f.at()); errors.Is(err, fs.ErrNotExist) &&
+		f.life.Stages[lo].Content == nil {
 		f.life.Stages = f.life.Stages[:1]
 		f.create()
 	} else {
@@ -232,7 +240,8 @@ func (f *faultRun) cut(m *crashfs.Media) {
 		_, err = f.life.Explains(m.At(), found)
 	}
 	if err != nil {
-		requireSurvived(f.t, &crashmodel.Failure{Moment: m.At(), Whose: "machine after " + f.what(), Image: im, Err: err}, f.life)
+		requireSurvived(f.t, &crashmodel.Failure{Moment: m.At(), Whose: "machine after " + f.what(),
+			Image: im, Err: err}, f.life)
 	}
 }
 

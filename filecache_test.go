@@ -57,7 +57,8 @@ func (f *countedFile) Close() error {
 	return f.File.Close()
 }
 
-// counts returns how many files are open, and how many were opened and open at most since the last call.
+// counts returns how many files are open, and how many were opened and open at most since the last
+// call.
 func (c *countingFS) counts() (open, most, opened int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -104,7 +105,8 @@ func TestOpenFiles_AreLimitedHoweverManyReadersThereAre(t *testing.T) {
 	}
 }
 
-// With one file at most, iterations within iterations still go on: none holds it while another reads.
+// With one file at most, iterations within iterations still go on: none holds it while another
+// reads.
 func TestOpenFiles_IterationsWithinIterationsShareOne(t *testing.T) {
 	fsys := &countingFS{FS: vfs.OS{}}
 	w, _ := newLog(t, withFS(fsys), WithMaxOpenFiles(1))

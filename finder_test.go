@@ -19,11 +19,13 @@ func finderScene(rnd *rand.Rand) (seg []byte, at map[int]oracle.Frame) {
 	for i := 64; i < len(seg)-2<<20; i += 16 {
 		n := 8 + (1<<19+i%(1<<20))/16*16 + 9
 		binary.LittleEndian.PutUint64(seg[i:], frame.MakeWord(int64(n)))
-		copy(seg[i+8:], []byte{8, 2, 16, 0, 26, byte(n-17) | 0x80, byte((n-17)>>7) | 0x80, byte((n - 17) >> 14)})
+		copy(seg[i+8:], []byte{8, 2, 16, 0, 26, byte(n-17) | 0x80, byte((n-17)>>7) | 0x80,
+			byte((n - 17) >> 14)})
 	}
 	for range 6 {
 		off := rnd.IntN(len(seg)-1<<20) &^ 7
-		f := oracle.Frame{Type: int64(log.EntryType), CRC: rnd.Uint32(), Data: seg[off+100 : off+100+300<<10+rnd.IntN(1<<18)], Trailered: true, Flags: byte(rnd.IntN(4))}
+		f := oracle.Frame{Type: int64(log.EntryType), CRC: rnd.Uint32(),
+			Data: seg[off+100 : off+100+300<<10+rnd.IntN(1<<18)], Trailered: true, Flags: byte(rnd.IntN(4))}
 		copy(seg[off:], f.Written(sceneSeq, off))
 	}
 	for off := 0; off < len(seg); off += 8 {
@@ -49,7 +51,8 @@ func TestFinder_TheFirstRecordIsFoundAmongBeginningsThatAreNone(t *testing.T) {
 					want = off
 				}
 			}
-			f := finder{win: &window{f: endBytes{0, int64(len(seg)), seg}, size: int64(len(seg))}, seq: sceneSeq}
+			f := finder{win: &window{f: endBytes{0, int64(len(seg)), seg}, size: int64(len(seg))},
+				seq: sceneSeq}
 			got, err := f.first(int64(from), flags)
 			require.NoError(t, err)
 			require.EqualValues(t, want, got, "from %d, flags %d", from, flags)
@@ -77,10 +80,12 @@ func TestOutline_AgreesWithTheParsedFrame(t *testing.T) {
 				}
 				if want == nil {
 					require.NoError(t, err)
-					require.Equal(t, []any{f.Type, f.Crc, f.Size, f.HasTrailer, f.Flags, f.Sparsity}, []any{o.Type, o.Crc, o.Size, o.HasTrailer, o.Flags, o.Sparsity})
+					require.Equal(t, []any{f.Type, f.Crc, f.Size, f.HasTrailer, f.Flags, f.Sparsity},
+						[]any{o.Type, o.Crc, o.Size, o.HasTrailer, o.Flags, o.Sparsity})
 					require.Equal(t, len(f.Data), len(o.Payload(whole)))
 				} else {
-					require.True(t, err != nil || o.Size > int64(len(whole)), "%s, sealed %v, bit %d: %v", sh.name, sealed, i, want)
+					require.True(t, err != nil || o.Size > int64(len(whole)), "%s, sealed %v, bit %d: %v", sh.name,
+						sealed, i, want)
 				}
 				if i >= 0 {
 					whole[i/8] ^= 1 << (i % 8)

@@ -75,6 +75,8 @@ func TestFlush_EveryBatchSaysSyncedExactlyOnceAndCommits(t *testing.T) {
 		log.EntryType, log.EntryType, log.EntryType, log.StateType,
 		log.SnapshotType, log.CrcType,
 	}, types)
-	require.Equal(t, []byte{sync, 0, frame.FlagCommit, sync, 0, 0, frame.FlagCommit, both, both}, flags)
-	require.Equal(t, append([]byte{frame.ControlTruncate}, binary.LittleEndian.AppendUint64(nil, 2)...), frames[8].Control())
+	require.Equal(t, []byte{sync, 0, frame.FlagCommit, sync, 0, 0, frame.FlagCommit, both, both},
+		flags)
+	require.Equal(t, append([]byte{frame.ControlTruncate},
+		binary.LittleEndian.AppendUint64(nil, 2)...), frames[8].Control())
 }

@@ -10,30 +10,33 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// Follow yields the entries from index from on, and waits for new ones when it has
-// yielded all there are: for shipping the log to a replica, or a feed of changes.
-// Only what is durable is yielded; with [WithNoSync], what is written. from is at most
-// LastIndex+1, else the error is [ErrNotFound].
+// Follow returns an iteration over the entries from index from on, which waits for new ones when it
+// has yielded all there are. Use it to ship the log to a replica, or to feed changes to a
+// subscriber. It yields only what is durable or, with [WithNoSync], what is written. from may be at
+// most LastIndex+1; otherwise the error is [ErrNotFound].
 //
-// When an entry below the next one is replaced or dropped, it yields an
-// [*OverwrittenError], which is an [ErrOverwritten]: what was yielded from its Index on is void. A loop
-// that goes on then gets the entries from Index on, and has missed nothing. What is replaced before it was
-// yielded is no error.
+// If an entry below the next one is replaced or dropped, the iteration yields an
+// [*OverwrittenError], which is an [ErrOverwritten]: what it yielded from Index on is void. A loop
+// that goes on after this error gets the entries from Index on, and has missed nothing. If an entry
+// is replaced before it was yielded, that is no error.
 //
-// It ends with any other error:
+// Any other error ends the iteration:
 //   - ctx.Err() when ctx is done.
-//   - [ErrClosed] or [ErrFailed] when the log is closed or fails, after all that is durable was yielded.
-//   - [ErrCompacted] when from is below FirstIndex, or a snapshot has made the log jump over the
-//     next entry.
-//   - What went wrong in reading.
+//   - [ErrClosed] or [ErrFailed] when the log is closed or has failed, after all that is durable
+//     was yielded.
+//   - [ErrCompacted] when from is below FirstIndex, or when a snapshot has made the log jump over
+//     the next entry.
+//   - An error of reading.
 //
-// Followers are woken by each batch of saves, and do not poll. One that has fallen behind still yields
-// what was released meanwhile: it keeps all segments that it has to read from being purged,
-// those that came since it waited, too. One that is not read from keeps them as long.
+// Each batch of saves wakes the followers; they do not poll. A follower that has fallen behind
+// still yields what was released meanwhile: it keeps all segments that it has yet to read from
+// being purged, including those that were begun while it waited. A loop that does not ask for more
+// keeps them until it ends.
 func (w *WAL) Follow(ctx context.Context, from uint64) iter.Seq2[log.LogEntry, error] {
 	return func(yield func(log.LogEntry, error) bool) {
 		if ctx == nil {
-			yield(nil, fmt.Errorf("%w: a nil context; pass context.Background() to follow until the log is closed", ErrInvalidArgument))
+			yield(nil, fmt.Errorf("%w: a nil context; "+
+				"pass context.Background() to follow until the log is closed", ErrInvalidArgument))
 			return
 		}
 		c := w.cursor()
@@ -56,7 +59,7 @@ func (w *WAL) Follow(ctx context.Context, from uint64) iter.Seq2[log.LogEntry, e
 	}
 }
 
-// follow returns entry next, when there is one.
+// follow returns entry next, and waits until there is one. Its errors are those that Follow yields.
 func (v *view) follow(ctx context.Context, c *cursor, next uint64) (log.LogEntry, error) {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -68,9 +71,10 @@ func (v *view) follow(ctx context.Context, c *cursor, next uint64) (log.LogEntry
 			ent, err = c.decode(i, data)
 		}
 		if over := v.sticky.err(); over != nil && errors.Is(err, ErrClosed) {
-			err = over // it may have failed before it was closed
+			err = over // the log may have failed before it was closed
 		}
-		// Looked at after reading: whatever was read then is still in the log.
+		// This is checked after reading: if the entry was not replaced by then, what was read is
+		// still in the log.
 		if r := c.replaced.Load(); err != io.EOF && (r == 0 || r > next) {
 			return ent, err
 		}
@@ -80,10 +84,10 @@ func (v *view) follow(ctx context.Context, c *cursor, next uint64) (log.LogEntry
 	}
 }
 
-// proceed sets a follower's cursor on what there is from entry next on. If there
-// is nothing it waits, and may return before there is.
+// proceed sets a follower's cursor on the entries from next on. If there are none it waits for a
+// change, and may return before there are any.
 func (v *view) proceed(ctx context.Context, c *cursor, next uint64) error {
-	over := v.sticky.err() // asked first: what comes behind the last entry then is nothing
+	over := v.sticky.err() // asked first: once it is set, no further entry comes
 	changed, err := v.extend(c, next)
 	if err != nil || changed == nil {
 		return err
@@ -99,8 +103,9 @@ func (v *view) proceed(ctx context.Context, c *cursor, next uint64) error {
 	return nil
 }
 
-// extend sets a follower's cursor on the entries from next on that there are. If there are
-// none it returns what to wait for. The segments of what comes meanwhile are kept from Purge, too.
+// extend sets a follower's cursor on the entries from next on. If there are none yet, it returns a
+// channel that the next change closes; until then the segments in which they will be are kept from
+// Purge, too.
 func (v *view) extend(c *cursor, next uint64) (changed <-chan struct{}, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -109,7 +114,8 @@ func (v *view) extend(c *cursor, next uint64) (changed <-chan struct{}, err erro
 		case next < first:
 			return nil, fmt.Errorf("%w: entry %d, the first one is %d", ErrCompacted, next, first)
 		case next-1 > last:
-			return nil, fmt.Errorf("%w: cannot follow from entry %d, the last one is %d", ErrNotFound, next, last)
+			return nil, fmt.Errorf("%w: cannot follow from entry %d, the last one is %d",
+				ErrNotFound, next, last)
 		}
 		v.readers[c] = struct{}{}
 	}

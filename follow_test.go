@@ -99,7 +99,8 @@ func TestFollow_FromOutsideTheLog(t *testing.T) {
 	w, _ := newLog(t)
 	require.NoError(t, w.SaveSnap(at(9)))
 	require.NoError(t, w.SaveEntry(entries(10, 12)))
-	for from, want := range map[uint64]error{0: ErrCompacted, 9: ErrCompacted, 14: ErrNotFound, ^uint64(0): ErrNotFound} {
+	for from, want := range map[uint64]error{0: ErrCompacted, 9: ErrCompacted, 14: ErrNotFound,
+		^uint64(0): ErrNotFound} {
 		require.ErrorIs(t, follow(t.Context(), w, from).err(t), want, "from %d", from)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -115,9 +116,14 @@ func TestFollow_LearnsOfWhatIsReplaced(t *testing.T) {
 		err   error            // another one
 		next  log.LogEntry     // else what it yields next
 	}{
-		{"an append", func(w *WAL) error { return w.SaveEntry(entries(21, 21)) }, 0, nil, entry(1, 21, "entry 21")},
-		{"an overwrite", func(w *WAL) error { return w.SaveEntry([]log.LogEntry{newer(7)}) }, 7, nil, nil},
-		{"an overwrite of the last", func(w *WAL) error { return w.SaveEntry([]log.LogEntry{newer(20)}) }, 20, nil, nil},
+		{"an append", func(w *WAL) error {
+			return w.SaveEntry(entries(21, 21))
+		}, 0, nil, entry(1, 21, "entry 21")},
+		{"an overwrite", func(w *WAL) error {
+			return w.SaveEntry([]log.LogEntry{newer(7)})
+		}, 7, nil, nil},
+		{"an overwrite of the last", func(w *WAL) error { return w.SaveEntry([]log.LogEntry{newer(20)}) },
+			20, nil, nil},
 		{"a truncation", func(w *WAL) error { return w.TruncateBack(4) }, 5, nil, nil},
 		{"a truncation and an append in one step", func(w *WAL) error {
 			return errors.Join(w.TruncateBack(19), w.SaveEntry([]log.LogEntry{newer(20), newer(21)}))
@@ -125,11 +131,19 @@ func TestFollow_LearnsOfWhatIsReplaced(t *testing.T) {
 		{"an append that replaces itself", func(w *WAL) error {
 			return w.SaveEntry([]log.LogEntry{entry(1, 21, "old"), newer(21)})
 		}, 0, nil, newer(21)},
-		{"a snapshot that is ahead", func(w *WAL) error { return w.SaveSnap(at(50)) }, 0, ErrCompacted, nil},
-		{"a snapshot", func(w *WAL) error { return errors.Join(w.SaveSnap(at(20)), w.SaveEntry(entries(21, 21))) }, 0, nil, entry(1, 21, "entry 21")},
-		{"a release", func(w *WAL) error { return errors.Join(release(w, at(20)), w.SaveEntry(entries(21, 21))) }, 0, nil, entry(1, 21, "entry 21")},
+		{"a snapshot that is ahead", func(w *WAL) error { return w.SaveSnap(at(50)) }, 0, ErrCompacted,
+			nil},
+		{"a snapshot", func(w *WAL) error {
+			return errors.Join(w.SaveSnap(at(20)), w.SaveEntry(entries(21, 21)))
+		}, 0, nil, entry(1, 21, "entry 21")},
+		{"a release", func(w *WAL) error {
+			return errors.Join(release(w, at(20)), w.SaveEntry(entries(21, 21)))
+		}, 0, nil, entry(1, 21, "entry 21")},
 		{"a close", (*WAL).Close, 0, ErrClosed, nil},
-		{"a failure", func(w *WAL) error { w.fail("test", errors.New("a bad disk")); return nil }, 0, ErrFailed, nil},
+		{"a failure", func(w *WAL) error {
+			w.fail("test", errors.New("a bad disk"))
+			return nil
+		}, 0, ErrFailed, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w, _ := newLog(t)
@@ -176,7 +190,8 @@ func TestFollow_GoesOnWithWhatWasReplacedAheadOfIt(t *testing.T) {
 	require.Equal(t, append(entries(1, 12), newer(13), newer(14), newer(15), newer(16)), got)
 }
 
-// A follower that is behind yields all that is durable before it tells of the end, also of a closed log.
+// A follower that is behind yields all that is durable before it tells of the end, also of a closed
+// log.
 func TestFollow_YieldsWhatIsDurableBeforeTheEnd(t *testing.T) {
 	for name, tt := range map[string]struct {
 		end func(*WAL)
@@ -266,7 +281,8 @@ func TestFollow_ReplicasBecomeTheLog(t *testing.T) {
 		last := w.LastIndex()
 		switch k := rnd.IntN(20); {
 		case k < 15 || last < 10:
-			require.NoError(t, w.SaveEntry([]log.LogEntry{entry(uint64(n), last+1, "a"), entry(uint64(n), last+2, "b")}))
+			require.NoError(t, w.SaveEntry([]log.LogEntry{entry(uint64(n), last+1, "a"),
+				entry(uint64(n), last+2, "b")}))
 		case k < 18:
 			i := last - rnd.Uint64N(5)
 			require.NoError(t, w.SaveEntry([]log.LogEntry{entry(uint64(n), i, "c")}))

@@ -14,7 +14,8 @@ import (
 )
 
 // encodeOne encodes one record with the encoder under test.
-func encodeOne(p frame.Position, crc uint32, sealed bool, typ log.RecordType, data []byte, flags byte) []byte {
+func encodeOne(p frame.Position, crc uint32, sealed bool, typ log.RecordType, data []byte,
+	flags byte) []byte {
 	var e encoder
 	e.start(p, crc, sealed, flags&frame.FlagSynced != 0)
 	e.appendBytes(typ, data, flags&frame.FlagCommit)
@@ -117,7 +118,9 @@ func TestFrame_ElsewhereIsRefused(t *testing.T) {
 
 func TestFrame_MalformedIsRefused(t *testing.T) {
 	p := frame.Position{Seq: 2, Off: 512}
-	good := func() []byte { return encodeOne(p, 0, true, log.EntryType, []byte("data"), frame.FlagCommit) }
+	good := func() []byte {
+		return encodeOne(p, 0, true, log.EntryType, []byte("data"), frame.FlagCommit)
+	}
 	n := uint64(frame.RecordSize(binary.LittleEndian.Uint64(good())))
 	trailer := int(frame.WordSize + n - 8)
 	cases := map[string]struct {
@@ -136,10 +139,13 @@ func TestFrame_MalformedIsRefused(t *testing.T) {
 		"unknown flag":        {func(b []byte) []byte { b[trailer+4] |= 4; return b }, frame.ErrCheck},
 		"other thinness":      {func(b []byte) []byte { b[trailer+6] = 1; return b }, frame.ErrCheck},
 		"no mark":             {func(b []byte) []byte { b[trailer+7] = 0; return b }, frame.ErrTrailer},
-		"other mark":          {func(b []byte) []byte { b[trailer+7] = 0x5A; return b }, frame.ErrTrailer},
-		"other flags":         {func(b []byte) []byte { b[trailer+4] = 1; return b }, frame.ErrCheck},
-		"other tag":           {func(b []byte) []byte { b[8] = 0x28; return b }, frame.ErrRecord},
-		"no fields":           {func(b []byte) []byte { clear(b[8:]); return b }, frame.ErrRecord},
+		"other mark": {func(b []byte) []byte {
+			b[trailer+7] = 0x5A
+			return b
+		}, frame.ErrTrailer},
+		"other flags": {func(b []byte) []byte { b[trailer+4] = 1; return b }, frame.ErrCheck},
+		"other tag":   {func(b []byte) []byte { b[8] = 0x28; return b }, frame.ErrRecord},
+		"no fields":   {func(b []byte) []byte { clear(b[8:]); return b }, frame.ErrRecord},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -193,12 +199,13 @@ func forge(data []byte, at int, before, crc uint32) {
 	binary.LittleEndian.PutUint32(tail, bits)
 }
 
-// A record of a control record's form with more data than one has is none, however its check is. So the
-// check, which covers that data, is never computed over much.
+// A record of a control record's form with more data than one has is none, however its check is. So
+// the check, which covers that data, is never computed over much.
 func TestFrame_AControlRecordHasBoundedData(t *testing.T) {
 	var c frame.Checker
 	p := frame.Position{Seq: 3, Off: 512}
-	for n, want := range map[int]error{frame.MaxControl: nil, frame.MaxControl + 1: frame.ErrRecord, 3000: frame.ErrRecord} {
+	for n, want := range map[int]error{frame.MaxControl: nil, frame.MaxControl + 1: frame.ErrRecord,
+		3000: frame.ErrRecord} {
 		b := encodeOne(p, 77, true, log.CrcType, make([]byte, n), frame.FlagMask)
 		_, err := c.ParseAt(b, p)
 		require.Equal(t, want, err, "%d bytes", n)

@@ -45,7 +45,8 @@ func (f *strictFile) ReadAt(b []byte, off int64) (int, error) {
 func FuzzDecoder(f *testing.F) {
 	for _, opts := range [][]Option{nil, {WithEtcdFormat()}} {
 		m := newMemFS(nil)
-		w, err := Create(nil, memDir, []byte("m"), append(opts, withFS(m), WithSegmentSize(1024), WithPreallocation(PreallocateNone))...)
+		w, err := Create(nil, memDir, []byte("m"),
+			append(opts, withFS(m), WithSegmentSize(1024), WithPreallocation(PreallocateNone))...)
 		require.NoError(f, err)
 		require.NoError(f, w.Save(&walpb.HardState{Term: 1}, entries(1, 3)))
 		w.pipeline.close()
@@ -60,7 +61,8 @@ func FuzzDecoder(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, seq uint64) {
 		size := int64(len(body))
 		for _, exact := range []bool{true, false} {
-			d := decoder{win: window{f: &strictFile{t: t, data: body}, name: "fuzz", size: size}, seq: seq, exact: exact}
+			d := decoder{win: window{f: &strictFile{t: t, data: body}, name: "fuzz", size: size}, seq: seq,
+				exact: exact}
 			for off := int64(0); ; off = d.off {
 				fr, err := d.next()
 				if err != nil {
@@ -75,14 +77,16 @@ func FuzzDecoder(f *testing.F) {
 			}
 			require.LessOrEqual(t, int64(cap(d.win.buf)), size)
 		}
-		s := &scan{name: segmentName{seq: seq}, last: true, entries: codec.NewIndexReader(log.DefaultRegistry(), false)}
+		s := &scan{name: segmentName{seq: seq}, last: true,
+			entries: codec.NewIndexReader(log.DefaultRegistry(), false)}
 		s.run(&strictFile{t: t, data: body}, nil)
 		if s.err != nil {
 			require.True(t, errors.Is(s.err, ErrCorrupt) || errors.Is(s.err, ErrDecode), "%v", s.err)
 			return
 		}
 		end := s.end
-		require.True(t, 0 < end.off && end.synced < end.off && end.off <= max(end.dirty, end.off) && end.off <= size && end.dirty <= size+frame.WordSize, "%+v", end)
+		require.True(t, 0 < end.off && end.synced < end.off && end.off <= max(end.dirty, end.off) &&
+			end.off <= size && end.dirty <= size+frame.WordSize, "%+v", end)
 	})
 }
 
@@ -97,7 +101,8 @@ type recoverLog struct {
 
 func newRecoverLog(t testing.TB, closed bool) *recoverLog {
 	m := newMemFS(nil)
-	w, err := Create(nil, memDir, []byte("meta"), withFS(m), WithSegmentSize(512), WithPreallocation(PreallocateNone))
+	w, err := Create(nil, memDir, []byte("meta"), withFS(m), WithSegmentSize(512),
+		WithPreallocation(PreallocateNone))
 	require.NoError(t, err)
 	rl := &recoverLog{}
 	before := 0
@@ -118,7 +123,8 @@ func newRecoverLog(t testing.TB, closed bool) *recoverLog {
 	note(1)
 	for i := range uint64(9) {
 		segs := len(w.segments)
-		require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: i}, []log.LogEntry{entry(1, i+1, "data"), entry(1, i+2, string(make([]byte, i*20)))}))
+		require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: i},
+			[]log.LogEntry{entry(1, i+1, "data"), entry(1, i+2, string(make([]byte, i*20)))}))
 		note(segs)
 	}
 	if closed {
@@ -248,15 +254,15 @@ func (r *modelRun) step() {
 	r.log = append(r.log, fmt.Sprintf("%d(%d)", op, arg))
 	last := r.life.Newest().Last()
 	below := last - min(uint64(arg%8), last)
+	if r.kind.etcd && (op == 6 || op == 14 || op == 15) {
+		r.refuse(op)
+		return
+	}
 	switch op {
 	case 0, 1:
 		r.save(r.state(), r.entries(arg%4+1, 3*arg)...)
 	case 2: // over earlier ones
-		ents := []*walpb.Entry{r.entry(2, below+1, arg)}
-		for i := range uint64(arg % 3) {
-			ents = append(ents, r.entry(2, below+2+i, arg))
-		}
-		r.save(nil, ents...)
+		r.overwrite(below, arg)
 	case 3:
 		gap := last + 2 + uint64(arg)
 		require.ErrorIs(r.t, r.w.SaveEntry(entries(gap, gap)), ErrIndexGap)
@@ -265,10 +271,6 @@ func (r *modelRun) step() {
 	case 5: // also above the last entry: the log jumps
 		r.snapshot(below + uint64(arg/250*8))
 	case 6:
-		if r.kind.etcd {
-			require.ErrorIs(r.t, r.w.TruncateBack(0), errors.ErrUnsupported)
-			return
-		}
 		r.truncate(below)
 	case 7:
 		r.reopen()
@@ -288,21 +290,32 @@ func (r *modelRun) step() {
 	case 13:
 		r.abandon()
 	case 14:
-		if r.kind.etcd {
-			require.ErrorIs(r.t, r.w.Restore(at(1), nil, nil), errors.ErrUnsupported)
-			return
-		}
 		r.restore(below+uint64(arg/128*5), arg/8%4, arg)
 	case 15:
-		if r.kind.etcd {
-			require.ErrorIs(r.t, r.w.Compact(0), errors.ErrUnsupported)
-			return
-		}
 		require.ErrorIs(r.t, r.w.Compact(last+1), ErrNotFound)
 		r.compact(below)
 	case 16:
 		r.backup(arg%2 == 0)
 	}
+}
+
+// refuse tries an operation for which etcd's format has no record.
+func (r *modelRun) refuse(op byte) {
+	call := map[byte]func() error{
+		6:  func() error { return r.w.TruncateBack(0) },
+		14: func() error { return r.w.Restore(at(1), nil, nil) },
+		15: func() error { return r.w.Compact(0) },
+	}[op]
+	require.ErrorIs(r.t, call(), errors.ErrUnsupported)
+}
+
+// overwrite saves up to three entries behind an index, in place of those that are there.
+func (r *modelRun) overwrite(below uint64, arg int) {
+	ents := []*walpb.Entry{r.entry(2, below+1, arg)}
+	for i := range uint64(arg % 3) {
+		ents = append(ents, r.entry(2, below+2+i, arg))
+	}
+	r.save(nil, ents...)
 }
 
 // compare makes sure that the log holds what the model says, by every way of reading.
@@ -311,13 +324,15 @@ func (r *modelRun) compare() {
 	require.NoError(r.t, err, "%v", r.log)
 	stage := len(r.life.Stages) - 1
 	floor := r.life.Floor(r.at()+1, stage)
-	require.True(r.t, r.life.Newest().Is(f, floor), "after %v\nfound %v\nwant %v\nentries up to %d may be gone", r.log, f.Contents(), r.life.Newest(), floor)
+	require.True(r.t, r.life.Newest().Is(f, floor), "after %v\nfound %v\nwant %v\n"+
+		"entries up to %d may be gone", r.log, f.Contents(), r.life.Newest(), floor)
 
 	lo := f.First + r.rnd.Uint64N(uint64(len(f.Entries))+1)
 	hi := lo + r.rnd.Uint64N(f.Last()+2-lo)
 	for e, err := range r.w.Entries(lo, hi) {
 		require.NoError(r.t, err, "%v", r.log)
-		require.True(r.t, crashmodel.SameEntry(e.(*walpb.Entry), f.Entries[lo-f.First]), "entry %d, %v", lo, r.log)
+		require.True(r.t, crashmodel.SameEntry(e.(*walpb.Entry), f.Entries[lo-f.First]), "entry %d, %v",
+			lo, r.log)
 		lo++
 	}
 	require.Equal(r.t, hi, lo)
@@ -327,23 +342,30 @@ func (r *modelRun) compare() {
 	require.ErrorIs(r.t, err, ErrCompacted)
 }
 
-// FuzzModel: a log under random operations, with closes, deaths of the process, power cuts, repairs and
-// reopens among them, holds what a plain model of it says.
+// FuzzModel: a log under random operations, with closes, deaths of the process, power cuts, repairs
+// and reopens among them, holds what a plain model of it says.
 func FuzzModel(f *testing.F) {
 	f.Add([]byte{0, 0, 3, 1, 9, 2, 4, 4, 7, 7, 0, 1, 60, 2, 5, 7, 0}, byte(0))
 	f.Add([]byte{0, 0, 60, 1, 90, 1, 90, 1, 90, 5, 2, 9, 0, 8, 0, 2, 7, 7, 0, 9, 0}, byte(4))
 	f.Add([]byte{0, 0, 60, 6, 3, 6, 1, 8, 0, 0, 9, 5, 255, 0, 1, 8, 0, 9, 0, 7, 0}, byte(8))
 	f.Add([]byte{1, 0, 60, 6, 3, 2, 7, 8, 0, 0, 200, 5, 2, 0, 200, 9, 0, 7, 0, 8, 0}, byte(1))
 	f.Add([]byte{0, 200, 10, 1, 0, 99, 11, 2, 0, 9, 10, 5, 2, 200, 6, 2, 10, 2, 1, 7, 10, 3}, byte(0))
-	f.Add([]byte{0, 200, 10, 1, 0, 99, 1, 30, 12, 0, 0, 9, 10, 5, 4, 0, 4, 0, 11, 3, 8, 0, 10, 9}, byte(2))
-	f.Add([]byte{0, 80, 13, 0, 0, 80, 4, 0, 13, 0, 1, 90, 13, 0, 10, 3, 6, 2, 13, 0, 7, 0, 13, 0}, byte(4))
+	f.Add([]byte{0, 200, 10, 1, 0, 99, 1, 30, 12, 0, 0, 9, 10, 5, 4, 0, 4, 0, 11, 3, 8, 0, 10, 9},
+		byte(2))
+	f.Add([]byte{0, 80, 13, 0, 0, 80, 4, 0, 13, 0, 1, 90, 13, 0, 10, 3, 6, 2, 13, 0, 7, 0, 13, 0},
+		byte(4))
 	f.Add([]byte{0, 80, 13, 0, 4, 0, 13, 0, 0, 90, 12, 0, 0, 90, 13, 0, 10, 9, 13, 0}, byte(2))
-	f.Add([]byte{0, 80, 16, 0, 0, 90, 4, 0, 16, 1, 5, 251, 16, 1, 0, 3, 16, 0, 9, 0, 16, 1, 6, 2, 16, 0, 10, 5, 16, 1}, byte(0))
+	f.Add([]byte{0, 80, 16, 0, 0, 90, 4, 0, 16, 1, 5, 251, 16, 1, 0, 3, 16, 0, 9, 0, 16, 1, 6, 2, 16,
+		0, 10, 5, 16, 1}, byte(0))
 	f.Add([]byte{16, 0, 0, 80, 16, 0, 2, 7, 8, 0, 16, 1, 12, 0, 9, 0, 16, 0, 13, 0, 16, 1}, byte(3))
-	f.Add([]byte{0, 80, 0, 80, 15, 2, 16, 0, 14, 140, 16, 1, 0, 9, 16, 0, 15, 1, 16, 1, 7, 0, 16, 0}, byte(0))
-	f.Add([]byte{0, 80, 0, 80, 0, 80, 5, 1, 9, 0, 2, 7, 2, 7, 10, 3, 5, 251, 9, 0, 0, 2, 10, 4}, byte(8))
-	f.Add([]byte{0, 80, 0, 80, 14, 140, 0, 9, 14, 8, 0, 80, 9, 0, 7, 0, 14, 200, 8, 0, 6, 3, 10, 4}, byte(0))
-	f.Add([]byte{0, 80, 0, 80, 15, 2, 0, 9, 15, 0, 0, 80, 2, 4, 7, 0, 15, 1, 8, 0, 6, 3, 10, 4, 15, 0, 7, 0}, byte(4))
+	f.Add([]byte{0, 80, 0, 80, 15, 2, 16, 0, 14, 140, 16, 1, 0, 9, 16, 0, 15, 1, 16, 1, 7, 0, 16, 0},
+		byte(0))
+	f.Add([]byte{0, 80, 0, 80, 0, 80, 5, 1, 9, 0, 2, 7, 2, 7, 10, 3, 5, 251, 9, 0, 0, 2, 10, 4},
+		byte(8))
+	f.Add([]byte{0, 80, 0, 80, 14, 140, 0, 9, 14, 8, 0, 80, 9, 0, 7, 0, 14, 200, 8, 0, 6, 3, 10, 4},
+		byte(0))
+	f.Add([]byte{0, 80, 0, 80, 15, 2, 0, 9, 15, 0, 0, 80, 2, 4, 7, 0, 15, 1, 8, 0, 6, 3, 10, 4, 15, 0,
+		7, 0}, byte(4))
 	f.Add([]byte{0, 80, 15, 3, 5, 254, 15, 2, 2, 5, 7, 0, 14, 30, 15, 1, 12, 0, 10, 3}, byte(10))
 	f.Add([]byte{1, 83, 1, 83, 5, 250, 15, 7, 2, 6, 7, 0, 5, 250, 15, 2, 8, 0, 2, 7, 5, 250, 15, 0, 0, 80, 10, 4}, byte(0))
 	f.Fuzz(func(t *testing.T, ops []byte, kind byte) {

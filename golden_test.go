@@ -21,9 +21,11 @@ var update = flag.Bool("update", false, "write the golden files under testdata a
 // goldenLog lives the life that the golden files show.
 func goldenLog(t *testing.T, opts ...Option) image {
 	m := newMemFS(nil)
-	w, err := Create(nil, memDir, []byte("somedata"), append([]Option{withFS(m), WithSegmentSize(512), WithPreallocation(PreallocateNone)}, opts...)...)
+	w, err := Create(nil, memDir, []byte("somedata"),
+		append([]Option{withFS(m), WithSegmentSize(512), WithPreallocation(PreallocateNone)}, opts...)...)
 	require.NoError(t, err)
-	require.NoError(t, w.Save(&walpb.HardState{Term: 1, Vote: 2, Commit: 1}, []log.LogEntry{entry(1, 1, "one"), entry(1, 2, "two")}))
+	require.NoError(t, w.Save(&walpb.HardState{Term: 1, Vote: 2, Commit: 1},
+		[]log.LogEntry{entry(1, 1, "one"), entry(1, 2, "two")}))
 	require.NoError(t, w.SaveSnap(&walpb.Snapshot{Index: 1, Term: 1}))
 	require.NoError(t, w.SaveEntry([]log.LogEntry{entry(2, 2, strings.Repeat("2", 400))}))
 	if w.TruncateBack(1) != nil {
@@ -46,7 +48,8 @@ func dump(im image) string {
 				fmt.Fprintf(&b, "\n# offset %d: not a record\n%s\n", off, hex.EncodeToString(seg[off:]))
 				break
 			}
-			fmt.Fprintf(&b, "\n# offset %d: %s, crc %08x, data of %d bytes", off, log.RecordType(f.Type), f.CRC, len(f.Data))
+			fmt.Fprintf(&b, "\n# offset %d: %s, crc %08x, data of %d bytes", off, log.RecordType(f.Type),
+				f.CRC, len(f.Data))
 			if f.Flags&1 != 0 {
 				b.WriteString(", SYNCED")
 			}
@@ -92,7 +95,8 @@ func TestGolden_Files(t *testing.T) {
 			}
 			want, err := os.ReadFile(path)
 			require.NoError(t, err)
-			require.Equal(t, string(want), dump(im), "the format is final: run with -update only if it is meant to change")
+			require.Equal(t, string(want), dump(im),
+				"the format is final: run with -update only if it is meant to change")
 
 			read := undump(t, string(want))
 			require.True(t, im.equal(read), "the file says all bytes")
@@ -113,8 +117,10 @@ func TestGolden_ReferenceVector(t *testing.T) {
 		"0e00000000000082" + "08051080db81c1011a0408001000" + "0000")
 	require.NoError(t, err)
 	m := newMemFS(nil)
-	w, err := Create(nil, memDir, []byte("somedata"), withFS(m), WithEtcdFormat(), WithPreallocation(PreallocateNone))
+	w, err := Create(nil, memDir, []byte("somedata"), withFS(m), WithEtcdFormat(),
+		WithPreallocation(PreallocateNone))
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
-	require.Equal(t, want, m.image()["0000000000000000-0000000000000000.wal"], "and a close adds nothing")
+	require.Equal(t, want, m.image()["0000000000000000-0000000000000000.wal"],
+		"and a close adds nothing")
 }

@@ -10,21 +10,22 @@ import (
 
 // The index
 //
-// It says where each entry stands, in about a hundredth of the log's bytes, whatever was saved. A run
-// is what the entries of one segment are, a row of groups. A group begins at a point, which says
-// where its first entry stands; the others follow in the file, in order, up to pointSpacing bytes
-// behind the point. Reading an entry is reading its group.
+// The index says where each entry stands, in about a hundredth of the log's bytes, whatever was
+// saved. A run holds the entries of one segment, as a row of groups. A group begins at a point,
+// which says where its first entry stands. The other entries of the group follow in the file, in
+// order, for about pointSpacing bytes. To read an entry, its group is read.
 //
-// What was replaced leaves frames in the file that are no entries any more. Between groups they do
-// not matter. Inside a group a bit for each frame of an entry says whether it still is one
-// (frames); a group without bits has none that is not. So a log whose entries are saved again and
-// again takes no more points than another one, and a bit for each frame.
+// Entries that were replaced leave frames in the file that are no longer entries. Between groups
+// such frames do not matter. A group that contains some has a bit for each frame of an entry, which
+// says whether it still is one (frames). In a group without bits all of them are. So a log whose
+// entries are saved again and again takes no more points than any other log, and one bit for each
+// frame.
 
 const (
-	// pointSpacing is how far apart the points of a run are at least, in bytes of the segment. It
+	// pointSpacing is the least distance between the points of a run, in bytes of the segment. It
 	// bounds what is read to find one entry.
 	pointSpacing = 2 << 10
-	// chunkPoints is how many points stand together in memory, and in one extent.
+	// chunkPoints is how many points stand together in memory, and in one extent, at most.
 	chunkPoints = 64
 )
 
@@ -32,37 +33,37 @@ const (
 type extent struct {
 	first, next uint64
 	name        segmentName
-	off         int64    // of the first one's frame
-	end         int64    // about where the last one's frame ends; 0: not known
+	off         int64    // of the first entry's frame
+	end         int64    // about where the last entry's frame ends; 0: not known
 	limit       int64    // where it ends at the latest; 0: not known
-	crc         uint32   // running checksum before the first frame
-	live        liveBits // which frames of entries from off on are entries of the extent; nil: all of them
+	crc         uint32   // the chain before the first frame
+	live        liveBits // which frames of entries from off on are in the extent; nil: all of them
 }
 
-// run is the entries of one segment, but for those before and behind a distance that
-// points cannot tell.
+// run holds the entries of one segment. If they reach further than a point can tell, the segment
+// has several runs.
 type run struct {
 	first, next uint64
 	name        segmentName
-	off         int64   // of the first one's frame
+	off         int64   // of the first entry's frame
 	chunks      []chunk // ascending; the first point is the first entry's
-	// dead is how many frames behind the last entry's were entries once; -1: so many that the next
-	// entry begins a group.
+	// dead is how many frames after that of the last entry were entries once; -1: so many that the
+	// next entry begins a group.
 	dead int
 }
 
-// runs ascend. Those of an index leave no gap.
+// runs are in ascending order. Those of an index leave no gap.
 type runs []run
 
-// index finds entries by their index. Adding an entry copies at most a chunk: it is on the way of
-// every save.
+// index finds entries by their index. Adding an entry copies at most one chunk, because every save
+// does it.
 type index struct {
 	runs
-	gone  runs // what was let go of, but not replaced, since this was last looked at
-	keeps bool // gone
+	gone  runs // what was let go of, but not replaced, since gone was last looked at
+	keeps bool // whether gone is kept
 }
 
-// first is the lowest index that can be found.
+// first returns the lowest index that can be found. ok is false if there is none.
 func (x *index) first() (i uint64, ok bool) {
 	if len(x.runs) == 0 {
 		return 0, false
@@ -70,10 +71,10 @@ func (x *index) first() (i uint64, ok bool) {
 	return x.runs[0].first, true
 }
 
-// add notes that the entries [first, next), whose frames begin less than pointSpacing apart and
-// have none of others between them, begin at an offset of a segment, and the checksum before it.
-// They replace all from first on. Every entry that a segment has is added, in the order of the
-// file.
+// add notes where the entries [first, next) stand. The frame of the first one begins at off in a
+// segment, where the chain is crc, and that of each further one begins less than pointSpacing bytes
+// after the one before it, with no frame of another entry between them. They replace all entries
+// from first on. Every entry of a segment is added, in the order of the file.
 func (x *index) add(first, next uint64, name segmentName, off int64, crc uint32) {
 	x.truncate(first)
 	if n := len(x.runs); n > 0 {
@@ -87,8 +88,8 @@ func (x *index) add(first, next uint64, name segmentName, off int64, crc uint32)
 	x.runs[len(x.runs)-1].add(next-first, off, crc)
 }
 
-// add appends count entries to the run. It returns false if they are so far from the
-// first one that a point cannot tell where they stand: they take a run of their own.
+// add appends count entries to the run. It returns false if they are so far from the first one that
+// a point cannot tell where they stand: they take a run of their own.
 func (r *run) add(count uint64, off int64, crc uint32) bool {
 	index, words := r.next-r.first, (off-r.off)/frame.WordSize
 	if index > math.MaxUint32 || words > maxWords {
@@ -132,7 +133,7 @@ func (x *index) truncate(i uint64) {
 	}
 }
 
-// truncate drops the entries from i on, of which the first one is none.
+// truncate drops the entries from i on. i is above the first entry, so some are left.
 func (r *run) truncate(i uint64) {
 	k, p := r.seek(i - 1)
 	c := &r.chunks[k]
@@ -142,7 +143,7 @@ func (r *run) truncate(i uint64) {
 	clear(r.chunks[k+1:])
 	r.chunks = r.chunks[:k+1]
 	c.points = c.points[:p+1]
-	dropped := c.cut(p, had, keep)
+	dropped := c.truncate(p, had, keep)
 	if popped {
 		r.dead = -1
 	} else if r.dead >= 0 {
@@ -151,16 +152,16 @@ func (r *run) truncate(i uint64) {
 	r.next = i
 }
 
-// dropBefore lets go of what stands in segments before seq.
+// dropBefore lets go of the entries in segments before seq.
 func (x *index) dropBefore(seq uint64) {
 	n := sort.Search(len(x.runs), func(i int) bool { return x.runs[i].name.seq >= seq })
 	x.letGo(n)
 }
 
-// clear lets go of all.
+// clear lets go of all entries.
 func (x *index) clear() { x.letGo(len(x.runs)) }
 
-// letGo lets go of the first n runs. What is let go of is not changed any more.
+// letGo lets go of the first n runs, which are not changed any more.
 func (x *index) letGo(n int) {
 	if n == 0 {
 		return
@@ -171,8 +172,8 @@ func (x *index) letGo(n int) {
 	x.runs = slices.Clone(x.runs[n:])
 }
 
-// seek returns the last point at or before entry i, which the run holds: its chunk, and its place
-// there.
+// seek returns the last point at or before entry i, which the run holds: the position of its chunk,
+// and its own position in that chunk.
 func (r *run) seek(i uint64) (chunk, p int) {
 	index := uint32(min(i-r.first, math.MaxUint32))
 	chunk = sort.Search(len(r.chunks), func(c int) bool { return r.chunks[c].index > index }) - 1
@@ -191,23 +192,25 @@ func (rs runs) holds(i uint64) bool {
 	return n < len(rs) && rs[n].first <= i
 }
 
-// at returns the extent that is the group of entry i. The caller has made sure that the index holds
-// the entry.
+// at returns the extent of the group of entry i. The caller has made sure that the runs hold the
+// entry.
 func (rs runs) at(i uint64) extent {
 	r := &rs[rs.holding(i)]
 	k, p := r.seek(i)
 	return r.group(k, p)
 }
 
-// find returns the extents that hold [lo, hi), as lookUp does.
+// find returns the extents that hold the entries [lo, hi), as lookUp does, whatever the number of
+// groups.
 func (rs runs) find(lo, hi uint64) []extent {
 	return rs.lookUp(lo, hi, math.MaxInt, nil)
 }
 
-// lookUp appends the extents that hold the entries [lo, hi), or the first ones of them, of groups
-// groups; cut to it at the upper end; the first one begins little before lo. They share no memory
-// with the index. Of a long run they are parts, for readers that want to share the work. The caller
-// has made sure that the runs hold lo. It stops where they leave a gap.
+// lookUp appends the extents that hold the entries [lo, hi) to the slice to, but only those of the
+// first groups; the parameter groups says how many. The last extent ends with hi at the latest, and
+// the first one begins a little before lo. They share no memory with the index. A long run yields
+// several extents, for readers that want to share the work. The caller has made sure that the runs
+// hold lo. lookUp stops where the runs leave a gap.
 func (rs runs) lookUp(lo, hi uint64, groups int, to []extent) []extent {
 	n, from := rs.holding(lo), lo
 	for ; n < len(rs) && rs[n].first <= from && from < hi && groups > 0; n++ {
@@ -217,6 +220,7 @@ func (rs runs) lookUp(lo, hi uint64, groups int, to []extent) []extent {
 	return to
 }
 
+// lookUp is that of one run. It also returns how many groups are left to look up.
 func (r *run) lookUp(lo, hi uint64, groups int, to []extent) ([]extent, int) {
 	hi = min(hi, r.next) // the points may go further: see upTo
 	k, p := r.seek(lo)
@@ -240,7 +244,7 @@ func (r *run) lookUp(lo, hi uint64, groups int, to []extent) ([]extent, int) {
 	return to, groups
 }
 
-// group is the extent of the entries from a point up to the next one.
+// group returns the extent of the entries from point p of chunk k up to the next point.
 func (r *run) group(k, p int) extent {
 	c := &r.chunks[k]
 	at := c.points[p]
@@ -268,7 +272,8 @@ func (r *run) group(k, p int) extent {
 	return e
 }
 
-// upTo returns the runs without the entries from i on. The points of those stay.
+// upTo returns the runs without the entries from i on, and changes rs. The points of those entries
+// stay.
 func (rs runs) upTo(i uint64) runs {
 	for n := len(rs); n > 0; n-- {
 		if last := &rs[n-1]; last.first < i {

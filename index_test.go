@@ -164,9 +164,9 @@ func compareIndexes(t *testing.T, rnd *rand.Rand, x *index, naive *naiveIndex, f
 	}
 }
 
-// requireNear makes sure that little is read to find an entry, and enough: its
-// frame begins less than pointSpacing behind the extent, and ends before the extent does, or that goes further
-// than any of its frames begins.
+// requireNear makes sure that little is read to find an entry, and enough: its frame begins less
+// than pointSpacing behind the extent, and ends before the extent does, or that goes further than
+// any of its frames begins.
 func requireNear(t *testing.T, frames []spot, s spot, e extent, end int64) {
 	t.Helper()
 	require.Equal(t, s.name, e.name)
@@ -211,7 +211,8 @@ func TestIndex_TakesLessThanAHundredthOfTheLog(t *testing.T) {
 	ent := &walpb.Entry{Term: 1, Index: 1 << 20, Data: make([]byte, 128)}
 	var e encoder
 	e.start(frame.Position{}, 1, true, false)
-	require.NoError(t, e.appendRecord(codec.NewSavedTypes(log.NewRegistry()).Of(log.EntryType, ent), ent, frame.FlagCommit))
+	require.NoError(t, e.appendRecord(codec.NewSavedTypes(log.NewRegistry()).Of(log.EntryType, ent),
+		ent, frame.FlagCommit))
 	size := e.end()
 	const total = 256 << 20
 	for _, segment := range []int64{64 << 10, 100 << 10, 1 << 20, 64 << 20, total} {
@@ -227,7 +228,8 @@ func TestIndex_TakesLessThanAHundredthOfTheLog(t *testing.T) {
 			}
 			return x
 		})
-		t.Logf("entries of 128 bytes in frames of %d, segments of %d KiB: %.3f %%", size, segment>>10, 100*float64(bytes)/total)
+		t.Logf("entries of 128 bytes in frames of %d, segments of %d KiB: %.3f %%", size, segment>>10,
+			100*float64(bytes)/total)
 		require.Less(t, bytes, int64(total/100))
 	}
 }
@@ -245,12 +247,13 @@ func TestIndex_AddingCopiesLittle(t *testing.T) {
 	require.LessOrEqual(t, bytes, int64(entries/chunkPoints*7+100))
 }
 
-// Entries that are saved again and again, as a group or one by one, cost a bit a frame more, not a run each:
-// the index stays below 1.5 % of the log's bytes.
+// Entries that are saved again and again, as a group or one by one, cost a bit a frame more, not a
+// run each: the index stays below 1.5 % of the log's bytes.
 func TestIndex_OfEntriesThatAreReplacedIsSmall(t *testing.T) {
 	const total, segment = 32 << 20, 1 << 20
 	for _, c := range []struct{ frame, times, back int64 }{
-		{48, 2, 1}, {24, 2, 1}, {24, 5, 1}, {48, 2, 3}, {24, 2, 50}, {24, 2, 100}, {24, 2, 1000}, {144, 2, 20},
+		{48, 2, 1}, {24, 2, 1}, {24, 5, 1}, {48, 2, 3}, {24, 2, 50}, {24, 2, 100}, {24, 2, 1000},
+		{144, 2, 20},
 	} {
 		entries := 0
 		bytes := heapOf(func() any {

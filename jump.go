@@ -10,29 +10,30 @@ import (
 
 // Jumps
 //
-// A snapshot above the last index, as a follower receives it, lets the log go on behind it. Until
-// then nothing says that the entries before it are no longer of use: a crash can come between the
-// snapshot and the state that commits it, and the state machine then starts at its older snapshot
-// and needs the entries behind that one. So a jump is pending at first:
+// A snapshot above the last index, such as a follower receives, makes the log go on after it. But
+// the snapshot alone does not say that the entries before it are no longer needed: if a crash comes
+// between the snapshot and the state that commits it, the state machine starts at its older
+// snapshot and needs the entries after that one. So a jump is pending at first:
 //
-//	          snapshot above last               entry behind the gap, Compact, Restore
-//	(none) ───────────────────────▶ pending ─────────────────────────────────────▶ (none), old entries gone
-//	                                   │ entry or truncation at or below from+1
-//	                                   └────────────────────────────────────────▶ (none), old entries go on
+//	       snapshot above last           entry after the gap, Compact, Restore
+//	(none) ─────────────────────▶ pending ────────────────────────────────▶ (none), old entries gone
+//	                                │ entry or truncation at or below from+1
+//	                                └─────────────────────────────────────▶ (none), old entries go on
 //
-// While it is pending the old entries are not shown, because the log is one row of entries, but
-// they stay in the index. A log that is opened at an older snapshot shows them, and goes on there,
-// unless the state says that the snapshot of the jump is committed.
+// While a jump is pending, the old entries stay in the index, but they are not shown, because the
+// log is one row of entries. A log that is opened at an older snapshot shows them, and goes on
+// after them, unless the state says that the snapshot of the jump is committed.
 
-// jump is the jumps that are pending, or none.
+// jump holds the jumps that are pending, or none.
 type jump struct {
 	from uint64   // the last index before them
 	to   []uint64 // the indexes of their snapshots, ascending
 }
 
+// pending reports whether a jump is pending.
 func (j *jump) pending() bool { return len(j.to) > 0 }
 
-// leap has the log go on behind index i, if that is above the last one.
+// leap makes the log go on after index i, if that is above the last one.
 func (c *contents) leap(i uint64) {
 	if i <= c.last {
 		return
@@ -44,7 +45,8 @@ func (c *contents) leap(i uint64) {
 	c.last = i
 }
 
-// land ends pending jumps, because entry i comes.
+// land ends the pending jumps because entry i comes. If i is more than one above the last index
+// before them, the old entries are gone.
 func (c *contents) land(i uint64) {
 	if c.jump.pending() && i > c.jump.from+1 {
 		c.index.clear()
@@ -52,7 +54,7 @@ func (c *contents) land(i uint64) {
 	c.jump = jump{}
 }
 
-// shorten takes pending jumps back that led above index i, which is the last one now.
+// shorten takes back the pending jumps that led above index i, which is the last one now.
 func (c *contents) shorten(i uint64) {
 	switch j := &c.jump; {
 	case !j.pending():
@@ -64,7 +66,8 @@ func (c *contents) shorten(i uint64) {
 	}
 }
 
-// stay has the log not go back behind index i: pending jumps from there or below are final.
+// stay makes the pending jumps final that lead to index i or below, if i is at or above the last
+// index before them: the log does not go back behind i any more.
 func (c *contents) stay(i uint64) {
 	if !c.jump.pending() || i < c.jump.from {
 		return
@@ -76,11 +79,11 @@ func (c *contents) stay(i uint64) {
 	}
 }
 
-// goesOnAt returns the last index of a log that is opened at a snapshot that it records. ok is
-// false where the log is not all there from the snapshot on. Pending jumps above the snapshot are
-// taken back if the log then ends at it, or the entries behind it follow, unless the state says
-// that a later snapshot is committed. A snapshot in a gap does neither: it was recorded late,
-// and no entry could be saved behind it.
+// goesOnAt returns the last index that a log has if it is opened at a snapshot that it records. ok
+// is false if the log does not hold all entries after the snapshot. Pending jumps above the
+// snapshot count as taken back if the log then ends at the snapshot, or the entries then follow it,
+// unless the state says that a later snapshot is committed. A snapshot inside a gap does neither:
+// it was recorded late, and no entry could be saved after it.
 func (c *contents) goesOnAt(snapshot, committed uint64) (last uint64, ok bool) {
 	if c.last <= snapshot || c.first() <= snapshot+1 {
 		return c.last, true
@@ -104,14 +107,14 @@ func (c *contents) goesOnAt(snapshot, committed uint64) (last uint64, ok bool) {
 	return last, ok && first <= snapshot+1 && snapshot < last
 }
 
-// takeBack takes the pending jumps above index last back.
+// takeBack takes back the pending jumps above index last.
 func (c *contents) takeBack(last uint64) {
 	c.last = last
 	c.shorten(last)
 }
 
-// committedIn returns up to which index the snapshots of a log count as committed. Where no state
-// was ever saved, that is all that was saved.
+// committedIn returns the index up to which the snapshots of a log count as committed. If no state
+// was ever saved, all of them do.
 func committedIn(reg *log.Registry, state []byte) (uint64, error) {
 	if state == nil {
 		return math.MaxUint64, nil

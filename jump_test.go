@@ -81,7 +81,9 @@ func TestJump_TakenBackInASegmentOfEtcds(t *testing.T) {
 func TestJump_Settled(t *testing.T) {
 	for name, settle := range map[string]func(w *WAL) error{
 		"by an entry behind it": func(w *WAL) error { return w.SaveEntry(entries(101, 101)) },
-		"by the state":          func(w *WAL) error { return w.SaveState(&walpb.HardState{Term: 1, Commit: 100}) },
+		"by the state": func(w *WAL) error {
+			return w.SaveState(&walpb.HardState{Term: 1, Commit: 100})
+		},
 		"by an entry in the gap": func(w *WAL) error {
 			return w.SaveEntry(entries(50, 101))
 		},

@@ -34,7 +34,8 @@ type killChild struct {
 
 // options returns random ones. What survives a kill does not depend on a sync.
 func (c *killChild) options(rng *rand.Rand) []Option {
-	opts := []Option{WithSegmentSize(4<<10 + rng.Int64N(24<<10)), WithPreallocation(Preallocation(rng.IntN(3)))}
+	opts := []Option{WithSegmentSize(4<<10 + rng.Int64N(24<<10)),
+		WithPreallocation(Preallocation(rng.IntN(3)))}
 	if rng.IntN(4) == 0 {
 		opts = append(opts, WithNoSync())
 	}
@@ -77,7 +78,8 @@ func (c *killChild) live() error {
 func (c *killChild) use(seed uint64, until func(), more ...func(*rand.Rand) error) []error {
 	c.stop.Store(false)
 	jobs := append([]func(*rand.Rand) error{
-		c.saveEntries, c.saveEntries, c.saveEntries, c.saveEntries, c.saveState, c.saveState, c.keep, c.read,
+		c.saveEntries, c.saveEntries, c.saveEntries, c.saveEntries,
+		c.saveState, c.saveState, c.keep, c.read,
 	}, more...)
 	failed := make(chan error, len(jobs))
 	var wait sync.WaitGroup
@@ -137,7 +139,8 @@ func (c *killChild) await(n int64) {
 // without a state. Only the ordering half is done under the lock, most of the time.
 func (c *killChild) saveEntries(rng *rand.Rand) error {
 	c.order.Lock()
-	o := killer.Op{ID: c.id(), Kind: killer.Entries, Index: c.last + 1, N: 1 + rng.IntN(5), State: rng.IntN(2) == 0}
+	o := killer.Op{ID: c.id(), Kind: killer.Entries, Index: c.last + 1, N: 1 + rng.IntN(5),
+		State: rng.IntN(2) == 0}
 	if back := rng.Uint64N(4); rng.IntN(10) == 0 && c.last > c.snap+back {
 		o.Index -= back
 	}
@@ -258,7 +261,8 @@ func (c *killChild) restore(rng *rand.Rand) error {
 	c.order.Lock()
 	defer c.order.Unlock()
 	index := max(c.snap, c.last-min(c.last, rng.Uint64N(5))) + rng.Uint64N(5)
-	o := killer.Op{ID: c.id(), Kind: killer.Restore, Index: index, N: rng.IntN(3), State: rng.IntN(2) == 0}
+	o := killer.Op{ID: c.id(), Kind: killer.Restore, Index: index, N: rng.IntN(3),
+		State: rng.IntN(2) == 0}
 	c.snap, c.last = index, index+uint64(o.N)
 	var ents []log.LogEntry
 	for i := range o.N {
@@ -268,7 +272,9 @@ func (c *killChild) restore(rng *rand.Rand) error {
 	if o.State {
 		st = killer.State(o.ID)
 	}
-	return c.report(o, func() error { return c.w.Restore(&walpb.Snapshot{Index: index, Term: 1}, st, ents) })
+	return c.report(o, func() error {
+		return c.w.Restore(&walpb.Snapshot{Index: index, Term: 1}, st, ents)
+	})
 }
 
 // compact drops the entries up to the snapshot.
@@ -286,7 +292,8 @@ func (c *killChild) compact() error {
 func (c *killChild) read(*rand.Rand) error {
 	time.Sleep(time.Millisecond)
 	for ent, err := range c.w.Entries(c.w.FirstIndex(), c.w.LastIndex()+1) {
-		if errors.Is(err, ErrCompacted) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrInvalidArgument) || errors.Is(err, ErrOverwritten) {
+		if errors.Is(err, ErrCompacted) || errors.Is(err, ErrNotFound) ||
+			errors.Is(err, ErrInvalidArgument) || errors.Is(err, ErrOverwritten) {
 			return nil // purged or dropped since
 		}
 		if err != nil {

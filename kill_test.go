@@ -45,7 +45,8 @@ func TestKilledProcess_LosesNothingAcknowledged(t *testing.T) {
 	var k *killLog
 	for i := range rounds {
 		if i%killPerLog == 0 {
-			k = &killLog{Life: killer.Life{Dir: filepath.Join(t.TempDir(), "log")}, model: killer.Model{Entries: map[uint64]string{}}}
+			k = &killLog{Life: killer.Life{Dir: filepath.Join(t.TempDir(), "log")},
+				model: killer.Model{Entries: map[uint64]string{}}}
 		}
 		k.Round, k.Seed = uint64(i+1), rng.Uint64()
 		r := k.run(t, rng)
@@ -102,7 +103,8 @@ func (k *killLog) check(t *testing.T, r *killer.Report) {
 	found, start := heldBy(t, &w.view)
 	require.Equal(t, seen, found, "round %d: without healing", k.Round)
 	require.Equal(t, first, start)
-	require.LessOrEqual(t, start, found.Snap+1, "round %d: more is purged than the snapshot covers", k.Round)
+	require.LessOrEqual(t, start, found.Snap+1, "round %d: more is purged than the snapshot covers",
+		k.Round)
 	require.NoError(t, r.Agrees(&k.model, found, start), "round %d", k.Round)
 	k.model = *found
 }
@@ -112,7 +114,8 @@ func heldBy(t *testing.T, v *view) (m *killer.Model, first uint64) {
 	metadata, st, ents, err := v.ReadAll()
 	require.NoError(t, err)
 	require.Equal(t, "kill", string(metadata))
-	m = &killer.Model{Entries: map[uint64]string{}, Last: v.LastIndex(), Snap: v.Snapshot().GetIndex(), State: st.(*walpb.HardState).Term}
+	m = &killer.Model{Entries: map[uint64]string{}, Last: v.LastIndex(), Snap: v.Snapshot().GetIndex(),
+		State: st.(*walpb.HardState).Term}
 	if m.State > 0 {
 		require.Equal(t, killer.State(m.State), st, "a state is whole")
 	}

@@ -84,7 +84,8 @@ func TestKnownBug_HugeLengthMakesAHugeAllocation(t *testing.T) {
 		require.NoError(t, w.Close())
 		path := segmentsOf(t, dir)[0]
 		for _, f := range framesOf(t, path) {
-			for _, word := range []uint64{1 << 55, 1<<56 - 8, 1<<63 | 7<<56 | (1<<55 + 1), ^uint64(0), 1 << 31, 1 << 33} {
+			for _, word := range []uint64{1 << 55, 1<<56 - 8, 1<<63 | 7<<56 | (1<<55 + 1), ^uint64(0),
+				1 << 31, 1 << 33} {
 				b := binary.LittleEndian.AppendUint64(nil, word)
 				patch(t, path, f.off, b, func() {
 					what := fmt.Sprintf("etcd format %v, length word %#x at %d", etcdFormat, word, f.off)
@@ -120,7 +121,8 @@ func TestKnownBug_SecondRepairOverwritesTheFirstBroken(t *testing.T) {
 		garbage := "torn save, later " + broken
 		f, err := os.OpenFile(path, os.O_RDWR, 0)
 		require.NoError(t, err)
-		_, err = f.WriteAt([]byte(garbage), last.off+last.Size+frame.WordSize) // the length word is missing
+		// the length word is missing
+		_, err = f.WriteAt([]byte(garbage), last.off+last.Size+frame.WordSize)
 		require.NoError(t, err)
 		require.NoError(t, f.Close())
 

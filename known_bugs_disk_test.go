@@ -29,7 +29,8 @@ func TestKnownBug_SaveAfterAFailedWrite(t *testing.T) {
 			requireSticky(t, w, first, syscall.ENOSPC)
 			fsys.Take()
 			requireAllFail(t, w, first)
-			require.Empty(t, fsys.Take(faultfs.Write, faultfs.Truncate, faultfs.Rename, faultfs.Datasync, faultfs.Sync), "nothing is written any more")
+			require.Empty(t, fsys.Take(faultfs.Write, faultfs.Truncate, faultfs.Rename, faultfs.Datasync,
+				faultfs.Sync), "nothing is written any more")
 			require.Equal(t, first, w.Close())
 
 			w = openLog(t, dir, nil)
@@ -87,7 +88,8 @@ func TestKnownBug_CreateDeletesFilesOrDoesNotSync(t *testing.T) {
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "log")
 	require.NoError(t, os.Mkdir(dir, 0o700))
-	foreign := map[string]string{"notes.txt": "mine", "1.tmp": "perhaps mine", "x.wal": "", "0-0.wal.broken": "kept"}
+	foreign := map[string]string{"notes.txt": "mine", "1.tmp": "perhaps mine", "x.wal": "",
+		"0-0.wal.broken": "kept"}
 	for name, data := range foreign {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(data), 0o600))
 	}
@@ -99,7 +101,8 @@ func TestKnownBug_CreateDeletesFilesOrDoesNotSync(t *testing.T) {
 		{Kind: faultfs.Rename, Name: segmentName{}.String()},
 		{Kind: faultfs.SyncDir, Name: dir},
 		{Kind: faultfs.SyncDir, Name: parent},
-	}, fsys.Take(faultfs.Write, faultfs.Sync, faultfs.Datasync, faultfs.Rename, faultfs.Remove, faultfs.Mkdir, faultfs.SyncDir))
+	}, fsys.Take(faultfs.Write, faultfs.Sync, faultfs.Datasync,
+		faultfs.Rename, faultfs.Remove, faultfs.Mkdir, faultfs.SyncDir))
 	require.NoError(t, w.Close())
 	got := files(t, dir)
 	for name, data := range foreign {
@@ -111,8 +114,10 @@ func TestKnownBug_CreateDeletesFilesOrDoesNotSync(t *testing.T) {
 	w, err = Create(nil, deep, nil, withFS(fsys))
 	require.NoError(t, err)
 	require.Equal(t, []faultfs.Call{
-		{Kind: faultfs.Mkdir, Name: "a"}, {Kind: faultfs.SyncDir, Name: filepath.Dir(parent)}, {Kind: faultfs.SyncDir, Name: parent},
-		{Kind: faultfs.Mkdir, Name: "b"}, {Kind: faultfs.SyncDir, Name: parent}, {Kind: faultfs.SyncDir, Name: filepath.Join(parent, "a")},
+		{Kind: faultfs.Mkdir, Name: "a"}, {Kind: faultfs.SyncDir, Name: filepath.Dir(parent)},
+		{Kind: faultfs.SyncDir, Name: parent},
+		{Kind: faultfs.Mkdir, Name: "b"}, {Kind: faultfs.SyncDir, Name: parent},
+		{Kind: faultfs.SyncDir, Name: filepath.Join(parent, "a")},
 		{Kind: faultfs.SyncDir, Name: deep}, {Kind: faultfs.SyncDir, Name: filepath.Join(parent, "a")},
 	}, fsys.Take(faultfs.Mkdir, faultfs.SyncDir))
 	require.NoError(t, w.Close())
@@ -191,7 +196,8 @@ func TestKnownBug_CloseLosesWhatWasNotSynced(t *testing.T) {
 		for _, o := range ops {
 			switch o.Kind {
 			case faultfs.Write:
-				require.False(t, o.Off == closed.off && unsynced, "CLOSED is written before what it vouches for is stable")
+				require.False(t, o.Off == closed.off && unsynced,
+					"CLOSED is written before what it vouches for is stable")
 				unsynced = true
 			case faultfs.Datasync:
 				unsynced = false

@@ -123,7 +123,8 @@ func TestKnownBug_IndexGapIsAcceptedAtSave(t *testing.T) {
 		return ents
 	}
 	before, tail := files(t, dir), tailOf(w)
-	for _, ents := range [][]log.LogEntry{gap(5), gap(4, 6), gap(2, 4), gap(4, 5, 7), gap(1 << 63), gap(^uint64(0))} {
+	for _, ents := range [][]log.LogEntry{gap(5), gap(4, 6), gap(2, 4), gap(4, 5, 7), gap(1 << 63),
+		gap(^uint64(0))} {
 		require.ErrorIs(t, w.SaveEntry(ents), ErrIndexGap)
 		require.ErrorIs(t, w.Save(&walpb.HardState{Term: 9}, ents), ErrIndexGap)
 	}

@@ -48,7 +48,8 @@ func (s *touchyState) GetCommitted() uint64 { return 0 }
 func (s *touchyState) Reset()               { s.Data = nil }
 func (s *touchySnap) GetIndex() uint64      { return 0 }
 
-// The same, but for an Unmarshal that takes everything: what these are read as when the log is written.
+// The same, but for an Unmarshal that takes everything: what these are read as when the log is
+// written.
 type (
 	calmEntry struct{ touchyEntry }
 	calmState struct{ touchyState }
@@ -111,10 +112,13 @@ type voteState struct {
 	Peers                 []string
 }
 
-func (s *voteState) Marshal() ([]byte, error)    { return json.Marshal(s) }
-func (s *voteState) Unmarshal(data []byte) error { *s = voteState{}; return json.Unmarshal(data, s) }
-func (s *voteState) GetCommitted() uint64        { return s.Committed }
-func (s *voteState) Reset()                      { *s = voteState{} }
+func (s *voteState) Marshal() ([]byte, error) { return json.Marshal(s) }
+func (s *voteState) Unmarshal(data []byte) error {
+	*s = voteState{}
+	return json.Unmarshal(data, s)
+}
+func (s *voteState) GetCommitted() uint64 { return s.Committed }
+func (s *voteState) Reset()               { *s = voteState{} }
 
 // The bug: a state counted as empty when its committed index was 0, and was
 // not saved: a vote was forgotten, and could be given twice.

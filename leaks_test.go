@@ -111,7 +111,9 @@ func TestLeaks_NoGoroutineIsLeft(t *testing.T) {
 			before := runtime.NumGoroutine()
 			t.Run("", func(t *testing.T) { end(t) }) // closes what is still open at its end
 			// Eventually counts in a goroutine of its own.
-			require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, 10*time.Second, time.Millisecond,
+			require.Eventually(t, func() bool {
+				return runtime.NumGoroutine() <= before+1
+			}, 10*time.Second, time.Millisecond,
 				"goroutines are left; before there were %d", before)
 		})
 	}

@@ -90,7 +90,8 @@ func survives(t *testing.T, f func()) (returned bool) {
 	return returned
 }
 
-// Whatever a listener's function does when it is told of something, in whatever call: the log goes on.
+// Whatever a listener's function does when it is told of something, in whatever call: the log goes
+// on.
 func TestListener_ThatPanicsOrEndsItsGoroutineHurtsOnlyThatCall(t *testing.T) {
 	for _, how := range []string{panics, exits} {
 		for what, call := range map[string]func(w *WAL){
@@ -179,8 +180,13 @@ func TestListener_ThatPanicsInOpenLeavesTheLogUnlocked(t *testing.T) {
 	for _, how := range []string{panics, exits} {
 		for _, what := range []string{"Healed", "log"} {
 			for name, open := range map[string]func(*zap.Logger, string, ...Option) error{
-				"Open":   func(lg *zap.Logger, dir string, opts ...Option) error { return closed(Open(lg, dir, nil, opts...)) },
-				"Repair": func(lg *zap.Logger, dir string, opts ...Option) error { _, err := Repair(lg, dir, opts...); return err },
+				"Open": func(lg *zap.Logger, dir string, opts ...Option) error {
+					return closed(Open(lg, dir, nil, opts...))
+				},
+				"Repair": func(lg *zap.Logger, dir string, opts ...Option) error {
+					_, err := Repair(lg, dir, opts...)
+					return err
+				},
 			} {
 				r := new(rude)
 				lg, _ := r.logger()
@@ -189,7 +195,8 @@ func TestListener_ThatPanicsInOpenLeavesTheLogUnlocked(t *testing.T) {
 				require.NoError(t, w.Close())
 				tear(t, segmentsOf(t, dir)[0])
 				r.set(what, how)
-				require.False(t, survives(t, func() { _ = open(lg, dir, WithListener(r.listener())) }), "%s in %s of %s", how, name, what)
+				require.False(t, survives(t, func() { _ = open(lg, dir, WithListener(r.listener())) }),
+					"%s in %s of %s", how, name, what)
 				w = openLog(t, dir, nil)
 				require.EqualValues(t, 3, w.LastIndex())
 			}

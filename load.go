@@ -259,7 +259,7 @@ func (l *loader) addLostEntries(names []segmentName, c *CorruptionError, lastBef
 	return c
 }
 
-// checkState makes sure that the state can be decoded.
+// checkState returns an error if the state cannot be decoded.
 func (ld *loaded) checkState(reg *log.Registry) error {
 	if _, _, err := codec.DecodeState(reg, ld.state); err != nil {
 		return fmt.Errorf("wal: state saved last: %w", err)

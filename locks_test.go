@@ -67,7 +67,8 @@ func TestLocks_AreFewHoweverManySegmentsThereAre(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4)) // as many segments would be read at a time
 	var c lockCount
 	slow := faultfs.New()
-	reads := &countingFS{FS: faultfs.Wrap(slow, func(d vfs.Dir) vfs.Dir { return lockCountDir{d, &c} })}
+	reads := &countingFS{FS: faultfs.Wrap(slow,
+		func(d vfs.Dir) vfs.Dir { return lockCountDir{d, &c} })}
 	w, dir := newLog(t, withFS(reads), WithMaxOpenFiles(1), WithNoSync())
 	fillSegments(t, w, 20)
 	require.LessOrEqual(t, c.most, 4)
@@ -159,7 +160,8 @@ func TestLocks_KeepOthersOut(t *testing.T) {
 	close(stop) // after one round
 	done, _ := fileutil.PurgeFileWithDoneNotify(nil, dir, ".wal", 1, 0, stop)
 	<-done
-	require.Equal(t, before[3:], segmentsOf(t, dir), "etcd's purge deletes what was released, and stops there")
+	require.Equal(t, before[3:], segmentsOf(t, dir),
+		"etcd's purge deletes what was released, and stops there")
 	removed, err := w.Purge()
 	require.NoError(t, err, "somebody else has deleted it")
 	require.Zero(t, removed)

@@ -6,14 +6,14 @@ import (
 	"github.com/seed449c39bc/wal/internal/codec"
 )
 
-// snapshotMark notes that a segment records a snapshot.
+// snapshotMark says that segment seq records a snapshot.
 type snapshotMark struct {
 	codec.SnapshotID
 	seq uint64
 }
 
-// addMark notes a snapshot. Of the same one, recorded several times in a row, the last record
-// counts.
+// addMark adds the mark of a snapshot. If the same snapshot is recorded several times in a row,
+// only the last record counts.
 func (c *contents) addMark(m snapshotMark) {
 	if n := len(c.marks); n > 0 && c.marks[n-1].Is(m.SnapshotID) && c.marks[n-1].Termed == m.Termed {
 		c.marks[n-1] = m
@@ -22,13 +22,13 @@ func (c *contents) addMark(m snapshotMark) {
 	c.marks = append(c.marks, m)
 }
 
-// dropMarks forgets snapshots.
+// dropMarks forgets the snapshots for which gone returns true.
 func (c *contents) dropMarks(gone func(snapshotMark) bool) {
 	c.marks = slices.DeleteFunc(c.marks, gone)
 }
 
-// findMark returns the mark of the last record of a snapshot. known is false when none has its
-// index; then, or when the terms differ, ok is false.
+// findMark returns the mark of the last record of a snapshot. known is false if no snapshot with
+// its index is recorded. ok is false then, and also if the terms differ.
 func (c *contents) findMark(want codec.SnapshotID) (m snapshotMark, known, ok bool) {
 	for _, m := range slices.Backward(c.marks) {
 		if m.Is(want) {
@@ -39,8 +39,8 @@ func (c *contents) findMark(want codec.SnapshotID) (m snapshotMark, known, ok bo
 	return snapshotMark{}, known, false
 }
 
-// lowestMark returns the lowest index and the lowest segment of all marks. ok is false if there is
-// none.
+// lowestMark returns the lowest index and the lowest segment of all marks, which need not be those
+// of one mark. ok is false if there is none.
 func (c *contents) lowestMark() (m snapshotMark, ok bool) {
 	for i, n := range c.marks {
 		if i == 0 {

@@ -12,7 +12,8 @@ import (
 	"github.com/seed449c39bc/wal"
 )
 
-// streamChildEnv makes the benchmark read the log there from its beginning to its end, and say how much memory that took.
+// streamChildEnv makes the benchmark read the log there from its beginning to its end, and say how
+// much memory that took.
 const streamChildEnv = "WAL_TEST_STREAM_CHILD"
 
 // BenchmarkMemoryOfAStream measures a process that opens a log of 1 GB, in entries of
@@ -36,7 +37,8 @@ func BenchmarkMemoryOfAStream(b *testing.B) {
 	l.fill(b, n, size)
 	b.SetBytes(n * size)
 	for b.Loop() {
-		cmd := exec.Command(os.Args[0], "-test.run=^$", "-test.bench=^"+b.Name()+"$", "-test.benchtime=1x")
+		cmd := exec.Command(os.Args[0], "-test.run=^$", "-test.bench=^"+b.Name()+"$",
+			"-test.benchtime=1x")
 		cmd.Env = append(os.Environ(), streamChildEnv+"="+l.dir)
 		out, err := cmd.CombinedOutput()
 		require.NoError(b, err, "%s", out)

@@ -9,8 +9,8 @@ import (
 )
 
 // A file that ends early: in all segments but the last that is an error. The last one then holds
-// what was there after an earlier save; a disk that loses the length of a synced file cannot be told
-// from a crash.
+// what was there after an earlier save; a disk that loses the length of a synced file cannot be
+// told from a crash.
 func TestMisplaced_SegmentsThatEndEarly(t *testing.T) {
 	for _, s := range rotShapes {
 		for _, closed := range []bool{true, false} {
@@ -30,8 +30,9 @@ func TestMisplaced_SegmentsThatEndEarly(t *testing.T) {
 	}
 }
 
-// Segments that are missing, doubled, renamed, swapped, or another log's. Without its last segments a
-// log is what it was before they were begun, and without its first ones what a purge leaves: neither can be told.
+// Segments that are missing, doubled, renamed, swapped, or another log's. Without its last segments
+// a log is what it was before they were begun, and without its first ones what a purge leaves:
+// neither can be told.
 func TestMisplaced_SegmentsOutOfPlace(t *testing.T) {
 	for _, s := range rotShapes[:1] {
 		for _, closed := range []bool{true, false} {
@@ -59,8 +60,11 @@ func TestMisplaced_SegmentsOutOfPlace(t *testing.T) {
 				if i > 0 {
 					change("missing", i == len(names)-1, func(im image) { delete(im, name) })
 				}
-				change("doubled", false, func(im image) { im[segmentName{n.seq, n.index + 1}.String()] = bytes.Clone(seg) })
-				change("put behind", false, func(im image) { im[segmentName{uint64(len(names)), n.index}.String()] = bytes.Clone(seg) })
+				change("doubled", false, func(im image) {
+					im[segmentName{n.seq, n.index + 1}.String()] = bytes.Clone(seg)
+				})
+				change("put behind", false,
+					func(im image) { im[segmentName{uint64(len(names)), n.index}.String()] = bytes.Clone(seg) })
 				change("renumbered", i == len(names)-1 && i == 0, func(im image) {
 					delete(im, name)
 					im[segmentName{n.seq + 100, n.index}.String()] = bytes.Clone(seg)
@@ -68,7 +72,8 @@ func TestMisplaced_SegmentsOutOfPlace(t *testing.T) {
 				for j, with := range names {
 					if j != i {
 						change("in place of "+with, false, func(im image) { im[with] = bytes.Clone(seg) })
-						change("swapped with "+with, false, func(im image) { im[with], im[name] = im[name], im[with] })
+						change("swapped with "+with, false,
+							func(im image) { im[with], im[name] = im[name], im[with] })
 					}
 				}
 				if into := segmentWithNumber(foreign, n.seq); into != nil {
@@ -79,10 +84,12 @@ func TestMisplaced_SegmentsOutOfPlace(t *testing.T) {
 	}
 }
 
-// A segment whose name tells another index: an error, or the very same entries from the start that was asked for.
+// A segment whose name tells another index: an error, or the very same entries from the start that
+// was asked for.
 func TestMisplaced_SegmentsUnderAnotherIndex(t *testing.T) {
 	m := newMemFS(nil)
-	w, err := Create(nil, memDir, []byte("meta"), withFS(m), WithSegmentSize(512), WithPreallocation(PreallocateNone))
+	w, err := Create(nil, memDir, []byte("meta"), withFS(m), WithSegmentSize(512),
+		WithPreallocation(PreallocateNone))
 	require.NoError(t, err)
 	for i := uint64(1); i <= 40; i++ {
 		require.NoError(t, w.SaveEntry(entries(i, i)))
@@ -97,12 +104,14 @@ func TestMisplaced_SegmentsUnderAnotherIndex(t *testing.T) {
 	refused, same := 0, 0
 	for _, name := range im.names() {
 		n, _ := parseSegmentName(name)
-		for _, index := range []uint64{0, 1, n.index - 1, n.index + 1, n.index + 2, n.index + 10, 39, 40, 41, 42, 1000, ^uint64(0)} {
+		for _, index := range []uint64{0, 1, n.index - 1, n.index + 1, n.index + 2, n.index + 10, 39, 40,
+			41, 42, 1000, ^uint64(0)} {
 			renamed := im.clone()
 			delete(renamed, name)
 			renamed[segmentName{n.seq, index}.String()] = bytes.Clone(im[name])
 			for snap := uint64(0); snap <= 40; snap += 5 {
-				w, err := Open(nil, memDir, at(snap), withFS(newMemFS(renamed.clone())), WithPreallocation(PreallocateNone))
+				w, err := Open(nil, memDir, at(snap), withFS(newMemFS(renamed.clone())),
+					WithPreallocation(PreallocateNone))
 				if err != nil {
 					refused++
 					continue

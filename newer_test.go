@@ -35,12 +35,15 @@ func requireNewer(t *testing.T, dir, segment string, off int64) {
 	t.Helper()
 	before := files(t, dir)
 	for name, call := range map[string]func() error{
-		"Open":                  func() error { _, err := Open(nil, dir, nil); return err },
-		"OpenForRead":           func() error { _, err := OpenForRead(nil, dir, nil); return err },
-		"Verify":                func() error { _, err := Verify(nil, dir); return err },
-		"ValidSnapshots":        func() error { _, err := ValidSnapshots(nil, dir); return err },
-		"Repair":                func() error { _, err := Repair(nil, dir); return err },
-		"Repair that may cut":   func() error { _, err := Repair(nil, dir, WithTruncateCorruption()); return err },
+		"Open":           func() error { _, err := Open(nil, dir, nil); return err },
+		"OpenForRead":    func() error { _, err := OpenForRead(nil, dir, nil); return err },
+		"Verify":         func() error { _, err := Verify(nil, dir); return err },
+		"ValidSnapshots": func() error { _, err := ValidSnapshots(nil, dir); return err },
+		"Repair":         func() error { _, err := Repair(nil, dir); return err },
+		"Repair that may cut": func() error {
+			_, err := Repair(nil, dir, WithTruncateCorruption())
+			return err
+		},
 		"Records":               func() error { return endOf(dir) },
 		"Records with tolerant": func() error { return endOf(dir, WithTolerant()) },
 	} {
@@ -72,15 +75,23 @@ func TestNewer_AnIntactRecordOfAnUnknownKindIsNoDamage(t *testing.T) {
 		find   func(placedFrame) bool
 		change func(*oracle.Frame)
 	}{
-		"a type":                {state, func(f *oracle.Frame) { f.Type = 9 }},
-		"type 0":                {state, func(f *oracle.Frame) { f.Type = 0 }},
-		"a large type":          {state, func(f *oracle.Frame) { f.Type = 127 }},
-		"a flag":                {state, func(f *oracle.Frame) { f.Flags |= 0x04 }},
-		"the last flag":         {state, func(f *oracle.Frame) { f.Flags |= 0x80 }},
-		"a kind of control":     {func(f placedFrame) bool { return len(f.Control()) == 1 }, func(f *oracle.Frame) { f.Data = []byte{0x7f} }},
-		"a longer TRUNCATE":     {func(f placedFrame) bool { return len(f.Control()) == 9 }, func(f *oracle.Frame) { f.Data[0] = 0x7e }},
-		"a type, in a header":   {func(f placedFrame) bool { return f.Type == log.SnapshotType }, func(f *oracle.Frame) { f.Type = 6 }},
-		"a flag, in the header": {func(f placedFrame) bool { return f.Type == log.MetadataType }, func(f *oracle.Frame) { f.Flags = 0x40 }},
+		"a type":        {state, func(f *oracle.Frame) { f.Type = 9 }},
+		"type 0":        {state, func(f *oracle.Frame) { f.Type = 0 }},
+		"a large type":  {state, func(f *oracle.Frame) { f.Type = 127 }},
+		"a flag":        {state, func(f *oracle.Frame) { f.Flags |= 0x04 }},
+		"the last flag": {state, func(f *oracle.Frame) { f.Flags |= 0x80 }},
+		"a kind of control": {func(f placedFrame) bool {
+			return len(f.Control()) == 1
+		}, func(f *oracle.Frame) { f.Data = []byte{0x7f} }},
+		"a longer TRUNCATE": {func(f placedFrame) bool {
+			return len(f.Control()) == 9
+		}, func(f *oracle.Frame) { f.Data[0] = 0x7e }},
+		"a type, in a header": {func(f placedFrame) bool {
+			return f.Type == log.SnapshotType
+		}, func(f *oracle.Frame) { f.Type = 6 }},
+		"a flag, in the header": {func(f placedFrame) bool {
+			return f.Type == log.MetadataType
+		}, func(f *oracle.Frame) { f.Flags = 0x40 }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, dir := newLog(t)
@@ -133,7 +144,8 @@ func TestNewer_AnIncompleteSaveHeals(t *testing.T) {
 	w, dir := newLog(t)
 	require.NoError(t, w.SaveEntry(entries(1, 4)))
 	p := leaveTo(t, w, dir, false)
-	f := chained(oracle.Frame{Type: 9, Data: []byte("new"), Trailered: true, Flags: frame.FlagSynced}, p.crc)
+	f := chained(oracle.Frame{Type: 9, Data: []byte("new"), Trailered: true, Flags: frame.FlagSynced},
+		p.crc)
 	b, err := os.ReadFile(p.path)
 	require.NoError(t, err)
 	copy(b[p.off:], f.Written(0, int(p.off)))

@@ -57,7 +57,9 @@ func TestOpenOrCreate_ByManyAtOnce(t *testing.T) {
 	logs := make([]*WAL, 8)
 	errs := make([]error, len(logs))
 	for i := range logs {
-		wait.Go(func() { logs[i], errs[i] = OpenOrCreate(nil, dir, []byte("metadata"), WithSegmentSize(testSegment)) })
+		wait.Go(func() {
+			logs[i], errs[i] = OpenOrCreate(nil, dir, []byte("metadata"), WithSegmentSize(testSegment))
+		})
 	}
 	wait.Wait()
 	got := 0
@@ -67,7 +69,8 @@ func TestOpenOrCreate_ByManyAtOnce(t *testing.T) {
 			require.NoError(t, w.Close())
 			continue
 		}
-		require.True(t, errors.Is(errs[i], ErrLocked) && !errors.Is(errs[i], fs.ErrNotExist), "%v", errs[i])
+		require.True(t, errors.Is(errs[i], ErrLocked) && !errors.Is(errs[i], fs.ErrNotExist), "%v",
+			errs[i])
 	}
 	require.Equal(t, 1, got)
 }

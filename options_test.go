@@ -31,7 +31,8 @@ func TestOptions_AreChecked(t *testing.T) {
 		_, err = ValidSnapshots(nil, dir, opt)
 		require.ErrorIs(t, err, ErrInvalidArgument, name)
 	}
-	w, err := Create(nil, filepath.Join(t.TempDir(), "log"), nil, nil, WithSegmentSize(MinSegmentSize), WithRegistry(nil), WithSlowSyncThreshold(-1))
+	w, err := Create(nil, filepath.Join(t.TempDir(), "log"), nil, nil, WithSegmentSize(MinSegmentSize),
+		WithRegistry(nil), WithSlowSyncThreshold(-1))
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
 }

@@ -31,7 +31,8 @@ func stoppedSync(fsys *faultfs.FS) (syncing chan struct{}, result chan error) {
 	return syncing, result
 }
 
-// waitsOrReturns returns when somebody waits for the open batch or for the log, or the call has returned.
+// waitsOrReturns returns when somebody waits for the open batch or for the log, or the call has
+// returned.
 func waitsOrReturns(w *WAL, returned chan error) (early bool) {
 	for {
 		select {
@@ -77,17 +78,21 @@ func TestDone_ACallWithNothingToDoWaitsForWhatIsOnItsWay(t *testing.T) {
 		flight func(*WAL) (*Pending, error)
 		call   func(*WAL) error
 	}{
-		"TruncateBack under an overwrite":  {overwrite, func(w *WAL) error { return w.TruncateBack(5) }},
-		"TruncateBack beside another":      {truncate, func(w *WAL) error { return w.TruncateBack(5) }},
-		"TruncateBack above another":       {truncate, func(w *WAL) error { return w.TruncateBack(7) }},
-		"AppendTruncate beside another":    {truncate, func(w *WAL) error { return waited(w.AppendTruncate(6)) }},
-		"Save of nothing":                  {overwrite, func(w *WAL) error { return w.Save(nil, nil) }},
-		"Save of an empty state":           {overwrite, func(w *WAL) error { return w.SaveState(&walpb.HardState{}) }},
-		"Append of nothing":                {truncate, func(w *WAL) error { return waited(w.Append(nil, nil)) }},
-		"Sync":                             {overwrite, (*WAL).Sync},
-		"Release":                          {overwrite, func(w *WAL) error { return w.Release(at(2)) }},
-		"Close":                            {overwrite, (*WAL).Close},
-		"Close again":                      {overwrite, func(w *WAL) error { go w.Close(); return w.Close() }},
+		"TruncateBack under an overwrite": {overwrite, func(w *WAL) error { return w.TruncateBack(5) }},
+		"TruncateBack beside another":     {truncate, func(w *WAL) error { return w.TruncateBack(5) }},
+		"TruncateBack above another":      {truncate, func(w *WAL) error { return w.TruncateBack(7) }},
+		"AppendTruncate beside another": {truncate,
+			func(w *WAL) error { return waited(w.AppendTruncate(6)) }},
+		"Save of nothing": {overwrite, func(w *WAL) error { return w.Save(nil, nil) }},
+		"Save of an empty state": {overwrite,
+			func(w *WAL) error { return w.SaveState(&walpb.HardState{}) }},
+		"Append of nothing": {truncate,
+			func(w *WAL) error { return waited(w.Append(nil, nil)) }},
+		"Sync":    {overwrite, (*WAL).Sync},
+		"Release": {overwrite, func(w *WAL) error { return w.Release(at(2)) }},
+		"Close":   {overwrite, (*WAL).Close},
+		"Close again": {overwrite,
+			func(w *WAL) error { go w.Close(); return w.Close() }},
 		"SaveSnap, which always has to do": {overwrite, func(w *WAL) error { return w.SaveSnap(at(2)) }},
 	} {
 		for _, fails := range []bool{false, true} {
@@ -121,7 +126,8 @@ func TestDone_ACallWithNothingToDoWaitsForWhatIsOnItsWay(t *testing.T) {
 	}
 }
 
-// What Release gives up, and Purge deletes, was replaced by something durable, also where saves do not sync.
+// What Release gives up, and Purge deletes, was replaced by something durable, also where saves do
+// not sync.
 func TestDone_ReleaseAndPurgeMakeDurableWhatTheyRelyOn(t *testing.T) {
 	reg := log.NewRegistry()
 	reg.Register(log.StateType, &lazyState{})
@@ -219,7 +225,8 @@ func TestPending_TheHalvesOfASnapshotAndATruncation(t *testing.T) {
 
 // A caller who appends and waits alone is not made to wait for company again and again.
 func TestAppend_ALoneCallerIsNotKeptWaitingForCompany(t *testing.T) {
-	w, _ := newLog(t, withFS(faultfs.Slow(faultfs.New(), 200*time.Microsecond)), WithSegmentSize(1<<20))
+	w, _ := newLog(t, withFS(faultfs.Slow(faultfs.New(), 200*time.Microsecond)),
+		WithSegmentSize(1<<20))
 	for i := uint64(1); i <= 150; i++ {
 		require.NoError(t, waited(w.Append(nil, entries(i, i))))
 	}
@@ -329,7 +336,9 @@ func TestCommit_AppendWaitsWhenTooMuchIsPending(t *testing.T) {
 		}
 		done <- nil
 	}()
-	require.Eventually(t, func() bool { return appended.Load() > maxBatch }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool {
+		return appended.Load() > maxBatch
+	}, 10*time.Second, time.Millisecond)
 	time.Sleep(20 * time.Millisecond)
 	require.LessOrEqual(t, appended.Load(), int64(2*maxBatch), "Append has gone on without bound")
 	close(disk)

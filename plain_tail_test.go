@@ -78,7 +78,8 @@ func TestPlainTail_ASegmentIsPlainFromTheFirstPlainRecordOn(t *testing.T) {
 			w, dir := newLog(t, WithSegmentSize(64<<10))
 			require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: 2}, entries(1, 4)))
 			p := leaveTo(t, w, dir, closed)
-			p.append(t, entry(1, 5, "theirs"), &walpb.HardState{Term: 1, Commit: 5}, entry(1, 6, ""), entry(1, 7, "\x00"))
+			p.append(t, entry(1, 5, "theirs"), &walpb.HardState{Term: 1, Commit: 5}, entry(1, 6, ""),
+				entry(1, 7, "\x00"))
 			want := append(entries(1, 4), entry(1, 5, "theirs"), entry(1, 6, ""), entry(1, 7, "\x00"))
 			require.Equal(t, want, readAll(t, p.dir, nil))
 			report, err := Verify(nil, p.dir)
@@ -157,7 +158,8 @@ func TestPlainTail_TornHeals(t *testing.T) {
 	whole, err := os.ReadFile(p.path)
 	require.NoError(t, err)
 	border := (p.from/frame.SectorSize + 1) * frame.SectorSize
-	for _, at := range []int64{p.from + 1, p.from + 8, p.from + 30, border, border + frame.SectorSize, p.off - 8} {
+	for _, at := range []int64{p.from + 1, p.from + 8, p.from + 30, border, border + frame.SectorSize,
+		p.off - 8} {
 		torn := [][]byte{whole[:at]}
 		if at%frame.SectorSize == 0 {
 			torn = append(torn, append(bytes.Clone(whole[:at]), make([]byte, int64(len(whole))-at)...))
@@ -197,7 +199,8 @@ func TestPlainTail_DamageIsCorruption(t *testing.T) {
 		})
 	}
 	const state = 6 // bytes of data, at the end of the record
-	patch(t, p.path, p.off-state, []byte{0x55, 0x12}, func() { requireCorrupt(t, p.dir, "two bytes of the data") })
+	patch(t, p.path, p.off-state, []byte{0x55, 0x12},
+		func() { requireCorrupt(t, p.dir, "two bytes of the data") })
 }
 
 func TestPlainTail_NothingSealedFollows(t *testing.T) {
@@ -207,7 +210,8 @@ func TestPlainTail_NothingSealedFollows(t *testing.T) {
 	p.append(t, entry(1, 5, "theirs"))
 	data, err := entry(1, 6, "ours").Marshal()
 	require.NoError(t, err)
-	f := chained(oracle.Frame{Type: int64(log.EntryType), Data: data, Trailered: true, Flags: 3}, p.crc)
+	f := chained(oracle.Frame{Type: int64(log.EntryType), Data: data, Trailered: true, Flags: 3},
+		p.crc)
 	b, err := os.ReadFile(p.path)
 	require.NoError(t, err)
 	copy(b[p.off:], f.Written(0, int(p.off)))
@@ -235,14 +239,22 @@ func TestPlainTail_BringsBackWhatItWentOnFrom(t *testing.T) {
 		want []log.LogEntry
 		next uint64
 	}{
-		"truncated":            {func(w *WAL) error { return w.TruncateBack(3) }, entries(1, 6), 7},
-		"truncated twice":      {func(w *WAL) error { return errors.Join(w.TruncateBack(4), w.TruncateBack(0)) }, entries(1, 6), 7},
-		"truncated and closed": {func(w *WAL) error { return errors.Join(w.TruncateBack(3), w.Close()) }, entries(1, 6), 7},
-		"restored below":       {func(w *WAL) error { return w.Restore(at(2), nil, nil) }, entries(1, 6), 7},
+		"truncated": {func(w *WAL) error { return w.TruncateBack(3) }, entries(1, 6), 7},
+		"truncated twice": {func(w *WAL) error {
+			return errors.Join(w.TruncateBack(4), w.TruncateBack(0))
+		}, entries(1, 6), 7},
+		"truncated and closed": {func(w *WAL) error {
+			return errors.Join(w.TruncateBack(3), w.Close())
+		}, entries(1, 6), 7},
+		"restored below": {func(w *WAL) error {
+			return w.Restore(at(2), nil, nil)
+		}, entries(1, 6), 7},
 		"replaced since": {func(w *WAL) error {
 			return errors.Join(w.TruncateBack(3), w.SaveEntry(entries(4, 4)))
 		}, entries(1, 4), 5},
-		"restored with entries": {func(w *WAL) error { return w.Restore(at(2), nil, entries(3, 3)) }, entries(3, 3), 4},
+		"restored with entries": {func(w *WAL) error {
+			return w.Restore(at(2), nil, entries(3, 3))
+		}, entries(3, 3), 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, dir := newLog(t, WithSegmentSize(64<<10))

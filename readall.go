@@ -12,11 +12,10 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// ReadAll returns the metadata, the state saved last (an empty one if there
-// was none), and the entries above the snapshot that the log was opened at, all
-// as of one moment. It may be called at any time, and more than once. The
-// entries all have to fit in memory, and are decoded in several goroutines; Entries
-// streams them.
+// ReadAll returns the metadata, the state that was saved last (an empty one if there was none), and
+// the entries above the snapshot that the log was opened at, all as they were at one moment. It may
+// be called at any time, and more than once. All entries have to fit in memory; they are decoded in
+// several goroutines. Entries streams them instead.
 func (v *view) ReadAll() (metadata []byte, st log.HardState, ents []log.LogEntry, err error) {
 	if err := v.sticky.err(); err != nil {
 		return nil, nil, nil, err
@@ -29,7 +28,7 @@ func (v *view) ReadAll() (metadata []byte, st log.HardState, ents []log.LogEntry
 		found = v.index.find(lo, hi)
 		ents = make([]log.LogEntry, hi-lo)
 	}
-	reading := v.register(found, lo) // so Purge leaves it the segments
+	reading := v.register(found, lo) // so Purge keeps the segments
 	v.mu.Unlock()
 	defer v.end(reading)
 	if st, _, err = codec.DecodeState(v.registry, state); err == nil {
@@ -41,8 +40,8 @@ func (v *view) ReadAll() (metadata []byte, st log.HardState, ents []log.LogEntry
 	return v.Metadata(), st, ents, nil
 }
 
-// collect reads the entries of the extents from index lo on into ents. It is the
-// decoding that takes the time, so each processor gets a part of the extents.
+// collect reads the entries of the extents from index lo on into ents. Most of the time goes into
+// decoding, so each processor gets a part of the extents.
 func (v *view) collect(extents []extent, lo uint64, ents []log.LogEntry) error {
 	parts := min(runtime.GOMAXPROCS(0), len(extents))
 	errs := make([]error, parts)
@@ -55,7 +54,7 @@ func (v *view) collect(extents []extent, lo uint64, ents []log.LogEntry) error {
 		})
 	}
 	wait.Wait()
-	for _, err := range errs { // the first one is that of the lowest index
+	for _, err := range errs { // the first error is the one at the lowest index
 		if err != nil {
 			return err
 		}
@@ -76,13 +75,13 @@ func (v *view) collectPart(extents []extent, lo uint64, ents []log.LogEntry) err
 	return nil
 }
 
-// As gives the entries of an iteration the type that they have, so that the loop over it
-// needs no cast:
+// As returns an iteration that yields the entries of seq as the type E, so that a loop over them
+// needs no type assertion:
 //
 //	for put, err := range wal.As[*Put](w.Entries(lo, hi)) {
 //
-// Errors are passed on. A nil seq is an [ErrInvalidArgument]. An entry of another type, which is
-// one that the log's registry does not have for entries, is an [ErrInvalidArgument], and ends it.
+// It passes errors on. If seq is nil, or if an entry has another type than E, the error is an
+// [ErrInvalidArgument] and the iteration ends. The log's registry says which type its entries have.
 func As[E log.LogEntry](seq iter.Seq2[log.LogEntry, error]) iter.Seq2[E, error] {
 	return func(yield func(E, error) bool) {
 		if seq == nil {
@@ -94,7 +93,8 @@ func As[E log.LogEntry](seq iter.Seq2[log.LogEntry, error]) iter.Seq2[E, error] 
 			e, ok := ent.(E)
 			wrong := err == nil && !ok
 			if wrong {
-				err = fmt.Errorf("%w: an entry is a %T, not a %v; the log's registry says which type its entries have",
+				err = fmt.Errorf("%w: an entry is a %T, not a %v; "+
+					"the log's registry says which type its entries have",
 					ErrInvalidArgument, ent, reflect.TypeFor[E]())
 			}
 			if !yield(e, err) || wrong {

@@ -17,22 +17,24 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// A Reader reads a log without locking or changing it; a writer may be using
-// the log meanwhile, in this process or another one. It shows the log as it was when
-// OpenForRead returned: what is saved, replaced or dropped later is not seen, because a
-// writer changes no byte that the log has. Two things can be noticed of a writer:
-//   - When it purges segments, a read of their entries is [ErrCompacted], unless the Reader has the
-//     file still open. A Reader keeps nothing from being purged, and is never told of an overwrite.
-//     It reads in the directory that it was opened in, also when the path names another one since.
-//   - What it has written but not synced may be seen. If its machine dies then, which a reader on
-//     another one outlives, a read of what was never acknowledged can be an [ErrCorrupt].
+// A Reader reads a log without locking or changing it. A writer, in this process or another one,
+// may be using the log meanwhile. The Reader shows the log as it was when OpenForRead returned: it
+// does not see what is saved, replaced or dropped later, because a writer changes no byte that the
+// log has. It can notice a writer in two ways:
+//   - After the writer has purged segments, a read of their entries returns [ErrCompacted], unless
+//     the Reader still has the file open. A Reader keeps nothing from being purged, and is never
+//     told of an overwrite. It reads in the directory that it was opened in, even if the path has
+//     come to name another one.
+//   - It may see what the writer has written but not synced. If the writer's machine dies then, and
+//     the Reader runs on another one, a read of what was never acknowledged can return an
+//     [ErrCorrupt].
 //
 // All methods are safe for concurrent use.
 type Reader struct{ view }
 
-// OpenForRead opens the log in dir for reading. It takes no locks and changes
-// nothing: a torn tail is passed over, not healed. Where snap says to start is
-// as in [Open], and so are the errors, but for ErrLocked.
+// OpenForRead opens the log in dir for reading. It takes no locks and changes nothing: it passes
+// over a torn tail and does not heal it. snap says where to start, as in [Open]. The errors are
+// those of [Open], except ErrLocked.
 func OpenForRead(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) (*Reader, error) {
 	o, d, err := openAt(dir, opts)
 	if err != nil {
@@ -59,7 +61,8 @@ func OpenForRead(lg *zap.Logger, dir string, snap log.Snapshot, opts ...Option) 
 	return r, nil
 }
 
-// Close ends the use of the reader; iterators in flight end with [ErrClosed]. It always returns nil.
+// Close ends the use of the Reader. Iterations under way end with [ErrClosed]. It always returns
+// nil.
 func (r *Reader) Close() error {
 	r.sticky.set(ErrClosed)
 	r.leave()
@@ -73,7 +76,7 @@ type view struct {
 	from     uint64 // entries above it are what ReadAll returns
 	sticky   sticky
 	lastName segmentName // the last segment when the log was opened
-	flips    []int64     // bits missing in it: a Reader does not heal, and has to put them back again
+	flips    []int64     // bits to correct when it is read: a Reader does not heal them in the file
 	files    fileCache
 	cursors  sync.Pool // of *cursor
 
@@ -82,9 +85,10 @@ type view struct {
 	publishedEnd frame.Position       // where the contents end
 	readers      map[*cursor]struct{} // readings under way
 	left         bool                 // the log is closed
-	changed      chan struct{}        // closed by the next change; nil: nobody waits for one
+	changed      chan struct{}        // the next change closes it; nil: no follower waits for one
 }
 
+// init sets up the view of a log that was loaded with s.
 func (v *view) init(o options, dir vfs.Dir, ld *loaded, s *start) {
 	v.dir, v.registry = dir, o.registry
 	v.contents = ld.contents
@@ -100,13 +104,13 @@ func (v *view) init(o options, dir vfs.Dir, ld *loaded, s *start) {
 	}
 }
 
-// sticky says whether a log may be used, and if not, why not.
+// sticky is the error that stays: once it is set, reading and writing the log fail with it.
 type sticky struct {
 	cause atomic.Pointer[error]
-	done  chan struct{} // closed when it is over
+	done  chan struct{} // closed when the error is set
 }
 
-// set ends it, the first time; it tells whether this was the first time.
+// set sets the error if none is set yet, and reports whether it did.
 func (l *sticky) set(err error) bool {
 	first := l.cause.CompareAndSwap(nil, &err)
 	if first {
@@ -115,6 +119,7 @@ func (l *sticky) set(err error) bool {
 	return first
 }
 
+// err returns the error, or nil as long as none is set.
 func (l *sticky) err() error {
 	if p := l.cause.Load(); p != nil {
 		return *p
@@ -122,16 +127,18 @@ func (l *sticky) err() error {
 	return nil
 }
 
-// Entries returns the entries with indexes in [lo, hi), in order, reading as it
-// goes, in bounded memory. Every record is verified again. An iteration ends with
-// the first error. Before any entry that is [ErrInvalidArgument] if lo is above hi, [ErrCompacted] if
-// lo is below FirstIndex, and [ErrNotFound] if hi is above LastIndex+1; later, what went wrong in
-// reading. If lo is hi there is no entry and no error, wherever they are.
+// Entries returns an iteration over the entries with indexes in [lo, hi), in order. It reads them
+// as the loop asks for them, in bounded memory, and verifies every record again. If lo is equal to
+// hi, there is no entry and no error, whatever their value.
 //
-// It shows the log as of the start of the iteration, or ends. When entries that it
-// has yet to yield are replaced or dropped meanwhile, it goes on to the first of them and
-// ends there with an [*OverwrittenError], which is an [ErrOverwritten]. What
-// Release lets go of meanwhile it still yields; Purge leaves it the segments that it needs.
+// An iteration ends with the first error. Before the first entry, the error is [ErrInvalidArgument]
+// if lo is above hi, [ErrCompacted] if lo is below FirstIndex, and [ErrNotFound] if hi is above
+// LastIndex+1. Later errors are those of reading.
+//
+// An iteration shows the log as it was when the iteration started, or it ends. If entries that it
+// has yet to yield are replaced or dropped meanwhile, it yields those before the first of them and
+// then ends with an [*OverwrittenError], which is an [ErrOverwritten]. It still yields entries that
+// Release lets go of meanwhile, and Purge keeps the segments that it needs.
 func (v *view) Entries(lo, hi uint64) iter.Seq2[log.LogEntry, error] {
 	return func(yield func(log.LogEntry, error) bool) {
 		if err := v.sticky.err(); err != nil {
@@ -148,7 +155,7 @@ func (v *view) Entries(lo, hi uint64) iter.Seq2[log.LogEntry, error] {
 	}
 }
 
-// each yields the entries of a cursor, up to the first error.
+// each yields the entries of a cursor, up to and including the first error.
 func (v *view) each(c *cursor, yield func(log.LogEntry, error) bool) {
 	for {
 		i, data, err := c.next()
@@ -159,7 +166,8 @@ func (v *view) each(c *cursor, yield func(log.LogEntry, error) bool) {
 		if err == nil {
 			ent, err = c.decode(i, data)
 		}
-		// Looked at after reading: whatever was read then is still in the log.
+		// This is checked after reading: if the entry was not replaced by then, what was read is
+		// still in the log.
 		if r := c.replaced.Load(); r != 0 && r <= i {
 			ent, err = nil, &OverwrittenError{Index: r}
 		}
@@ -172,8 +180,8 @@ func (v *view) each(c *cursor, yield func(log.LogEntry, error) bool) {
 	}
 }
 
-// read yields the entries of extents from index lo on, whatever becomes of the
-// log meanwhile. A segment that was purged is ErrCompacted.
+// read yields the entries of extents from index lo on, whatever happens to the log meanwhile. If
+// one of the segments was purged, the error is ErrCompacted.
 func (v *view) read(extents []extent, lo uint64) iter.Seq2[log.LogEntry, error] {
 	return func(yield func(log.LogEntry, error) bool) {
 		c := v.cursor()
@@ -183,20 +191,23 @@ func (v *view) read(extents []extent, lo uint64) iter.Seq2[log.LogEntry, error] 
 	}
 }
 
-// EntriesLimit returns the entries with indexes in [lo, hi), in order, as many
-// as together have at most maxBytes bytes of encoded data, but always the first one:
-// what the Storage of a Raft library wants. They are the log as of one moment of the call. The errors
-// are those of [WAL.Entries], but for ErrOverwritten; with an error there are no entries.
+// EntriesLimit returns entries with indexes in [lo, hi), in order: the first one, and as many after
+// it as together with it have at most maxBytes bytes of encoded data. This is what the Storage of a
+// Raft library needs. The entries are those of the log at one moment during the call. The errors
+// are those of [WAL.Entries], except ErrOverwritten. With an error it returns no entries.
 func (v *view) EntriesLimit(lo, hi, maxBytes uint64) ([]log.LogEntry, error) {
 	for {
 		ents, err := v.entriesLimit(lo, hi, maxBytes)
 		if !errors.Is(err, ErrOverwritten) {
 			return ents, err
 		}
-		// Entries that were not looked up yet were replaced meanwhile: as of now, then.
+		// Entries that were not yet looked up were replaced meanwhile. It begins again, with the log
+		// as it is now.
 	}
 }
 
+// entriesLimit is EntriesLimit, but fails with an ErrOverwritten if entries that it has yet to read
+// are replaced meanwhile.
 func (v *view) entriesLimit(lo, hi, maxBytes uint64) ([]log.LogEntry, error) {
 	if err := v.sticky.err(); err != nil {
 		return nil, err
@@ -228,9 +239,9 @@ func (v *view) entriesLimit(lo, hi, maxBytes uint64) ([]log.LogEntry, error) {
 	}
 }
 
-// Entry returns the entry with the given index: [ErrCompacted] below
-// FirstIndex, [ErrNotFound] above LastIndex. It reads a few KiB around it, as a rule with one
-// read of the file, and verifies every record that it passes.
+// Entry returns the entry with the given index. The error is [ErrCompacted] if the index is below
+// FirstIndex, and [ErrNotFound] if it is above LastIndex. Entry reads a few KiB around the entry,
+// as a rule with one read of the file, and verifies every record that it passes.
 func (v *view) Entry(index uint64) (log.LogEntry, error) {
 	if err := v.sticky.err(); err != nil {
 		return nil, err
@@ -247,7 +258,8 @@ func (v *view) Entry(index uint64) (log.LogEntry, error) {
 	return c.decode(i, data)
 }
 
-// cursorAt returns a cursor on one entry. It is not registered: what it reads is the log as of now.
+// cursorAt returns a cursor on entry i, to be given back with done. It is not registered: it looks
+// nothing up after this call, so what it reads is the log as it is now.
 func (v *view) cursorAt(i uint64) (*cursor, error) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -265,15 +277,15 @@ func (v *view) cursorAt(i uint64) (*cursor, error) {
 	return c, nil
 }
 
-// FirstIndex returns the lowest index that can be read, or LastIndex+1 if there is no entry.
+// FirstIndex returns the lowest index that can be read, or LastIndex+1 if the log has no entry.
 func (v *view) FirstIndex() uint64 {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	return v.first()
 }
 
-// LastIndex returns the index of the last entry, or of a later snapshot that
-// stands behind it; 0 if there is neither.
+// LastIndex returns the index of the last entry, or of a later snapshot that was saved after it, or
+// 0 if there is neither.
 func (v *view) LastIndex() uint64 {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -283,24 +295,24 @@ func (v *view) LastIndex() uint64 {
 // Metadata returns a copy of the metadata that the log was created with.
 func (v *view) Metadata() []byte { return bytes.Clone(v.metadata) }
 
-// State returns the state saved last; an empty one if none was ever saved. It
-// is a new one each time. It is nil if it cannot be decoded. That was tried when the log was
-// opened and when the state's type was first saved, so it takes a type that decodes the
-// same bytes at one time and not at another.
+// State returns the state that was saved last, or an empty one if none was ever saved. Each call
+// returns a new one. State returns nil if the state cannot be decoded. The log tries that when it
+// is opened and when the state's type is first saved, so this happens only with a type that decodes
+// the same bytes at one time and not at another.
 func (v *view) State() log.HardState {
 	v.mu.RLock()
 	data := bytes.Clone(v.state) // the next save of a state overwrites the original
 	v.mu.RUnlock()
 	st, _, err := codec.DecodeState(v.registry, data)
 	if err != nil {
-		return nil // an empty one would be a lie: a Raft node that trusts it votes twice
+		return nil // an empty one would be wrong: a Raft node that trusted it could vote twice
 	}
 	return st
 }
 
-// Snapshot returns the snapshot saved last, as far as the segments that were
-// read hold one; else an empty one. It is a new one each time, and nil if it cannot be
-// decoded, as with State.
+// Snapshot returns the snapshot that was saved last, or an empty one if the segments that were read
+// hold none. Each call returns a new one. Snapshot returns nil if the snapshot cannot be decoded,
+// as with [WAL.State].
 func (v *view) Snapshot() log.Snapshot {
 	v.mu.RLock()
 	data := bytes.Clone(v.snapshot)

@@ -8,17 +8,20 @@ import (
 
 // Readings under way
 //
-// An iteration is registered with its view from its first step to its last: so Purge
-// knows which segments are still needed, and the iteration learns when what it
-// has yet to yield is replaced. All of it is under view.mu, in which the contents
-// change: a reading either begins before a change, and is told, or begins behind it.
+// An iteration is registered with its view from its first step to its last. So Purge knows which
+// segments are still needed, and the iteration learns when entries that it has yet to yield are
+// replaced. Registering is guarded by view.mu, as are changes of the contents. So a reading begins
+// either before a change, and is told of it, or after it.
 //
-// It looks up entries in the index as it goes. The index changes meanwhile in three ways. What is
-// added is behind what the reading wants, or replaces it. What is replaced it is told of, and looks
-// up nothing from there on. What the index lets go of, because of a Release or a jump, it is given.
+// A reading looks up entries in the index as it goes. The index changes meanwhile in three ways:
+//
+//   - Entries are added. They come after what the reading wants, or replace it.
+//   - Entries are replaced. The reading is told, and looks up nothing from the first of them on.
+//   - The index lets go of entries, because of a Release or a jump. The reading is given what the
+//     index had of them.
 
-// begin registers a cursor on the entries [lo, hi), of which it looks up some groups. It is to be
-// ended.
+// begin returns a cursor on the entries [lo, hi), of which it looks up the given number of groups,
+// and registers it. The caller ends it with end.
 func (v *view) begin(lo, hi uint64, groups int) (*cursor, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -36,7 +39,8 @@ func (v *view) begin(lo, hi uint64, groups int) (*cursor, error) {
 	return c, nil
 }
 
-// register registers a cursor on extents. It is to be ended. mu is held.
+// register returns a cursor on extents, from index lo on, and registers it. The caller holds mu,
+// and ends the cursor with end.
 func (v *view) register(extents []extent, lo uint64) *cursor {
 	c := v.cursor()
 	c.set(extents, frame.Position{}, lo)
@@ -44,7 +48,7 @@ func (v *view) register(extents []extent, lo uint64) *cursor {
 	return c
 }
 
-// end ends what begin or register began.
+// end ends a reading that begin or register began, and gives its cursor back.
 func (v *view) end(c *cursor) {
 	v.mu.Lock()
 	delete(v.readers, c)
@@ -53,8 +57,8 @@ func (v *view) end(c *cursor) {
 	v.done(c)
 }
 
-// leave gives up the files and the directory of a log that is closed. A follower yet yields what is
-// durable before the end, so the directory stays open as long as a reading is under way.
+// leave gives up the files and the directory of a log that is closed. A follower still yields the
+// rest of what is durable, so the directory stays open as long as a reading is under way.
 func (v *view) leave() {
 	v.files.shut()
 	v.mu.Lock()
@@ -63,15 +67,16 @@ func (v *view) leave() {
 	v.closeDir()
 }
 
-// closeDir closes the directory if nobody needs it any more. It was only read through it since the
-// last sync, so what the close says is of no use. mu is held.
+// closeDir closes the directory if the log is closed and no reading needs it. Since its last sync
+// the directory was only read, so an error of closing it means nothing and is dropped. The caller
+// holds mu.
 func (v *view) closeDir() {
 	if v.left && len(v.readers) == 0 {
 		v.dir.Close()
 	}
 }
 
-// checkRange tells whether the entries [lo, hi) can be read. mu is held.
+// checkRange returns an error if the entries [lo, hi) cannot be read. The caller holds mu.
 func (v *view) checkRange(lo, hi uint64) error {
 	first, last := v.first(), v.last
 	switch {
@@ -87,18 +92,18 @@ func (v *view) checkRange(lo, hi uint64) error {
 	return nil
 }
 
-// dropBefore forgets the entries and snapshots in segments before seq, but for readings under way.
-// mu is held.
+// dropBefore forgets the entries and snapshots in the segments before seq; the readings under way
+// keep what they need of them. The caller holds mu.
 func (v *view) dropBefore(seq uint64) {
 	v.contents.dropBefore(seq)
 	v.retire()
 }
 
-// retire hands what the index has let go of to the readings under way, which may yet need it. mu is
-// held.
+// retire gives what the index has let go of to the readings under way, which may still need it. The
+// caller holds mu.
 func (v *view) retire() {
 	if len(v.index.gone) == 0 {
-		return // as behind nearly every save
+		return // as after nearly every save
 	}
 	for c := range v.readers {
 		c.keep(v.index.gone)
@@ -106,8 +111,8 @@ func (v *view) retire() {
 	v.index.gone = nil
 }
 
-// published tells those who read what a batch changed that ends the log at a
-// place. mu is held.
+// published tells the readings under way what a batch has changed, and wakes the followers. The log
+// now ends at end. The caller holds mu.
 func (v *view) published(end frame.Position) {
 	v.publishedEnd = end
 	v.retire()
@@ -123,8 +128,8 @@ func (v *view) published(end frame.Position) {
 	}
 }
 
-// needed returns the lowest number, below seq or seq itself, of a segment that a reading under way
-// still needs.
+// needed returns the number of the first segment that a reading under way still needs, but at most
+// seq.
 func (v *view) needed(seq uint64) uint64 {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -134,7 +139,8 @@ func (v *view) needed(seq uint64) uint64 {
 	return seq
 }
 
-// publish shows readers what a written batch changes, which ends at an offset of a segment.
+// publish applies to the contents what a batch changes. The batch is written, and ends at offset
+// end of segment n.
 func (v *view) publish(changes edits, n segmentName, end int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

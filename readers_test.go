@@ -70,7 +70,9 @@ func TestReaders_AnIterationEndsWhereTheLogWasReplaced(t *testing.T) {
 	overwrite := func(i uint64) func(*WAL) error {
 		return func(w *WAL) error { return w.SaveEntry([]log.LogEntry{newer(i)}) }
 	}
-	truncate := func(i uint64) func(*WAL) error { return func(w *WAL) error { return w.TruncateBack(i) } }
+	truncate := func(i uint64) func(*WAL) error {
+		return func(w *WAL) error { return w.TruncateBack(i) }
+	}
 	for _, tt := range []struct {
 		name    string
 		acts    []func(*WAL) error // when entry 10 of 100 was yielded
@@ -89,7 +91,9 @@ func TestReaders_AnIterationEndsWhereTheLogWasReplaced(t *testing.T) {
 		{"two, the lower one first", []func(*WAL) error{overwrite(30), overwrite(31)}, 29, 30},
 		{"two, the lower one last", []func(*WAL) error{overwrite(70), overwrite(30)}, 29, 30},
 		{"behind its end", []func(*WAL) error{overwrite(101), overwrite(102), overwrite(101)}, 100, 0},
-		{"a snapshot that is ahead", []func(*WAL) error{func(w *WAL) error { return w.SaveSnap(at(200)) }}, 100, 0},
+		{"a snapshot that is ahead", []func(*WAL) error{func(w *WAL) error {
+			return w.SaveSnap(at(200))
+		}}, 100, 0},
 		{"a save that replaces its own entries only", []func(*WAL) error{func(w *WAL) error {
 			return w.SaveEntry([]log.LogEntry{newer(101), newer(102), newer(101)})
 		}}, 100, 0},
@@ -200,7 +204,8 @@ func TestReaders_EntryReadsAndDecodesLittle(t *testing.T) {
 			var frame int64
 			for i := uint64(1); w.Stats().Cuts < 3; i++ {
 				begin := tailOf(w).off
-				require.NoError(t, w.SaveEntry([]log.LogEntry{&countedEntry{customEntry: customEntry{i, string(value)}}}))
+				require.NoError(t, w.SaveEntry(
+					[]log.LogEntry{&countedEntry{customEntry: customEntry{i, string(value)}}}))
 				frame = max(frame, tailOf(w).off-begin)
 			}
 			last := w.LastIndex()

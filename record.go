@@ -13,28 +13,28 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// Control is what a crc record tells besides the checksum.
+// Control says what a crc record means besides its checksum.
 type Control int
 
 const (
-	ControlNone     Control = iota // nothing, or it is another record
+	ControlNone     Control = iota // nothing, or the record is no crc record
 	ControlClosed                  // the log was closed here
 	ControlTruncate                // the entries above Record.TruncatedTo are dropped
-	ControlRestore                 // all before is dropped; the log goes on behind Record.RestoredTo
+	ControlRestore                 // all before is dropped; the log goes on after Record.RestoredTo
 	ControlCompact                 // the entries up to Record.CompactedTo are dropped
 )
 
-// Record is one record as it stands in a segment. docs/FORMAT.md has the meaning of all.
+// Record is one record as it stands in a segment. docs/FORMAT.md 3 and 6 say what records mean.
 type Record struct {
 	Segment string // file name, without its directory
 	Offset  int64  // of its frame in the segment, in bytes
 	Size    int64  // of its frame, in bytes: length word, record and padding
 
 	Type       log.RecordType
-	HasTrailer bool   // it has a trailer; etcd's have none, and then the next three say nothing
+	HasTrailer bool   // etcd's records have no trailer: then Synced, Commit and Check say nothing
 	Synced     bool   // all before it was on stable storage before it was written
 	Commit     bool   // a save ends with it
-	Check      uint32 // CRC-32C over its header and place
+	Check      uint32 // CRC-32C over its header and position
 	Crc        uint32 // the chain: running CRC-32C over the data of all records, this one's included
 
 	Control     Control
@@ -42,25 +42,30 @@ type Record struct {
 	RestoredTo  uint64 // with ControlRestore
 	CompactedTo uint64 // with ControlCompact
 
-	// Data is what the type's Marshal returned; nil if that was nil. It is valid until the next step of the iteration.
+	// Data is what the type's Marshal returned, and nil if that was nil. It is valid until the next
+	// step of the iteration.
 	Data []byte
-	// Unverified says that the data's checksum could not be checked, because the record before is
-	// damaged. That happens only with WithTolerant.
+	// Unverified reports whether the checksum of the data could not be verified, because the record
+	// before it is damaged. That happens only with WithTolerant.
 	Unverified bool
 }
 
-// Records yields every record in the log in dir, those of segment headers and those that others
-// have replaced or dropped included, as they stand in the files: for tools. The
-// types of the records are of no concern. It takes no lock and changes nothing. A writer may be
-// using the log: its last save may then show in part, and segments that it purges before they are
-// read are left out.
+// Records returns an iteration over every record in the log in dir, as it stands in the files. It
+// is for tools: it includes the records of segment headers and those that others have replaced or
+// dropped, and does not decode any. It takes no lock and changes nothing. A writer may be using the
+// log: then a part of its last save may show, and segments that it purges before they are read are
+// left out.
 //
-// It ends at the end of the log, with a nil error also when the tail is torn; or with
-// the first error, which is a [*CorruptionError] at damage. With WithTolerant damage and
-// a torn tail are reported, as such an error that names the place, and it goes on at the next place
-// where a record stands: behind damage in a sealed segment that is the next intact one; in
-// a plain segment, which has no checks, the next one that the one behind it bears out.
-// A record of a newer version is a [*NewerFormatError]; WithTolerant it is yielded after that.
+// The iteration ends at the end of the log, without an error even if the tail is torn; or with the
+// first error, which at damage is a [*CorruptionError].
+//
+// With WithTolerant it yields such an error for damage and for a torn tail, which says where it is,
+// and goes on at the next position at which a record stands. After damage in a trailered segment,
+// that is the next intact record. A plain segment has no checks, so there it is the next record
+// whose checksum leads to the one after it.
+//
+// For a record of a newer version it yields a [*NewerFormatError] and, with WithTolerant, then the
+// record.
 func Records(dir string, opts ...Option) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		o, d, err := openAt(dir, opts)
@@ -74,21 +79,22 @@ func Records(dir string, opts ...Option) iter.Seq2[Record, error] {
 			return
 		}
 		r := recordReader{yield: yield, tolerant: o.tolerant}
-		r.handles.init(o, d)
-		defer r.handles.shut()
+		r.files.init(o, d)
+		defer r.files.shut()
 		for goOn := true; goOn && len(names) > 0; {
 			names, goOn = r.next(names)
 		}
 	}
 }
 
-// next yields the records of the first of the segments that are left, and returns those behind it.
+// next yields the records of the first of the segments that are left, and returns those after it.
+// goOn reports whether to go on with them.
 func (r *recordReader) next(names []segmentName) (left []segmentName, goOn bool) {
 	n := names[0]
-	file := segmentFile{&r.handles, n}
+	file := segmentFile{&r.files, n}
 	size, err := file.Size()
 	if errors.Is(err, fs.ErrNotExist) {
-		if left, err = leftOf(r.handles.dir, n); err == nil {
+		if left, err = leftOf(r.files.dir, n); err == nil {
 			r.dec.chained, r.before = false, nil
 			return slices.DeleteFunc(left, func(m segmentName) bool { return m.seq <= n.seq }), true
 		}
@@ -110,26 +116,26 @@ func (r *recordReader) next(names []segmentName) (left []segmentName, goOn bool)
 	return names[1:], r.segment(&file, size, len(names) == 1)
 }
 
-// recordReader walks over the frames of segments.
+// recordReader yields the records of one segment after the other.
 type recordReader struct {
 	yield    func(Record, error) bool
 	tolerant bool
-	handles  fileCache
-	before   *segmentName // the segment before; nil: none, or it was purged
+	files    fileCache
+	before   *segmentName // the segment before this one; nil: there is none, or it was purged
 	name     segmentName
 	dec      decoder
 	witness  witness // of what is seen at the end of the last segment
 	last     bool    // the last segment, which may have a torn tail
-	end      logEnd  // what judging the tail needs
+	end      logEnd  // what it needs to judge the tail
 	records  int     // in this segment
 	damaged  bool    // damage was reported in this segment
-	spent    int64   // on the search for plain records in it, in bytes
+	spent    int64   // what the search for plain records in this segment has cost, in bytes
 }
 
-// report yields damage, and tells whether to go on.
+// report yields damage, and reports whether to go on.
 func (r *recordReader) report(damage error) bool { return r.yield(Record{}, damage) && r.tolerant }
 
-// segment yields the records of one segment, and tells whether to go on.
+// segment yields the records of one segment, and reports whether to go on.
 func (r *recordReader) segment(file *segmentFile, size int64, last bool) bool {
 	n := file.name
 	r.dec = decoder{win: window{f: file, name: n.String(), size: size, buf: r.dec.win.buf[:0]},
@@ -142,7 +148,8 @@ func (r *recordReader) segment(file *segmentFile, size int64, last bool) bool {
 		switch bad, isBad := asBadFrame(err); {
 		case err == io.EOF && r.records < headerRecords && !r.damaged:
 			r.dec.chained = false
-			return r.report(&CorruptionError{Segment: n.String(), Offset: off, Reason: "the segment has no header"})
+			return r.report(&CorruptionError{Segment: n.String(), Offset: off,
+				Reason: "the segment has no header"})
 		case err == io.EOF:
 			return true
 		case isBad:
@@ -161,33 +168,40 @@ func (r *recordReader) segment(file *segmentFile, size int64, last bool) bool {
 	}
 }
 
-// record yields a record that stands at an offset, before which the decoder has stepped over it.
+// record yields the record of frame f, which stands at off and which the decoder has passed. It
+// reports whether to go on.
 func (r *recordReader) record(f *frame.Frame, off int64, unverified bool) bool {
-	if kind := f.Unknown(); kind != "" && !r.report(&NewerFormatError{Segment: r.dec.win.name, Offset: off, Kind: kind}) {
-		return false
+	if kind := f.Unknown(); kind != "" {
+		if !r.report(&NewerFormatError{Segment: r.dec.win.name, Offset: off, Kind: kind}) {
+			return false
+		}
 	}
 	r.records++
 	if f.Commits() {
 		r.end = logEnd{off: off + f.Size}
 	}
 	rec := Record{
-		Segment: r.dec.win.name, Offset: off, Size: f.Size, Type: f.Type, Crc: f.Crc, Data: f.Data, Unverified: unverified,
-		HasTrailer: f.HasTrailer, Synced: f.Flags&frame.FlagSynced != 0, Commit: f.Flags&frame.FlagCommit != 0,
+		Segment: r.dec.win.name, Offset: off, Size: f.Size,
+		Type: f.Type, Crc: f.Crc, Data: f.Data, Unverified: unverified,
+		HasTrailer: f.HasTrailer,
+		Synced:     f.Flags&frame.FlagSynced != 0, Commit: f.Flags&frame.FlagCommit != 0,
 	}
 	if f.HasTrailer {
-		b, err := r.dec.win.at(off, int(f.Size)) // in the buffer still
+		b, err := r.dec.win.at(off, int(f.Size)) // it is still in the buffer
 		if err != nil {
 			r.yield(Record{}, fmt.Errorf("wal: %w", err))
 			return false
 		}
-		trailer := b[frame.RecordSize(binary.LittleEndian.Uint64(b)):] // the last 8 of as many bytes behind the length word
+		// The value of the trailer is the last 8 bytes of the record. The record begins at 8, after
+		// the length word, so the value begins at the record's size.
+		trailer := b[frame.RecordSize(binary.LittleEndian.Uint64(b)):]
 		rec.Check = binary.LittleEndian.Uint32(trailer)
 	}
 	rec.setControl(f.Control())
 	return r.yield(rec, nil)
 }
 
-// setControl takes over what the data of a control record says; nil is that of any other record.
+// setControl sets what the data of a control record says. data is nil for any other record.
 func (rec *Record) setControl(data []byte) {
 	if len(data) == 0 {
 		return
@@ -226,9 +240,10 @@ func (r *recordReader) doubts(err error, torn bool) bool {
 	return true
 }
 
-// damage deals with a place without a valid record: the end of the log, a torn
-// tail, or damage. If found, the decoder stands at a record behind it; else the segment
-// is done, and goOn tells whether the next one comes.
+// damage handles an offset without a valid record, which is the end of the log, a torn tail, or
+// damage. If found is true, the segment goes on where the decoder now stands: at a record after the
+// damage, or where it is read again. Otherwise the segment is done, and goOn reports whether to go
+// on with the next one.
 func (r *recordReader) damage(bad *badFrame) (goOn, found bool) {
 	behind, err := r.dec.win.firstNonZero(bad.off)
 	if err != nil {

@@ -38,7 +38,8 @@ func sameRecord(a, b Record) bool { return reflect.DeepEqual(a, b) }
 // recordsLog is a closed log with records of every kind, in several segments.
 func recordsLog(t *testing.T, opts ...Option) string {
 	t.Helper()
-	w, dir := newLog(t, append([]Option{WithSegmentSize(MinSegmentSize), WithPreallocation(PreallocateReserve)}, opts...)...)
+	w, dir := newLog(t, append([]Option{WithSegmentSize(MinSegmentSize),
+		WithPreallocation(PreallocateReserve)}, opts...)...)
 	require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: 2}, entries(1, 4)))
 	if !w.opts.etcdFormat {
 		require.NoError(t, w.TruncateBack(3))
@@ -74,9 +75,11 @@ func TestRecords_ShowsEveryRecordAsItStands(t *testing.T) {
 					rec := recs[0]
 					recs = recs[1:]
 					require.Equal(t, Record{
-						Segment: filepath.Base(path), Offset: f.off, Size: f.Size, Type: f.Type, Crc: f.Crc, Data: f.Data,
-						HasTrailer: f.HasTrailer, Synced: f.Flags&frame.FlagSynced != 0, Commit: f.Flags&frame.FlagCommit != 0,
-						Check: rec.Check, Control: rec.Control, TruncatedTo: rec.TruncatedTo,
+						Segment: filepath.Base(path), Offset: f.off, Size: f.Size, Type: f.Type, Crc: f.Crc,
+						Data:       f.Data,
+						HasTrailer: f.HasTrailer, Synced: f.Flags&frame.FlagSynced != 0,
+						Commit: f.Flags&frame.FlagCommit != 0,
+						Check:  rec.Check, Control: rec.Control, TruncatedTo: rec.TruncatedTo,
 					}, rec)
 					if f.HasTrailer { // its trailer, rebuilt from what is shown, is the one in the file
 						want := frame.MakeTrailer(rec.Check, f.Flags, f.Sparsity)
@@ -125,8 +128,9 @@ func TestRecords_CanBeLeftEarly(t *testing.T) {
 	}
 }
 
-// Whatever bit is flipped in a sealed log (one in rotStep, or all with fullRot): without WithTolerant Records ends at the
-// record with it, and with it all other records are shown as they were.
+// Whatever bit is flipped in a sealed log (one in rotStep, or all with fullRot): without
+// WithTolerant Records ends at the record with it, and with it all other records are shown as they
+// were.
 func TestRecords_WithEveryBitFlipped(t *testing.T) {
 	dir := recordsLog(t)
 	want, _ := physical(t, dir)
@@ -164,8 +168,11 @@ func TestRecords_WithEveryBitFlipped(t *testing.T) {
 	})
 }
 
-// withEveryBitFlipped calls during with each bit of each segment flipped, one in rotFiles or all with fullRot.
-func withEveryBitFlipped(t *testing.T, dir string, during func(segment string, off int64, where string)) {
+// withEveryBitFlipped calls during with each bit of each segment flipped, one in rotFiles or all
+// with fullRot.
+func withEveryBitFlipped(
+	t *testing.T, dir string, during func(segment string, off int64, where string),
+) {
 	t.Helper()
 	for _, path := range segmentsOf(t, dir) {
 		segment := filepath.Base(path)

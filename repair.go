@@ -11,20 +11,21 @@ import (
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
-// Repair mends the log in dir, which nobody may have open: else the error is [ErrLocked]. A torn
-// tail is healed as Open would, but what is truncated is kept in a .broken file. A corruption is
-// mended only with [WithTruncateCorruption], because acknowledged saves are lost then; the report says
-// which, in Lost. Without the option it is the error, the report says what would be lost, and
-// nothing is changed. A log with records of a newer version is refused, with [ErrNewerFormat]: that
-// version can repair it.
+// Repair mends the log in dir. If the log is open for writing, the error is [ErrLocked]. A torn
+// tail is healed as Open would heal it, except that what is truncated is kept in a .broken file.
 //
-// What is reachable from a snapshot that opens is never taken away: if [ValidSnapshots] lists one
-// in spite of the damage, the segments up to the damage are taken out, and the log begins behind it.
-// Otherwise it ends behind the last save before the damage.
+// A corruption is mended only with [WithTruncateCorruption], because acknowledged saves are lost
+// then; the report says in Lost which. Without the option, Repair returns the corruption as its
+// error and changes nothing, and the report says what would be lost. If the log holds records of a
+// newer version, the error is [ErrNewerFormat]: only that version can repair it.
 //
-// What is taken away is on stable storage in .broken files before the log is touched,
-// and no .broken file is ever overwritten. A Repair that was interrupted can be
-// run again.
+// Nothing that can be reached from a snapshot at which the log opens is taken away. If
+// [ValidSnapshots] lists one in spite of the damage, the segments up to the damage are taken out,
+// and the log begins after it. Otherwise the log is truncated after the last save before the
+// damage.
+//
+// What is taken away is on stable storage in .broken files before the log is touched, and no
+// .broken file is ever overwritten. A Repair that was interrupted can be run again.
 func Repair(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
 	o, d, err := openAt(dir, opts)
 	if err != nil {
@@ -58,7 +59,8 @@ func Repair(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
 		return r.report, nil
 	}
 	orNop(lg).Warn("repaired the log", zap.String("dir", d.Path()), zap.Any("torn", r.report.Torn),
-		zap.Any("corruption", r.report.Corruption), zap.Any("lost", r.report.Lost), zap.Strings("kept-in", r.report.Broken))
+		zap.Any("corruption", r.report.Corruption), zap.Any("lost", r.report.Lost),
+		zap.Strings("kept-in", r.report.Broken))
 	if t, healed := r.report.Torn, o.listener.Healed; t != nil && healed != nil {
 		healed(*t)
 	}
@@ -68,17 +70,17 @@ func Repair(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
 // repair is one repair under way.
 type repair struct {
 	dir         vfs.Dir
-	segments    locked // all of them
-	first, keep int    // those of them that stay, from first on to before keep
-	end         logEnd // of the last one of them, to which it is truncated
+	segments    locked // all that the log has
+	first, keep int    // those that stay are segments[first:keep]
+	end         logEnd // of the last one that stays, which is truncated there
 	report      *Report
 }
 
-// plan decides what to take away because of damage, which is the error of loading ld, and reports what is
-// lost with it.
+// plan decides what to take away because of damage, and writes into the report what is lost with
+// it. damage is the error of loading ld.
 func (r *repair) plan(l *loader, ld *loaded, damage error) error {
 	r.report.Torn = nil
-	if errors.Is(damage, ErrNewerFormat) { // what it would take away, this version cannot judge
+	if errors.Is(damage, ErrNewerFormat) { // this version cannot judge what it would take away
 		return damage
 	}
 	names, again := ld.names, false
@@ -101,7 +103,7 @@ func (r *repair) plan(l *loader, ld *loaded, damage error) error {
 	return r.keepBefore(ld)
 }
 
-// keepBehind plans to take out the segments before those that a snapshot opens in.
+// keepBehind plans to take out the segments before those that were loaded into s.
 func (r *repair) keepBehind(s *surveyed) error {
 	r.first, r.end = len(s.before), s.end
 	all, damage := r.report.Segments, r.report.Corruption
@@ -113,7 +115,8 @@ func (r *repair) keepBehind(s *surveyed) error {
 	return r.countLost(s.loaded)
 }
 
-// keepBefore plans to truncate the log behind the last save before the damage.
+// keepBefore plans to truncate the log after the last save before the damage. If there is no such
+// save, it returns an error.
 func (r *repair) keepBefore(ld *loaded) (err error) {
 	c := r.report.Corruption
 	if c.truncateTo.Off == 0 {
@@ -127,7 +130,8 @@ func (r *repair) keepBefore(ld *loaded) (err error) {
 	return r.countLost(ld)
 }
 
-// truncateAt returns the end of a log that is truncated at a position.
+// truncateAt plans to keep the segments up to the position at, and returns the end of the log that
+// is truncated there.
 func (r *repair) truncateAt(at frame.Position, ld *loaded) (logEnd, error) {
 	end := logEnd{off: at.Off}
 	for i, s := range r.segments {
@@ -152,9 +156,10 @@ func (r *repair) truncateAt(at frame.Position, ld *loaded) (logEnd, error) {
 	return end, fmt.Errorf("wal: segment %d to truncate is not there", at.Seq)
 }
 
-// countLost adds up what the plan takes away, and says what the log that is left opens at.
+// countLost adds up what the plan takes away, and writes into the report at which snapshots the log
+// that is left opens.
 func (r *repair) countLost(left *loaded) error {
-	// That the state cannot be decoded is not what is to be mended.
+	// The error, that the state cannot be decoded, is dropped: Repair is not there to mend that.
 	r.report.OpensAt, _ = (&surveyed{loaded: left}).snapshots()
 	lost := &r.report.Lost
 	lost.Bytes = max(r.end.dirty-r.end.off, 0)
@@ -172,7 +177,7 @@ func (r *repair) countLost(left *loaded) error {
 	return nil
 }
 
-// size returns the length of a segment, which need not be locked.
+// size returns the length of a segment in bytes. The segment need not be locked.
 func (r *repair) size(s segment) (int64, error) {
 	f, err := r.dir.OpenRead(s.String())
 	if err != nil {
@@ -182,10 +187,11 @@ func (r *repair) size(s segment) (int64, error) {
 	return f.Size()
 }
 
-// run keeps what it takes away, and then takes it away. A crash before the last step leaves a log
-// that is still corrupt and can be repaired again; its segments never have a
-// hole that this made, because those behind go from the last one down, and those before
-// from the oldest one up, each durably.
+// run takes away what the plan says. Everything that it takes away is kept in .broken files first.
+// A crash before the last step leaves a log that is still corrupt, and that can be repaired again.
+// Nor does a crash leave a gap among the segments: those after the part that stays go from the last
+// one down, those before it from the oldest one up, and each is gone durably before the next one
+// goes.
 func (r *repair) run() error {
 	if err := r.segments[r.keep-1].lock(r.dir); err != nil {
 		return err
@@ -211,7 +217,8 @@ func (r *repair) run() error {
 	return r.dir.Sync()
 }
 
-// keepTail copies what is truncated of a segment into a .broken file.
+// keepTail copies what is truncated of segment s, which ends at end, into a .broken file. The copy
+// is on stable storage when it returns.
 func (r *repair) keepTail(s segment, end logEnd) error {
 	if end.dirty <= end.off {
 		return nil
@@ -231,8 +238,8 @@ func (r *repair) keepTail(s segment, end logEnd) error {
 	return r.dir.Sync()
 }
 
-// copyRange copies what stands in a segment from off to end to the beginning of a file; holes stay
-// holes.
+// copyRange copies what stands in segment s from off to end to the beginning of the file to. Holes
+// stay holes.
 func copyRange(to vfs.File, s segment, off, end int64) error {
 	win := window{f: s.file, name: s.String(), size: end}
 	for p, err := range win.stretch(off, end) {
@@ -246,7 +253,7 @@ func copyRange(to vfs.File, s segment, off, end int64) error {
 	return nil
 }
 
-// setAside takes a whole segment out of the log.
+// setAside takes a whole segment out of the log, durably, by renaming it to a .broken file.
 func (r *repair) setAside(s *segment) error {
 	if err := s.lock(r.dir); err != nil {
 		return err
@@ -254,7 +261,7 @@ func (r *repair) setAside(s *segment) error {
 	if err := s.file.Sync(); err != nil {
 		return fmt.Errorf("sync segment %s: %w", s.segmentName, err)
 	}
-	f, name, err := r.newBroken(*s) // takes the name; the segment then replaces the empty file
+	f, name, err := r.newBroken(*s) // reserves the name; the segment then replaces the empty file
 	if err != nil {
 		return err
 	}

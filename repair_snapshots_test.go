@@ -52,7 +52,8 @@ func TestRepair_SaysBeforeWhatIsLost(t *testing.T) {
 // In etcd's format each record counts as a save, but a segment without its metadata does not open.
 func TestRepair_NeverCutsWithinTheHeadOfASegment(t *testing.T) {
 	m := newMemFS(nil)
-	w, err := Create(nil, memDir, []byte("metadata"), withFS(m), WithSegmentSize(512), WithPreallocation(PreallocateNone), WithEtcdFormat())
+	w, err := Create(nil, memDir, []byte("metadata"), withFS(m), WithSegmentSize(512),
+		WithPreallocation(PreallocateNone), WithEtcdFormat())
 	require.NoError(t, err)
 	fillSegments(t, w, 3)
 	require.NoError(t, w.Close())

@@ -32,7 +32,8 @@ type savedAt struct {
 
 func newRepairLog(t *testing.T, closed bool) *repairLog {
 	m := newMemFS(nil)
-	w, err := Create(nil, memDir, []byte("meta"), withFS(m), WithSegmentSize(512), WithPreallocation(PreallocateNone))
+	w, err := Create(nil, memDir, []byte("meta"), withFS(m), WithSegmentSize(512),
+		WithPreallocation(PreallocateNone))
 	require.NoError(t, err)
 	rl := &repairLog{}
 	note := func() {
@@ -108,7 +109,8 @@ func TestVerify_ReportsWhatItFindsAndChangesNothing(t *testing.T) {
 	before := torn.clone()
 	report, err := Verify(nil, memDir, withFS(newMemFS(torn)))
 	require.NoError(t, err)
-	require.Equal(t, &TornTail{Segment: rl.names[3], Offset: end, Bytes: int64(len(cut)), Reason: reasons["7"]}, report.Torn)
+	require.Equal(t, &TornTail{Segment: rl.names[3], Offset: end, Bytes: int64(len(cut)),
+		Reason: reasons["7"]}, report.Torn)
 	require.Equal(t, uint64(13), report.LastIndex)
 	require.Nil(t, report.Corruption)
 	require.True(t, before.equal(torn))
@@ -134,7 +136,9 @@ func TestRepair_KeepsATornTailBeforeItCuts(t *testing.T) {
 	m := newMemFS(im)
 	fsys := faultfs.On(m)
 	var healed []TornTail
-	report, err := Repair(nil, memDir, withFS(fsys), WithListener(Listener{Healed: func(t TornTail) { healed = append(healed, t) }}))
+	report, err := Repair(nil, memDir, withFS(fsys), WithListener(Listener{Healed: func(t TornTail) {
+		healed = append(healed, t)
+	}}))
 	require.NoError(t, err)
 	broken := rl.names[3] + ".broken"
 	require.Equal(t, []string{broken}, report.Broken)
@@ -145,9 +149,11 @@ func TestRepair_KeepsATornTailBeforeItCuts(t *testing.T) {
 
 	ops := fsys.Take()
 	first := func(kind faultfs.Kind, name string) int {
-		return slices.IndexFunc(ops, func(o faultfs.Call) bool { return o.Kind == kind && (name == "" || o.Name == name) })
+		return slices.IndexFunc(ops,
+			func(o faultfs.Call) bool { return o.Kind == kind && (name == "" || o.Name == name) })
 	}
-	order := []int{first(faultfs.Create, broken), first(faultfs.Write, broken), first(faultfs.Sync, broken), first(faultfs.SyncDir, ""), first(faultfs.Write, rl.names[3])}
+	order := []int{first(faultfs.Create, broken), first(faultfs.Write, broken),
+		first(faultfs.Sync, broken), first(faultfs.SyncDir, ""), first(faultfs.Write, rl.names[3])}
 	require.True(t, slices.IsSorted(order) && order[0] >= 0, "%v in %v", order, ops)
 	got, err := openedContent(after)
 	require.NoError(t, err)
@@ -168,7 +174,8 @@ func damageCases() []damageCase {
 			return func(rl *repairLog, im image) { im[rl.names[seg]][off] ^= 8 }
 		}
 		cases = append(cases,
-			damageCase{fmt.Sprintf("a bit in segment %d", seg), flip(at), func(rl *repairLog) savedAt { return rl.before(rl.names[seg], at) }},
+			damageCase{fmt.Sprintf("a bit in segment %d", seg), flip(at),
+				func(rl *repairLog) savedAt { return rl.before(rl.names[seg], at) }},
 			damageCase{fmt.Sprintf("zeros in segment %d", seg),
 				func(rl *repairLog, im image) { clear(im[rl.names[seg]][at-10 : at+20]) },
 				func(rl *repairLog) savedAt { return rl.before(rl.names[seg], at-10) }})
@@ -176,8 +183,10 @@ func damageCases() []damageCase {
 			start := func(rl *repairLog) savedAt { return rl.before(rl.names[seg], 0) }
 			cases = append(cases,
 				damageCase{fmt.Sprintf("the header of segment %d", seg), flip(20), start},
-				damageCase{fmt.Sprintf("segment %d is empty", seg), func(rl *repairLog, im image) { im[rl.names[seg]] = nil }, start},
-				damageCase{fmt.Sprintf("segment %d has one record", seg), func(rl *repairLog, im image) { im[rl.names[seg]] = im[rl.names[seg]][:32] }, start})
+				damageCase{fmt.Sprintf("segment %d is empty", seg),
+					func(rl *repairLog, im image) { im[rl.names[seg]] = nil }, start},
+				damageCase{fmt.Sprintf("segment %d has one record", seg),
+					func(rl *repairLog, im image) { im[rl.names[seg]] = im[rl.names[seg]][:32] }, start})
 		}
 		if seg == 1 || seg == 2 {
 			cases = append(cases,
@@ -250,7 +259,8 @@ func (rl *repairLog) requireKept(t *testing.T, before, after image, cut savedAt)
 			require.False(t, slices.Contains(after.names(), name), "%s is still there", name)
 			require.True(t, bytes.Equal(data, after[name+".broken"]), "the whole of %s is kept", name)
 		case name == cut.seg:
-			require.True(t, bytes.Equal(data[:cut.end], after[name][:cut.end]), "what is before the cut in %s stays", name)
+			require.True(t, bytes.Equal(data[:cut.end], after[name][:cut.end]),
+				"what is before the cut in %s stays", name)
 			require.True(t, oracle.IsZero(after[name][cut.end:]))
 			rest := trimZeros(data[cut.end:])
 			require.True(t, bytes.Equal(rest, after[name+".broken"]), "the end of %s is kept", name)

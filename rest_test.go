@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -77,7 +78,8 @@ func (sh shape) holding(t *testing.T, p int) oracle.Frame {
 		f.Data = bytes.Clone(sh.frame.Data)
 		f.Data[0] = try
 		q := (p + 40 + 7) &^ 7
-		inner := oracle.Frame{Type: 2, Data: []byte("inside"), Trailered: true, Flags: 3}.Written(sceneSeq, q)
+		inner := oracle.Frame{Type: 2, Data: []byte("inside"), Trailered: true,
+			Flags: 3}.Written(sceneSeq, q)
 		copy(f.Data[q-p-8-2-6-3:], inner)
 		s, _ := stage(f, p, true, behind[0].make)
 		if _, ok := oracle.ReadFrame(s.Segment, sceneSeq, q); ok {
@@ -98,21 +100,26 @@ func shapes() []shape {
 	oneBit[550] = 4
 	bits := make([]byte, 1100) // one bit in whatever sectors it comes to lie in
 	bits[40], bits[550], bits[1060] = 1, 128, 16
-	stale := oracle.Frame{Type: entry, CRC: 5, Data: []byte("stale"), Trailered: true, Flags: 3}.Written(sceneSeq, 64)
+	stale := oracle.Frame{Type: entry, CRC: 5, Data: []byte("stale"), Trailered: true,
+		Flags: 3}.Written(sceneSeq, 64)
 	return []shape{
 		{name: "small", frame: oracle.Frame{Type: entry, Data: noise[:21]}},
 		{name: "padded by 7", frame: oracle.Frame{Type: entry, Data: noise[:5], Flags: 2}},
 		{name: "no data", frame: oracle.Frame{Type: entry, Flags: 2}},
 		{name: "empty data", frame: oracle.Frame{Type: int64(log.StateType), Data: []byte{}, Flags: 3}},
-		{name: "ends in zeros", frame: oracle.Frame{Type: entry, Data: append([]byte("data"), make([]byte, 30)...), Flags: 2}},
+		{name: "ends in zeros",
+			frame: oracle.Frame{Type: entry, Data: append([]byte("data"), make([]byte, 30)...), Flags: 2}},
 		{name: "another record as data", frame: oracle.Frame{Type: entry, Data: stale, Flags: 2}},
 		{name: "filler", frame: oracle.Frame{Type: crc, Flags: 3}, control: true},
 		{name: "CLOSED", frame: oracle.Frame{Type: crc, Data: []byte{1}, Flags: 3}, control: true},
-		{name: "TRUNCATE", frame: oracle.Frame{Type: crc, Data: []byte{2, 9, 0, 0, 0, 0, 0, 0, 0}, Flags: 2}, control: true},
+		{name: "TRUNCATE", frame: oracle.Frame{Type: crc, Data: []byte{2, 9, 0, 0, 0, 0, 0, 0, 0},
+			Flags: 2}, control: true},
 		{name: "many sectors", frame: oracle.Frame{Type: entry, Data: noise, Flags: 2}, big: true},
-		{name: "many sectors of zeros", frame: oracle.Frame{Type: entry, Data: make([]byte, 1100), Flags: 3}, big: true},
+		{name: "many sectors of zeros",
+			frame: oracle.Frame{Type: entry, Data: make([]byte, 1100), Flags: 3}, big: true},
 		{name: "one bit in all", frame: oracle.Frame{Type: entry, Data: oneBit, Flags: 2}, big: true},
-		{name: "a record of this place as data", frame: oracle.Frame{Type: entry, Data: noise[:700], Flags: 2}, big: true, madeUp: true},
+		{name: "a record of this place as data",
+			frame: oracle.Frame{Type: entry, Data: noise[:700], Flags: 2}, big: true, madeUp: true},
 		{name: "one bit a sector", frame: oracle.Frame{Type: entry, Data: bits, Flags: 2}, big: true},
 	}
 }
@@ -126,16 +133,20 @@ var behind = []struct {
 }{
 	{"nothing", false, func(int, uint32, bool) []byte { return nil }},
 	{"the rest of its batch", false, func(off int, crc uint32, sealed bool) []byte {
-		return chained(oracle.Frame{Type: 2, Data: []byte("more"), Trailered: sealed, Flags: 2}, crc).Written(sceneSeq, off)
+		return chained(oracle.Frame{Type: 2, Data: []byte("more"), Trailered: sealed, Flags: 2}, crc).
+			Written(sceneSeq, off)
 	}},
 	{"a later batch", true, func(off int, crc uint32, sealed bool) []byte {
-		return chained(oracle.Frame{Type: 2, Data: []byte("later"), Trailered: sealed, Flags: 3}, crc).Written(sceneSeq, off)
+		return chained(oracle.Frame{Type: 2, Data: []byte("later"), Trailered: sealed, Flags: 3}, crc).
+			Written(sceneSeq, off)
 	}},
 	{"a later batch of another place", false, func(off int, crc uint32, sealed bool) []byte {
-		return chained(oracle.Frame{Type: 2, Data: []byte("later"), Trailered: sealed, Flags: 3}, crc).Written(sceneSeq, off+8)
+		return chained(oracle.Frame{Type: 2, Data: []byte("later"), Trailered: sealed, Flags: 3}, crc).
+			Written(sceneSeq, off+8)
 	}},
 	{"a later batch of another segment", false, func(off int, crc uint32, sealed bool) []byte {
-		return chained(oracle.Frame{Type: 2, Data: []byte("later"), Trailered: sealed, Flags: 3}, crc).Written(sceneSeq+1, off)
+		return chained(oracle.Frame{Type: 2, Data: []byte("later"), Trailered: sealed, Flags: 3}, crc).
+			Written(sceneSeq+1, off)
 	}},
 }
 
@@ -147,13 +158,16 @@ func chained(f oracle.Frame, before uint32) oracle.Frame {
 }
 
 // stage puts a record into a segment at p, and what is behind it, and prepared zeros.
-func stage(f oracle.Frame, p int, sealed bool, next func(int, uint32, bool) []byte) (s *oracle.Scene, size int) {
+func stage(
+	f oracle.Frame, p int, sealed bool, next func(int, uint32, bool) []byte,
+) (s *oracle.Scene, size int) {
 	f.Trailered = sealed
 	f = chained(f, sceneCRC)
 	b := f.Written(sceneSeq, p)
 	seg := append(bytes.Repeat([]byte{0xEE}, p), b...)
 	seg = append(seg, next(p+len(b), f.CRC, sealed)...)
-	return &oracle.Scene{Segment: append(seg, make([]byte, 600)...), Seq: sceneSeq, Off: p, CRC: sceneCRC, Trailered: sealed}, len(b)
+	return &oracle.Scene{Segment: append(seg, make([]byte, 600)...), Seq: sceneSeq, Off: p,
+		CRC: sceneCRC, Trailered: sealed}, len(b)
 }
 
 // damage is one way to damage the record of size bytes at p. rows, if any, are
@@ -167,66 +181,112 @@ type damage struct {
 
 // damages lists what can happen to a record; last tells that nothing is behind it.
 func damages(s *oracle.Scene, size int, sh shape, last bool) []damage {
-	p, orig := s.Off, bytes.Clone(s.Segment)
-	var list []damage
-	add := func(do func(*oracle.Scene), name string, rows ...string) { list = append(list, damage{name, rows, do}) }
 	step := 1
 	switch { // primes, so that they meet every bit of a byte
 	case sh.big:
 		step = 211
-	case !last || p != 504:
+	case !last || s.Off != 504:
 		step = 13
 	}
+	return slices.Concat(flips(s, size, step), losses(s, size), cuts(s, size, step, last),
+		replacements(s, size))
+}
+
+// flips lists a flipped bit and two flipped bits, everywhere in the record.
+func flips(s *oracle.Scene, size, step int) (list []damage) {
+	p := s.Off
 	for bit := 0; bit < size*8; bit += step {
 		rows := []string{"3", "3'"}
 		if !s.Trailered && bit/8 == 9 {
 			rows = []string{"valid", "3'"} // nothing vouches for a plain record's type
 		}
-		add(func(s *oracle.Scene) { s.Segment[p+bit/8] ^= 1 << (bit % 8) }, fmt.Sprintf("bit %d", bit), rows...)
+		list = append(list, damage{fmt.Sprintf("bit %d", bit), rows, func(s *oracle.Scene) {
+			s.Segment[p+bit/8] ^= 1 << (bit % 8)
+		}})
 	}
 	for i := 0; i < size; i += max(11, step/3) {
 		rows := []string{"4", "5", "6", "7", "8"}
 		if !s.Trailered && i == 9 {
 			rows = nil
 		}
-		add(func(s *oracle.Scene) { s.Segment[p+i] ^= 0x42 }, fmt.Sprintf("two bits of byte %d", i), rows...)
+		list = append(list, damage{fmt.Sprintf("two bits of byte %d", i), rows, func(s *oracle.Scene) {
+			s.Segment[p+i] ^= 0x42
+		}})
 	}
+	return list
+}
+
+// losses lists each set of the record's sectors that reads as zeros.
+func losses(s *oracle.Scene, size int) (list []damage) {
+	p := s.Off
 	pieces := (p+size-1)/512 - p/512 + 1
 	for lost := 1; lost < 1<<pieces; lost++ {
-		add(func(s *oracle.Scene) {
+		name, rows := fmt.Sprintf("pieces %b lost", lost), []string{"valid", "2", "3", "4", "6"}
+		list = append(list, damage{name, rows, func(s *oracle.Scene) {
 			for i := range pieces {
 				if lost>>i&1 != 0 {
 					clear(s.Segment[max(p, (p/512+i)*512):min(p+size, (p/512+i+1)*512)])
 				}
 			}
-		}, fmt.Sprintf("pieces %b lost", lost), "valid", "2", "3", "4", "6")
+		}})
 	}
+	return list
+}
+
+// cuts lists records that were written in part, and files that end in one.
+func cuts(s *oracle.Scene, size, step int, last bool) (list []damage) {
+	p := s.Off
 	for n := 0; n < size; n += max(1, step/5) {
 		rows := []string{"valid", "2", "3", "4", "6", "7"}
 		if !s.Trailered || !last {
 			rows = nil // no disk leaves this: it is a record cut within a sector, and none to tell where
 		}
-		add(func(s *oracle.Scene) { clear(s.Segment[p+n : p+size]) }, fmt.Sprintf("only %d bytes written", n), rows...)
+		list = append(list, damage{fmt.Sprintf("only %d bytes written", n), rows, func(s *oracle.Scene) {
+			clear(s.Segment[p+n : p+size])
+		}})
 		rows = []string{"2", "3", "5", "4", "6"}
 		if !s.Trailered || n < 8 {
 			rows = nil
 		}
-		add(func(s *oracle.Scene) { s.Segment = s.Segment[:p+n] }, fmt.Sprintf("file ends after %d bytes", n), rows...)
+		list = append(list,
+			damage{fmt.Sprintf("file ends after %d bytes", n), rows, func(s *oracle.Scene) {
+				s.Segment = s.Segment[:p+n]
+			}})
 	}
-	add(func(s *oracle.Scene) { clear(s.Segment[p : p+8]) }, "no length word", "2", "3", "3'", "4") // a length word may have a single bit
-	add(func(s *oracle.Scene) { copy(s.Segment[p:], bytes.Repeat([]byte{0xff}, 8)) }, "length word of ones", "5", "6")
-	add(func(s *oracle.Scene) { copy(s.Segment[p:], bytes.Repeat([]byte{0xA5, 1}, size)[:size]) }, "garbage", "5", "8")
-	f, _ := oracle.ReadFrame(orig, sceneSeq, p)
-	add(func(s *oracle.Scene) { copy(s.Segment[p:], f.Written(sceneSeq, p+512)) }, "a record of another place", "8", "6", "valid")
-	add(func(s *oracle.Scene) { copy(s.Segment[p:], f.Written(sceneSeq+1, p)) }, "a record of another segment", "8", "6", "valid")
-	g := f
-	g.CRC ^= 0x00ff00ff
-	other := g
-	add(func(s *oracle.Scene) { clear(s.Segment[p : p+size]); copy(s.Segment[p:], other.Written(sceneSeq, p)) }, "another chain", "8", "6")
-	g = f
-	g.Trailered = !g.Trailered
-	add(func(s *oracle.Scene) { clear(s.Segment[p : p+size]); copy(s.Segment[p:], g.Written(sceneSeq, p)) }, "the other kind of record", "valid", "8", "6", "5")
 	return list
+}
+
+// replacements lists what can stand in the place of the record, or of its length word.
+func replacements(s *oracle.Scene, size int) []damage {
+	p := s.Off
+	f, _ := oracle.ReadFrame(bytes.Clone(s.Segment), sceneSeq, p)
+	other, kind := f, f
+	other.CRC ^= 0x00ff00ff
+	kind.Trailered = !kind.Trailered
+	over := func(b func() []byte) func(*oracle.Scene) {
+		return func(s *oracle.Scene) { copy(s.Segment[p:], b()) }
+	}
+	instead := func(f oracle.Frame) func(*oracle.Scene) {
+		return func(s *oracle.Scene) {
+			clear(s.Segment[p : p+size])
+			copy(s.Segment[p:], f.Written(sceneSeq, p))
+		}
+	}
+	return []damage{
+		// a length word may have a single bit
+		{"no length word", []string{"2", "3", "3'", "4"},
+			over(func() []byte { return make([]byte, 8) })},
+		{"length word of ones", []string{"5", "6"},
+			over(func() []byte { return bytes.Repeat([]byte{0xff}, 8) })},
+		{"garbage", []string{"5", "8"},
+			over(func() []byte { return bytes.Repeat([]byte{0xA5, 1}, size)[:size] })},
+		{"a record of another place", []string{"8", "6", "valid"},
+			over(func() []byte { return f.Written(sceneSeq, p+512) })},
+		{"a record of another segment", []string{"8", "6", "valid"},
+			over(func() []byte { return f.Written(sceneSeq+1, p) })},
+		{"another chain", []string{"8", "6"}, instead(other)},
+		{"the other kind of record", []string{"valid", "8", "6", "5"}, instead(kind)},
+	}
 }
 
 // verdictOf is what the row says.
@@ -244,13 +304,15 @@ func verdictOf(row string) verdict.Verdict {
 
 // reasons are those of the rows that the verdict alone does not tell apart.
 var reasons = map[string]string{
-	"1": "a later record shows that this one was on stable storage", "3'": "one bit of the record is flipped",
-	"4": "the length word was not written", "5": frame.ErrPastEnd.Error(),
+	"1":  "a later record shows that this one was on stable storage",
+	"3'": "one bit of the record is flipped",
+	"4":  "the length word was not written", "5": frame.ErrPastEnd.Error(),
 	"6": "a sector of the record was not written", "7": "the end of the record was not written",
 }
 
 func TestVerdict_FollowsTheTable(t *testing.T) {
-	for name, kind := range map[string]struct{ before, sealed bool }{ // what is before p, and the record at p
+	// what is before p, and the record at p
+	for name, kind := range map[string]struct{ before, sealed bool }{
 		"sealed": {true, true}, "plain": {false, false}, "plain behind sealed": {true, false},
 	} {
 		sealed := kind.sealed
@@ -295,7 +357,9 @@ func TestVerdict_FollowsTheTable(t *testing.T) {
 }
 
 // judgeAll damages a scene in every way and judges it.
-func judgeAll(t *testing.T, rows map[string]int, s *oracle.Scene, all []damage, synced bool, where string) {
+func judgeAll(
+	t *testing.T, rows map[string]int, s *oracle.Scene, all []damage, synced bool, where string,
+) {
 	orig := s.Segment
 	f, whole := oracle.ReadFrame(orig, s.Seq, s.Off)
 	for _, d := range all {
@@ -303,13 +367,15 @@ func judgeAll(t *testing.T, rows map[string]int, s *oracle.Scene, all []damage, 
 		d.do(s)
 		what := where + d.name
 		if _, valid := s.ValidAt(); valid {
-			require.True(t, d.rows == nil || d.rows[0] == "valid" || bytes.Equal(s.Segment, orig), "%s: this damage cannot go unseen", what)
+			require.True(t, d.rows == nil || d.rows[0] == "valid" || bytes.Equal(s.Segment, orig),
+				"%s: this damage cannot go unseen", what)
 			continue // nothing to judge: there is a record
 		}
 		row, bit := s.Row()
 		rows[row]++
 		switch {
-		case whole && !f.Trailered && s.Trailered && row == "4" && oracle.IsZero(s.Segment[s.Off:s.Off+8]):
+		case whole && !f.Trailered && s.Trailered && row == "4" &&
+			oracle.IsZero(s.Segment[s.Off:s.Off+8]):
 			// It could be a sealed one without its length word.
 		case synced && len(s.Segment) == len(orig):
 			require.Equal(t, "1", row, what)
@@ -317,7 +383,8 @@ func judgeAll(t *testing.T, rows map[string]int, s *oracle.Scene, all []damage, 
 			require.Contains(t, d.rows, row, what)
 		}
 		was := bytes.Clone(s.Segment)
-		got, gotBit, err := newBytesTail(frame.Position{Seq: sceneSeq, Off: int64(s.Off)}, s.Segment[s.Off:], int64(len(s.Segment)-s.Off), s.CRC, s.Trailered).verdict()
+		got, gotBit, err := newBytesTail(frame.Position{Seq: sceneSeq, Off: int64(s.Off)},
+			s.Segment[s.Off:], int64(len(s.Segment)-s.Off), s.CRC, s.Trailered).verdict()
 		require.NoError(t, err, what)
 		require.Equal(t, verdictOf(row), got.Verdict, "%s: row %s, got %+v", what, row, got)
 		require.EqualValues(t, bit, gotBit, "%s: row %s", what, row)
@@ -341,7 +408,8 @@ func TestVerdict_FindFlipFindsEverySingleBit(t *testing.T) {
 				for bit := range int64(size * 8) {
 					data := bytes.Clone(s.Segment[p:])
 					data[bit/8] ^= 1 << (bit % 8)
-					tail := newBytesTail(frame.Position{Seq: sceneSeq, Off: int64(p)}, data, int64(len(data)), s.CRC, sealed)
+					tail := newBytesTail(frame.Position{Seq: sceneSeq, Off: int64(p)}, data, int64(len(data)),
+						s.CRC, sealed)
 					if _, err := tail.valid(); err == nil && !sealed && bit/8 == 9 {
 						continue // nothing vouches for a plain record's type
 					}
@@ -393,9 +461,11 @@ func TestVerdict_DoesNotNeedTheZerosAtTheEnd(t *testing.T) {
 			s, size := stage(sh.frame, 520, sealed, behind[0].make)
 			for _, bit := range []int{0, 5, 64, size*4 + 1, size*8 - 70} {
 				s.Segment[s.Off+bit/8] ^= 1 << (bit % 8)
-				whole, _, err := newBytesTail(frame.Position{Seq: sceneSeq, Off: 520}, s.Segment[520:], int64(len(s.Segment)-520), s.CRC, sealed).verdict()
+				whole, _, err := newBytesTail(frame.Position{Seq: sceneSeq, Off: 520}, s.Segment[520:],
+					int64(len(s.Segment)-520), s.CRC, sealed).verdict()
 				require.NoError(t, err)
-				short, _, err := newBytesTail(frame.Position{Seq: sceneSeq, Off: 520}, trimZeros(s.Segment[520:]), int64(len(s.Segment)-520), s.CRC, sealed).verdict()
+				short, _, err := newBytesTail(frame.Position{Seq: sceneSeq, Off: 520},
+					trimZeros(s.Segment[520:]), int64(len(s.Segment)-520), s.CRC, sealed).verdict()
 				require.NoError(t, err)
 				s.Segment[s.Off+bit/8] ^= 1 << (bit % 8)
 				require.Equal(t, whole, short, "%s, sealed %v, bit %d", sh.name, sealed, bit)
@@ -413,9 +483,11 @@ func TestVerdict_OnHugeLengths(t *testing.T) {
 		for _, sealed := range []bool{true, false} {
 			s := oracle.Scene{Segment: data, Seq: sceneSeq, CRC: sceneCRC, Trailered: sealed}
 			row, _ := s.Row()
-			got, _, err := newBytesTail(frame.Position{Seq: sceneSeq}, data, int64(len(data)), sceneCRC, sealed).verdict()
+			got, _, err := newBytesTail(frame.Position{Seq: sceneSeq}, data, int64(len(data)), sceneCRC,
+				sealed).verdict()
 			require.NoError(t, err)
-			require.Equal(t, verdictOf(row), got.Verdict, "length word 1<<%d: row %s, got %+v", shift, row, got)
+			require.Equal(t, verdictOf(row), got.Verdict, "length word 1<<%d: row %s, got %+v", shift, row,
+				got)
 		}
 	}
 }
@@ -455,14 +527,16 @@ func TestVerdict_ALostSectorIsNotTakenForAFlippedBit(t *testing.T) {
 			asIfFlipped[c.bit] ^= 8
 			forge(data, lost+100, sceneCRC, oracle.CRC(sceneCRC, asIfFlipped))
 
-			s, _ := stage(oracle.Frame{Type: int64(log.EntryType), Data: data, Flags: 2}, p, true, behind[0].make)
+			s, _ := stage(oracle.Frame{Type: int64(log.EntryType), Data: data, Flags: 2}, p, true,
+				behind[0].make)
 			require.Equal(t, data, s.Segment[at:at+size])
 			copy(s.Segment[at:], seen)
 			bit, ok := crc32c.FlippedBit(oracle.CRC(sceneCRC, seen)^oracle.CRC(sceneCRC, data), size)
 			require.True(t, ok && bit == int64(c.bit)*8+3, "the chance was not made")
 			row, _ := s.Row()
 			require.Equal(t, "6", row)
-			got, _, err := newBytesTail(frame.Position{Seq: sceneSeq, Off: p}, s.Segment[p:], int64(len(s.Segment)-p), sceneCRC, true).verdict()
+			got, _, err := newBytesTail(frame.Position{Seq: sceneSeq, Off: p}, s.Segment[p:],
+				int64(len(s.Segment)-p), sceneCRC, true).verdict()
 			require.NoError(t, err)
 			require.Equal(t, verdict.Torn, got.Verdict)
 		})

@@ -41,7 +41,8 @@ func TestRestore_ReplacesTheLog(t *testing.T) {
 				require.Equal(t, tt.to+tt.more, w.LastIndex())
 				got, ents := contentsOf(t, w)
 				require.Equal(t, st, got)
-				require.Equal(t, append([]log.LogEntry{}, news(tt.to+1, tt.to+tt.more)...), append([]log.LogEntry{}, ents...))
+				require.Equal(t, append([]log.LogEntry{}, news(tt.to+1, tt.to+tt.more)...),
+					append([]log.LogEntry{}, ents...))
 				require.Equal(t, at(tt.to), w.Snapshot())
 				_, err := w.Entry(tt.to)
 				require.ErrorIs(t, err, ErrCompacted)
@@ -91,7 +92,8 @@ func TestRestore_CountsAsCommitted(t *testing.T) {
 	w, dir := newLog(t)
 	require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: 10}, entries(1, 10)))
 	require.NoError(t, w.Restore(at(100), nil, nil))
-	require.Equal(t, &walpb.HardState{Term: 1, Commit: 10}, w.State(), "without a new one the state stays")
+	require.Equal(t, &walpb.HardState{Term: 1, Commit: 10}, w.State(),
+		"without a new one the state stays")
 	require.Equal(t, []uint64{100}, validIndexes(t, dir))
 	w = reopen(t, w, at(100))
 	require.EqualValues(t, 100, w.LastIndex())
@@ -107,16 +109,18 @@ func TestRestore_RefusesWhatDoesNotFollow(t *testing.T) {
 		ents []log.LogEntry
 		err  error
 	}{
-		"a gap":                       {at(5), nil, news(7, 8), ErrIndexGap},
-		"an entry that it covers":     {at(5), nil, news(5, 6), ErrInvalidArgument},
-		"one that it covers, later":   {at(5), nil, append(news(6, 7), entry(2, 4, "")), ErrInvalidArgument},
-		"no snapshot":                 {nil, nil, news(1, 2), ErrInvalidArgument},
-		"a nil snapshot":              {(*walpb.Snapshot)(nil), nil, nil, ErrInvalidArgument},
-		"a nil state":                 {at(5), (*walpb.HardState)(nil), nil, ErrInvalidArgument},
-		"a nil entry":                 {at(5), nil, []log.LogEntry{nil}, ErrInvalidArgument},
-		"the largest index":           {at(math.MaxUint64), nil, nil, ErrInvalidArgument},
-		"an entry behind the largest": {at(math.MaxUint64 - 1), nil, news(math.MaxUint64-1, math.MaxUint64-1), ErrInvalidArgument},
-		"a snapshot that panics":      {&oddSnapshot{}, nil, nil, ErrInvalidArgument},
+		"a gap":                   {at(5), nil, news(7, 8), ErrIndexGap},
+		"an entry that it covers": {at(5), nil, news(5, 6), ErrInvalidArgument},
+		"one that it covers, later": {at(5), nil, append(news(6, 7), entry(2, 4, "")),
+			ErrInvalidArgument},
+		"no snapshot":       {nil, nil, news(1, 2), ErrInvalidArgument},
+		"a nil snapshot":    {(*walpb.Snapshot)(nil), nil, nil, ErrInvalidArgument},
+		"a nil state":       {at(5), (*walpb.HardState)(nil), nil, ErrInvalidArgument},
+		"a nil entry":       {at(5), nil, []log.LogEntry{nil}, ErrInvalidArgument},
+		"the largest index": {at(math.MaxUint64), nil, nil, ErrInvalidArgument},
+		"an entry behind the largest": {at(math.MaxUint64 - 1), nil,
+			news(math.MaxUint64-1, math.MaxUint64-1), ErrInvalidArgument},
+		"a snapshot that panics": {&oddSnapshot{}, nil, nil, ErrInvalidArgument},
 	} {
 		require.ErrorIs(t, w.Restore(tt.snap, tt.st, tt.ents), tt.err, name)
 	}

@@ -7,12 +7,13 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// resync looks for a record behind damage, of which the first byte that is not
-// zero is known.
+// resync looks for a record after the damage at bad, and sets the decoder after that record. behind
+// is the offset of the first byte from the damage on that is not zero, or -1. The results are those
+// of damage.
 func (r *recordReader) resync(bad *badFrame, behind int64) (goOn, found bool) {
 	d := &r.dec
 	if f := &d.frame; bad.cause == frame.ErrChain {
-		// Only the data is damaged: the next record can be verified with the chain as it was to be.
+		// Only the data is damaged. The next record is verified with the chain that this one states.
 		d.seek(bad.off+f.Size, f.Crc)
 		d.started, d.trailered = true, f.HasTrailer
 		return true, true
@@ -40,8 +41,8 @@ func (r *recordReader) resync(bad *badFrame, behind int64) (goOn, found bool) {
 	return found, found
 }
 
-// find returns the offset of the next record from off on, or -1. A sealed one vouches for itself
-// with its check, which covers its place.
+// find returns the offset of the next record from off on, or -1 if it finds none. The check of a
+// trailered record covers its position, so it suffices by itself.
 func (r *recordReader) find(off int64) (int64, error) {
 	d := &r.dec
 	if !d.started || d.trailered {
@@ -56,13 +57,14 @@ func (r *recordReader) find(off int64) (int64, error) {
 const (
 	// plainEffort is how many times the bytes of a segment may be read in search of plain records.
 	plainEffort = 1
-	// lookPrice is what a look elsewhere in the segment counts, in bytes.
+	// lookPrice is how many bytes a look elsewhere in the segment counts as.
 	lookPrice = 4 << 10
 )
 
-// findPlain returns the offset of the next plain record from off on, or -1. It counts if the
-// checksum leads from it to the next one. A payload can hold any number of beginnings that do not,
-// so the effort is bounded: what is behind then stays unfound.
+// findPlain returns the offset of the next plain record from off on, or -1 if it finds none. A
+// record counts only if its checksum leads to that of the next one. A payload can hold any number
+// of beginnings of records that do not, so the effort is bounded by plainEffort: once it is spent,
+// the records after that are not found.
 func (r *recordReader) findPlain(off int64) (int64, error) {
 	win := &r.dec.win
 	for ; ; off += frame.WordSize {
@@ -92,7 +94,8 @@ func (r *recordReader) findPlain(off int64) (int64, error) {
 		if next.Type != log.CrcType {
 			from := off + o.Size
 			r.spent += next.Size
-			if sum, err = win.crcOver(o.Crc, from+int64(next.HeadSize), from+next.FootAt); err != nil {
+			sum, err = win.crcOver(o.Crc, from+int64(next.HeadSize), from+next.FootAt)
+			if err != nil {
 				return -1, err
 			}
 		}
@@ -102,7 +105,7 @@ func (r *recordReader) findPlain(off int64) (int64, error) {
 	}
 }
 
-// parse returns the frame at an offset if all but its chain is right.
+// parse returns the frame at an offset, or nil if anything in it but its chain is wrong.
 func (r *recordReader) parse(off int64) (*frame.Frame, error) {
 	b, err := r.dec.win.frame(off)
 	if err != nil {

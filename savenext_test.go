@@ -21,7 +21,8 @@ func textRegistry() Option {
 	return WithRegistry(r)
 }
 
-// texts returns the values of the entries of a log, from its first entry on, and checks their indexes.
+// texts returns the values of the entries of a log, from its first entry on, and checks their
+// indexes.
 func texts(t *testing.T, w *WAL) (values []string) {
 	t.Helper()
 	next := w.FirstIndex()
@@ -109,7 +110,8 @@ func (*wrecked) SetIndex(uint64) { panic("no") }
 func TestSaveNext_RefusesWhatHasNoIndexOfItsOwn(t *testing.T) {
 	w, _ := newLog(t, textRegistry())
 	fine := &jsonText{Value: "fine"}
-	for _, bad := range []log.LogEntry{nil, (*jsonText)(nil), &walpb.Entry{}, &customEntry{Index: 1}, &stuck{customEntry{Index: 9}}} {
+	for _, bad := range []log.LogEntry{nil, (*jsonText)(nil), &walpb.Entry{}, &customEntry{Index: 1},
+		&stuck{customEntry{Index: 9}}} {
 		_, err := w.SaveNext(fine, bad)
 		require.ErrorIs(t, err, ErrInvalidArgument, "%T", bad)
 		_, _, err = w.AppendNext(bad)

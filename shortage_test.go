@@ -30,12 +30,14 @@ func saveUntil(t *testing.T, w *WAL, cause error) (next uint64) {
 	}
 }
 
-// What the next segment needs is short for a while: the saves that need it are refused, all else goes
-// on, and once it is there again so do they. Nothing of the refused ones is in the log.
+// What the next segment needs is short for a while: the saves that need it are refused, all else
+// goes on, and once it is there again so do they. Nothing of the refused ones is in the log.
 func TestShortage_RefusesTheSaveAndPasses(t *testing.T) {
 	causes := []syscall.Errno{syscall.ENOSPC, syscall.EMFILE, syscall.EDQUOT, syscall.ENFILE}
-	for i, opts := range [][]Option{nil, {WithPreallocation(PreallocateNone)}, {WithEtcdFormat()}, {WithNoSync()}} {
-		for j, kind := range []faultfs.Kind{faultfs.Create, faultfs.Truncate, faultfs.Reserve, faultfs.Write, faultfs.Sync} {
+	for i, opts := range [][]Option{nil, {WithPreallocation(PreallocateNone)}, {WithEtcdFormat()},
+		{WithNoSync()}} {
+		for j, kind := range []faultfs.Kind{faultfs.Create, faultfs.Truncate, faultfs.Reserve,
+			faultfs.Write, faultfs.Sync} {
 			if kind != faultfs.Reserve || len(opts) == 0 { // otherwise it may not be called
 				requireShortagePasses(t, kind, causes[(i+j)%len(causes)], opts)
 			}
@@ -48,7 +50,8 @@ func requireShortagePasses(t *testing.T, kind faultfs.Kind, cause error, opts []
 	what := fmt.Sprintf("%v in %v, %d options", cause, kind, len(opts))
 	disk := newMemFS(nil)
 	fsys := faultfs.On(disk)
-	w, err := Create(nil, memDir, []byte("metadata"), append(opts, WithSegmentSize(testSegment), withFS(fsys))...)
+	w, err := Create(nil, memDir, []byte("metadata"),
+		append(opts, WithSegmentSize(testSegment), withFS(fsys))...)
 	require.NoError(t, err)
 	fillSegments(t, w, 1)
 	fsys.FailAll("2.tmp", cause, kind)
@@ -88,7 +91,8 @@ func TestShortage_ALogOpensWithoutSpaceForItsLastSegment(t *testing.T) {
 	fillSegments(t, w, 3)
 	last := w.LastIndex()
 	require.NoError(t, w.SaveSnap(at(last)))
-	require.NoError(t, w.tailSegment().file.Truncate(tailOf(w).off)) // as a cut that did not come about leaves it
+	// as a cut that did not come about leaves it
+	require.NoError(t, w.tailSegment().file.Truncate(tailOf(w).off))
 	crash(w)
 
 	fsys.FailAll("", syscall.ENOSPC, faultfs.Reserve)
@@ -189,7 +193,8 @@ func TestShortage_WhatAFileSystemCannotDoIsSaidOnce(t *testing.T) {
 	require.NoError(t, w.Close())
 }
 
-// cowDir is a directory on a file system without space that puts what is overwritten in a new place.
+// cowDir is a directory on a file system without space that puts what is overwritten in a new
+// place.
 type cowDir struct {
 	vfs.Dir
 	full   *atomic.Bool
@@ -208,7 +213,9 @@ func (d cowDir) wrapped(f vfs.File, err error) (vfs.File, error) {
 	return cowFile{f, d}, nil
 }
 
-func (d cowDir) OpenLocked(name string) (vfs.File, error) { return d.wrapped(d.Dir.OpenLocked(name)) }
+func (d cowDir) OpenLocked(name string) (vfs.File, error) {
+	return d.wrapped(d.Dir.OpenLocked(name))
+}
 func (d cowDir) CreateLocked(name string) (vfs.File, error) {
 	return d.wrapped(d.Dir.CreateLocked(name))
 }

@@ -34,7 +34,8 @@ func TestSlab_EntriesThatShareMemoryDoNotReachEachOther(t *testing.T) {
 }
 
 func TestSlab_AppendedEntriesAreNewOnesOfTheRegisteredType(t *testing.T) {
-	for name, reg := range map[string]*log.Registry{"default": log.NewRegistry(), "custom": customRegistry()} {
+	for name, reg := range map[string]*log.Registry{"default": log.NewRegistry(),
+		"custom": customRegistry()} {
 		t.Run(name, func(t *testing.T) {
 			made := reg.AppendEntries([]log.LogEntry{entry(1, 7, "kept")}, 3)
 			require.Len(t, made, 4)
@@ -52,7 +53,8 @@ func TestSlab_AppendedEntriesAreNewOnesOfTheRegisteredType(t *testing.T) {
 func TestSlab_ReadingSmallEntriesTakesLessThanOneAllocationForEach(t *testing.T) {
 	again := customRegistry()
 	again.Register(log.EntryType, &walpb.Entry{})
-	for name, reg := range map[string]*log.Registry{"default": log.NewRegistry(), "the default type, registered": again} {
+	for name, reg := range map[string]*log.Registry{"default": log.NewRegistry(),
+		"the default type, registered": again} {
 		t.Run(name, func(t *testing.T) {
 			w, _ := newLog(t, WithSegmentSize(1<<20), WithRegistry(reg))
 			require.NoError(t, w.SaveEntry(entries(1, 1000)))

@@ -64,7 +64,8 @@ func TestSnapshot_ItsTermIsCompared(t *testing.T) {
 	for _, tt := range []struct {
 		index, term uint64
 		err         error
-	}{{3, 7, nil}, {3, 6, ErrSnapshotMismatch}, {3, 0, ErrSnapshotMismatch}, {4, 7, nil}, {4, 8, nil}, {4, 9, ErrSnapshotMismatch}, {5, 7, ErrSnapshotNotFound}} {
+	}{{3, 7, nil}, {3, 6, ErrSnapshotMismatch}, {3, 0, ErrSnapshotMismatch}, {4, 7, nil},
+		{4, 8, nil}, {4, 9, ErrSnapshotMismatch}, {5, 7, ErrSnapshotNotFound}} {
 		snap := &walpb.Snapshot{Index: tt.index, Term: tt.term}
 		r, err := OpenForRead(nil, dir, snap)
 		require.ErrorIs(t, err, tt.err, "%+v", snap)

@@ -55,7 +55,8 @@ func callsThatEnd(w *WAL, dir string) map[string]func() error {
 func requireEnded(t *testing.T, w *WAL, want error) {
 	t.Helper()
 	calls := callsThatEnd(w, t.TempDir())
-	getters := map[string]bool{"FirstIndex": true, "LastIndex": true, "Metadata": true, "State": true, "Snapshot": true, "Stats": true}
+	getters := map[string]bool{"FirstIndex": true, "LastIndex": true, "Metadata": true, "State": true,
+		"Snapshot": true, "Stats": true}
 	typ := reflect.TypeOf(w)
 	for i := range typ.NumMethod() {
 		switch name := typ.Method(i).Name; {
@@ -77,7 +78,10 @@ func requireEnded(t *testing.T, w *WAL, want error) {
 
 func TestSticky_EveryCallReturnsWhatEndedTheLog(t *testing.T) {
 	for name, end := range map[string]func(*WAL, *faultfs.FS) error{
-		"closed":    func(w *WAL, _ *faultfs.FS) error { require.NoError(t, w.Close()); return ErrClosed },
+		"closed": func(w *WAL, _ *faultfs.FS) error {
+			require.NoError(t, w.Close())
+			return ErrClosed
+		},
 		"abandoned": func(w *WAL, _ *faultfs.FS) error { w.Abandon(); return ErrClosed },
 		"failed": func(w *WAL, fsys *faultfs.FS) error {
 			fsys.FailOnce(faultfs.Datasync, 0, syscall.EIO)

@@ -28,7 +28,8 @@ func withFS(fsys vfs.FS) Option { return func(o *options) { o.fs = fsys } }
 func newLog(t *testing.T, opts ...Option) (*WAL, string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "log")
-	w, err := Create(nil, dir, []byte("metadata"), append([]Option{WithSegmentSize(testSegment)}, opts...)...)
+	w, err := Create(nil, dir, []byte("metadata"),
+		append([]Option{WithSegmentSize(testSegment)}, opts...)...)
 	require.NoError(t, err)
 	t.Cleanup(func() { w.Close() })
 	return w, dir
@@ -54,7 +55,9 @@ func reopen(t *testing.T, w *WAL, snap log.Snapshot, opts ...Option) *WAL {
 func at(index uint64) *walpb.Snapshot { return &walpb.Snapshot{Index: index, Term: 1} }
 
 // release saves a snapshot, which may be there already, and releases it.
-func release(w *WAL, snap log.Snapshot) error { return errors.Join(w.SaveSnap(snap), w.Release(snap)) }
+func release(w *WAL, snap log.Snapshot) error {
+	return errors.Join(w.SaveSnap(snap), w.Release(snap))
+}
 
 // forceCut goes on to a new segment although the last one has room.
 func forceCut(t *testing.T, w *WAL) {

@@ -54,7 +54,8 @@ func TestSurvey_DamageBeforeARestoreIsNeedless(t *testing.T) {
 
 		r, err := OpenForRead(nil, dir, snap)
 		require.NoError(t, err, "damage in segment %d", i)
-		require.Equal(t, []uint64{snap.Index + 1, snap.Index + 1}, []uint64{r.FirstIndex(), r.LastIndex()})
+		require.Equal(t, []uint64{snap.Index + 1, snap.Index + 1},
+			[]uint64{r.FirstIndex(), r.LastIndex()})
 		require.NoError(t, r.Close())
 
 		_, err = OpenForRead(nil, dir, at(names[1].index))
@@ -72,8 +73,8 @@ func TestSurvey_DamageBeforeARestoreIsNeedless(t *testing.T) {
 	require.Equal(t, []uint64{snap.Index}, validAt(t, dir), "the log went on behind the damage")
 }
 
-// What an open at a snapshot does not read does not keep the snapshot from being listed, whatever is
-// wrong with it.
+// What an open at a snapshot does not read does not keep the snapshot from being listed, whatever
+// is wrong with it.
 func TestSurvey_WhatIsNeedlessIsNoObstacle(t *testing.T) {
 	tests := []struct {
 		name string
@@ -82,7 +83,8 @@ func TestSurvey_WhatIsNeedlessIsNoObstacle(t *testing.T) {
 		{"a sector cannot be read", func(t *testing.T, path string) []Option {
 			fsys := faultfs.New()
 			fsys.Fail(func(o faultfs.Call) (int, error) {
-				if o.Kind == faultfs.Read && o.Name == filepath.Base(path) && o.Off < 1024 && o.Off+int64(o.N) > 512 {
+				if o.Kind == faultfs.Read && o.Name == filepath.Base(path) && o.Off < 1024 &&
+					o.Off+int64(o.N) > 512 {
 					return 0, syscall.EIO
 				}
 				return 0, nil

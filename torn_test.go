@@ -47,17 +47,23 @@ var tornState = &walpb.HardState{Term: 3, Vote: 2, Commit: 5}
 var tornCases = []tornCase{
 	{"small", nil, saveOf(nil, entry(1, 6, "small"))},
 	{"state", nil, saveOf(tornState)},
-	{"several small records", nil, saveOf(tornState, entry(1, 6, "a"), entry(1, 7, "b"), entry(1, 8, ""))},
+	{"several small records", nil,
+		saveOf(tornState, entry(1, 6, "a"), entry(1, 7, "b"), entry(1, 8, ""))},
 	{"over three sectors", nil, saveOf(nil, entry(1, 6, payload(1, 1200)))},
 	{"zeros", nil, saveOf(nil, entry(1, 6, string(make([]byte, 1500))))},
-	{"a bit a sector", nil, saveOf(nil, entry(1, 6, strings.Repeat(string(make([]byte, 500))+"\x10", 3)))},
-	{"several over several sectors", nil, saveOf(tornState, entry(1, 6, payload(2, 700)), entry(1, 7, payload(3, 300)), entry(1, 8, payload(4, 900)))},
-	{"zeros and noise", nil, saveOf(tornState, entry(1, 6, string(make([]byte, 900))), entry(1, 7, payload(5, 600)))},
-	{"over twenty sectors", nil, saveOf(nil, entry(1, 6, payload(6, 4000)), entry(1, 7, payload(7, 6000)))},
+	{"a bit a sector", nil,
+		saveOf(nil, entry(1, 6, strings.Repeat(string(make([]byte, 500))+"\x10", 3)))},
+	{"several over several sectors", nil, saveOf(tornState, entry(1, 6, payload(2, 700)),
+		entry(1, 7, payload(3, 300)), entry(1, 8, payload(4, 900)))},
+	{"zeros and noise", nil,
+		saveOf(tornState, entry(1, 6, string(make([]byte, 900))), entry(1, 7, payload(5, 600)))},
+	{"over twenty sectors", nil,
+		saveOf(nil, entry(1, 6, payload(6, 4000)), entry(1, 7, payload(7, 6000)))},
 	{"overwrite", nil, saveOf(tornState, entry(2, 3, payload(8, 600)))},
 	{"snapshot", nil, func(w *WAL) error { return w.SaveSnap(&walpb.Snapshot{Index: 5, Term: 1}) }},
 	{"truncation", nil, func(w *WAL) error { return w.TruncateBack(2) }},
-	{"in a growing file", []Option{WithPreallocation(PreallocateNone)}, saveOf(tornState, entry(1, 6, payload(9, 900)))},
+	{"in a growing file", []Option{WithPreallocation(PreallocateNone)},
+		saveOf(tornState, entry(1, 6, payload(9, 900)))},
 }
 
 // tornLog is a log with one save in flight.
@@ -73,7 +79,8 @@ type tornLog struct {
 func newTornLog(t *testing.T, c tornCase, opts ...Option) *tornLog {
 	m := newMemFS(nil)
 	// No case fills half of a segment, so nothing is prepared in the background beside the save.
-	tl := &tornLog{opts: append(append([]Option{WithSegmentSize(32 << 10), WithPreallocation(PreallocateReserve)}, c.opts...), opts...)}
+	tl := &tornLog{opts: append(append([]Option{WithSegmentSize(32 << 10),
+		WithPreallocation(PreallocateReserve)}, c.opts...), opts...)}
 	w, err := Create(nil, memDir, []byte("meta"), append(slices.Clone(tl.opts), withFS(m))...)
 	require.NoError(t, err)
 	require.NoError(t, w.SaveEntry(entries(1, 3)))
@@ -154,7 +161,8 @@ func (tl *tornLog) check(t *testing.T, im image, what string, want ...string) st
 
 	logged, seen := observer.New(zapcore.WarnLevel)
 	healed := m.image()
-	again, err := Open(zap.New(logged), memDir, nil, append(slices.Clone(tl.opts), withFS(newMemFS(healed.clone())))...)
+	again, err := Open(zap.New(logged), memDir, nil,
+		append(slices.Clone(tl.opts), withFS(newMemFS(healed.clone())))...)
 	require.NoError(t, err, "%s: second open", what)
 	second, err := content(&again.view)
 	require.NoError(t, err, what)
@@ -218,7 +226,8 @@ func TestTorn_ASaveInEtcdFormatKeepsARunOfRecords(t *testing.T) {
 				allowed = append(allowed, tl.opens(t, tl.written(end, false), "whole records"))
 			}
 			require.Equal(t, tl.with, allowed[len(allowed)-1])
-			images(tl.media, 64, rand.New(rand.NewPCG(13, 14)), func(im image) { tl.check(t, im, "an image", allowed...) })
+			images(tl.media, 64, rand.New(rand.NewPCG(13, 14)),
+				func(im image) { tl.check(t, im, "an image", allowed...) })
 			// Torn at a byte, it may be refused, but nothing else comes out of it.
 			for n := 0; n < size; n += size/300 + 1 {
 				w, _, err := tl.open(tl.written(n, false))

@@ -134,7 +134,8 @@ func TestTrial_WhatCannotBeReadBackIsRefusedWhenItIsSaved(t *testing.T) {
 	}
 }
 
-// adaptedEntry is what an adapter saves: bytes that are encoded already, as the registered type's are.
+// adaptedEntry is what an adapter saves: bytes that are encoded already, as the registered type's
+// are.
 type adaptedEntry struct {
 	index   uint64
 	encoded []byte
@@ -160,7 +161,8 @@ func TestTrial_ARecordMayBeSavedAsAnotherTypeThanItIsReadAs(t *testing.T) {
 	require.Equal(t, entries(1, 50), ents)
 }
 
-// A state or snapshot with index 0 proves nothing of its type's index: the first one above 0 is tried, too.
+// A state or snapshot with index 0 proves nothing of its type's index: the first one above 0 is
+// tried, too.
 func TestTrial_AnIndexOfZeroIsNone(t *testing.T) {
 	w, _ := newLog(t, WithRegistry(registryOf(map[log.RecordType]log.RecordData{
 		log.StateType: &hiddenState{}, log.SnapshotType: &hiddenSnapshot{},
@@ -200,7 +202,8 @@ func (e *fickleEntry) GetIndex() uint64 { return e.Index }
 func (e *fickleEntry) Size() int        { return 8 }
 
 func TestTrial_TheIndexOfEveryEntryIsCheckedWhereThatIsCheap(t *testing.T) {
-	w, _ := newLog(t, WithRegistry(registryOf(map[log.RecordType]log.RecordData{log.EntryType: &fickleEntry{}})))
+	w, _ := newLog(t, WithRegistry(
+		registryOf(map[log.RecordType]log.RecordData{log.EntryType: &fickleEntry{}})))
 	for i := uint64(1); i < fickleIndex; i++ {
 		require.NoError(t, w.SaveEntry([]log.LogEntry{&fickleEntry{i}}))
 	}
@@ -232,7 +235,8 @@ func (s *emptyless) Unmarshal(data []byte) error { return errTrouble }
 
 func TestTrial_CreateRefusesASnapshotTypeThatCannotReadAnEmptyOne(t *testing.T) {
 	dir := t.TempDir()
-	_, err := Create(nil, dir, nil, WithRegistry(registryOf(map[log.RecordType]log.RecordData{log.SnapshotType: &emptyless{}})))
+	_, err := Create(nil, dir, nil,
+		WithRegistry(registryOf(map[log.RecordType]log.RecordData{log.SnapshotType: &emptyless{}})))
 	require.ErrorIs(t, err, ErrEncode)
 	require.ErrorIs(t, err, errTrouble)
 	require.False(t, Exist(dir))
@@ -273,7 +277,8 @@ func (s *mapState) Reset()                           { s.Votes = map[string]uint
 func (s *mapState) MustSync(prev log.HardState) bool { return len(prev.(*mapState).Votes) != 1 }
 
 func TestTrial_AStateIsResetBeforeItIsDecodedIntoOrHandedOut(t *testing.T) {
-	opts := []Option{WithRegistry(registryOf(map[log.RecordType]log.RecordData{log.StateType: &mapState{}}))}
+	opts := []Option{WithRegistry(
+		registryOf(map[log.RecordType]log.RecordData{log.StateType: &mapState{}}))}
 	w, dir := newLog(t, opts...)
 	require.Equal(t, &mapState{Votes: map[string]uint64{}}, w.State())
 	st := func(name string) *mapState { return &mapState{map[string]uint64{name: 1}} }
@@ -281,7 +286,8 @@ func TestTrial_AStateIsResetBeforeItIsDecodedIntoOrHandedOut(t *testing.T) {
 	syncs := w.Stats().Syncs
 	require.NoError(t, w.SaveState(st("b")))
 	require.NoError(t, w.SaveState(st("c")))
-	require.Equal(t, syncs, w.Stats().Syncs, "the state before has one vote each time, not those of all before")
+	require.Equal(t, syncs, w.Stats().Syncs,
+		"the state before has one vote each time, not those of all before")
 	require.Equal(t, st("c"), w.State())
 	require.NoError(t, w.Close())
 	w = openLog(t, dir, nil, opts...)

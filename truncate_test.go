@@ -14,8 +14,11 @@ func TestTruncateBack_DropsForEver(t *testing.T) {
 	for name, setup := range map[string]func(t *testing.T, w *WAL) *WAL{
 		"in one segment":  func(_ *testing.T, w *WAL) *WAL { return w },
 		"across segments": func(t *testing.T, w *WAL) *WAL { fillSegments(t, w, 3); return w },
-		"after reopening": func(t *testing.T, w *WAL) *WAL { fillSegments(t, w, 1); return reopen(t, w, nil) },
-		"after a cut":     func(t *testing.T, w *WAL) *WAL { forceCut(t, w); return w },
+		"after reopening": func(t *testing.T, w *WAL) *WAL {
+			fillSegments(t, w, 1)
+			return reopen(t, w, nil)
+		},
+		"after a cut": func(t *testing.T, w *WAL) *WAL { forceCut(t, w); return w },
 	} {
 		for _, to := range []uint64{7, 1, 0} {
 			t.Run(name, func(t *testing.T) {

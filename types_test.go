@@ -49,10 +49,13 @@ func TestTypes_EveryWayToAppendAndEverySizeHintSavesTheSame(t *testing.T) {
 		return append(binary.LittleEndian.AppendUint64(b, e.Index), e.Payload...), nil
 	}
 	ways := map[string]func(e *appender, b []byte) ([]byte, error){
-		"properly":          properly,
-		"a foreign slice":   func(e *appender, _ []byte) ([]byte, error) { return e.Marshal() },
-		"in pieces":         inPieces,
-		"scribbles behind":  func(e *appender, b []byte) ([]byte, error) { fill(b[:cap(b)], 0xFF); return properly(e, b) },
+		"properly":        properly,
+		"a foreign slice": func(e *appender, _ []byte) ([]byte, error) { return e.Marshal() },
+		"in pieces":       inPieces,
+		"scribbles behind": func(e *appender, b []byte) ([]byte, error) {
+			fill(b[:cap(b)], 0xFF)
+			return properly(e, b)
+		},
 		"with a small copy": func(e *appender, b []byte) ([]byte, error) { return properly(e, b[:0:0]) },
 	}
 	for name, how := range ways {
@@ -63,7 +66,8 @@ func TestTypes_EveryWayToAppendAndEverySizeHintSavesTheSame(t *testing.T) {
 				w, _ := newLog(t, WithRegistry(reg))
 				var want []log.LogEntry
 				for i, size := range []int{0, 1, 7, 8, 120, 121, 200, 2000, 20_000} {
-					e := rawEntry{Index: uint64(i + 1), Payload: bytes.Repeat([]byte{byte(i), 0x80}, size)[:size], size: hint}
+					e := rawEntry{Index: uint64(i + 1), Payload: bytes.Repeat([]byte{byte(i), 0x80}, size)[:size],
+						size: hint}
 					if hint == 64 {
 						e.size = size + 8
 					}
@@ -151,8 +155,12 @@ func TestTypes_AMarshalThatFailsInTheMiddleOfASaveLeavesTheLogAsItWas(t *testing
 		marshals := badRecord{index: 4, fail: fail}
 		appends := badAppender{marshals}
 		for what, save := range map[string]func() error{
-			"entry":             func() error { return w.SaveEntry([]log.LogEntry{entry(1, 3, "x"), &marshals, entry(1, 5, "x")}) },
-			"appended entry":    func() error { return w.SaveEntry([]log.LogEntry{entry(1, 3, "x"), &appends}) },
+			"entry": func() error {
+				return w.SaveEntry([]log.LogEntry{entry(1, 3, "x"), &marshals, entry(1, 5, "x")})
+			},
+			"appended entry": func() error {
+				return w.SaveEntry([]log.LogEntry{entry(1, 3, "x"), &appends})
+			},
 			"state":             func() error { return w.Save(&marshals, entries(3, 4)) },
 			"appended state":    func() error { return w.Save(&appends, entries(3, 4)) },
 			"snapshot":          func() error { return w.SaveSnap(&marshals) },
@@ -225,7 +233,8 @@ func equalEntries(a, b []log.LogEntry) bool {
 	for i := range a {
 		x, errx := a[i].Marshal()
 		y, erry := b[i].Marshal()
-		if errx != nil || erry != nil || !bytes.Equal(x, y) || fmt.Sprintf("%T", a[i]) != fmt.Sprintf("%T", b[i]) {
+		if errx != nil || erry != nil || !bytes.Equal(x, y) ||
+			fmt.Sprintf("%T", a[i]) != fmt.Sprintf("%T", b[i]) {
 			return false
 		}
 	}

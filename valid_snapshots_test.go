@@ -18,14 +18,16 @@ import (
 func TestValidSnapshots_AscendingAndEachOnce(t *testing.T) {
 	w, dir := newLog(t)
 	require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: 9}, entries(1, 10)))
-	for _, s := range []*walpb.Snapshot{at(8), at(3), {Index: 5, Term: 2}, at(8), at(5), at(10), at(3)} {
+	for _, s := range []*walpb.Snapshot{at(8), at(3), {Index: 5, Term: 2}, at(8), at(5), at(10),
+		at(3)} {
 		require.NoError(t, w.SaveSnap(s))
 	}
 	forceCut(t, w)
 	require.NoError(t, w.SaveSnap(at(8)))
 	snaps, err := ValidSnapshots(nil, dir)
 	require.NoError(t, err)
-	require.Equal(t, []log.Snapshot{&walpb.Snapshot{}, at(3), &walpb.Snapshot{Index: 5, Term: 2}, at(5), at(8)}, snaps)
+	require.Equal(t, []log.Snapshot{&walpb.Snapshot{}, at(3), &walpb.Snapshot{Index: 5, Term: 2},
+		at(5), at(8)}, snaps)
 }
 
 // One was recorded late, behind a jump; one became wrong by a purge and a truncation.
@@ -85,8 +87,14 @@ func TestValidSnapshots_NeedlessDamageDoesNotCount(t *testing.T) {
 		"in the first head":         func(im image) { im[names[0]][20] ^= 8 },
 		"in the head of the second": func(im image) { im[names[1]][30] ^= 8 },
 		"a missing segment":         func(im image) { delete(im, names[2]) },
-		"several":                   func(im image) { im[names[0]][200] ^= 8; delete(im, names[1]); im[names[2]][100] = 9 },
-		"a segment cut short":       func(im image) { im[names[2]] = im[names[2]][:len(im[names[2]])-40] },
+		"several": func(im image) {
+			im[names[0]][200] ^= 8
+			delete(im, names[1])
+			im[names[2]][100] = 9
+		},
+		"a segment cut short": func(im image) {
+			im[names[2]] = im[names[2]][:len(im[names[2]])-40]
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bad := im.clone()
@@ -210,7 +218,8 @@ func (l *randomLife) step() {
 	term := 1 + l.rnd.Uint64N(2)
 	ents := func(first, n uint64) (out []log.LogEntry) {
 		for i := range n {
-			out = append(out, entry(term, first+i, fmt.Sprintf("%d in term %d %0*d", first+i, term, l.rnd.IntN(150), 0)))
+			out = append(out, entry(term, first+i,
+				fmt.Sprintf("%d in term %d %0*d", first+i, term, l.rnd.IntN(150), 0)))
 		}
 		return out
 	}
@@ -311,7 +320,8 @@ func (l *randomLife) requireListedIsOpen(im image, what string) (listed []log.Sn
 	for _, s := range recorded {
 		r, rerr := OpenForRead(nil, memDir, s, withFS(newMemFS(im)))
 		w, werr := Open(nil, memDir, s, withFS(newMemFS(im.clone())))
-		require.Equal(l.t, rerr == nil, werr == nil, "%s: snapshot %v: %v, %v\n%v", what, s, rerr, werr, l.did)
+		require.Equal(l.t, rerr == nil, werr == nil, "%s: snapshot %v: %v, %v\n%v", what, s, rerr, werr,
+			l.did)
 		opens, committed, committedTo := rerr == nil, false, uint64(0)
 		if opens {
 			st := r.State().(*walpb.HardState)
@@ -322,7 +332,8 @@ func (l *randomLife) requireListedIsOpen(im image, what string) (listed []log.Sn
 				require.Greater(l.t, r.FirstIndex(), l.floor, "snapshot %v\n%v", s, l.did)
 			}
 			require.Equal(l.t, r.LastIndex(), w.LastIndex())
-			if what == sound && r.LastIndex() != l.last { // a jump was taken back: what comes next follows the snapshot
+			// a jump was taken back: what comes next follows the snapshot
+			if what == sound && r.LastIndex() != l.last {
 				require.GreaterOrEqual(l.t, r.LastIndex(), s.Index, "snapshot %v\n%v", s, l.did)
 			}
 			require.NoError(l.t, w.Close())
@@ -331,9 +342,43 @@ func (l *randomLife) requireListedIsOpen(im image, what string) (listed []log.Sn
 		if again := holds(always, s) && s.Index > committedTo; again && opens && !is && what != sound {
 			continue // saved once more, and the Restore or the Compact is in the part that is damaged
 		}
-		require.Equal(l.t, opens && committed, is, "%s: snapshot %v, opens %v (%v), committed %v\n%v", what, s, opens, rerr, committed, l.did)
+		require.Equal(l.t, opens && committed, is, "%s: snapshot %v, opens %v (%v), committed %v\n%v",
+			what, s, opens, rerr, committed, l.did)
 	}
 	return listed
+}
+
+// damaged returns an image of the log with a segment that is damaged, gone, doubled or renamed.
+func (l *randomLife) damaged(im image) (bad image, name string) {
+	bad, names := im.clone(), im.names()
+	name = names[l.rnd.IntN(len(names))]
+	n, _ := parseSegmentName(name)
+	switch k := l.rnd.IntN(12); {
+	case k < 3 && len(names) > 1:
+		delete(bad, name)
+	case k == 3:
+		n.index += l.rnd.Uint64N(5)
+		bad[n.String()] = bytes.Clone(bad[name])
+	case k == 4:
+		delete(bad, name)
+		n.index += l.rnd.Uint64N(5)
+		bad[n.String()] = im[name]
+	case k == 5:
+		bad[name] = bad[name][:l.rnd.IntN(len(bad[name]))]
+	default:
+		bad[name][l.rnd.IntN(len(bad[name]))] ^= 1 << l.rnd.IntN(8)
+	}
+	return bad, name
+}
+
+// requireSameBounds makes sure that the log of an image goes from where to where a report says.
+func requireSameBounds(t *testing.T, im image, report *Report, what string) {
+	t.Helper()
+	verified, err := Verify(nil, memDir, withFS(newMemFS(im)))
+	require.NoError(t, err, what)
+	require.Equal(t, verified.LastIndex, report.LastIndex, what)
+	require.Equal(t, verified.FirstIndex, report.FirstIndex, what)
+	require.Equal(t, verified.Segments, report.Segments, what)
 }
 
 // In random lives, whatever is listed opens, what opens and is committed is listed; and with damage
@@ -358,24 +403,7 @@ func TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed(t *testing.T) {
 		im := l.m.image()
 		l.requireListedIsOpen(im, sound)
 		for range 4 {
-			bad, names := im.clone(), im.names()
-			name := names[l.rnd.IntN(len(names))]
-			n, _ := parseSegmentName(name)
-			switch k := l.rnd.IntN(12); {
-			case k < 3 && len(names) > 1:
-				delete(bad, name)
-			case k == 3:
-				n.index += l.rnd.Uint64N(5)
-				bad[n.String()] = bytes.Clone(bad[name])
-			case k == 4:
-				delete(bad, name)
-				n.index += l.rnd.Uint64N(5)
-				bad[n.String()] = im[name]
-			case k == 5:
-				bad[name] = bad[name][:l.rnd.IntN(len(bad[name]))]
-			default:
-				bad[name][l.rnd.IntN(len(bad[name]))] ^= 1 << l.rnd.IntN(8)
-			}
+			bad, name := l.damaged(im)
 			what := fmt.Sprintf("seed %d, damage in %s", seed, name)
 			listed := l.requireListedIsOpen(bad, what)
 			planned, _, _ := repaired(bad, WithTruncateCorruption(), WithDryRun())
@@ -385,11 +413,7 @@ func TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed(t *testing.T) {
 				require.Empty(t, listed, what)
 				continue
 			}
-			verified, err := Verify(nil, memDir, withFS(newMemFS(after)))
-			require.NoError(t, err, what)
-			require.Equal(t, verified.LastIndex, report.LastIndex, what)
-			require.Equal(t, verified.FirstIndex, report.FirstIndex, what)
-			require.Equal(t, verified.Segments, report.Segments, what)
+			requireSameBounds(t, after, report, what)
 			planned.Broken = report.Broken
 			require.Equal(t, planned, report, what)
 			if report.Corruption != nil {

@@ -10,36 +10,38 @@ import (
 
 // Report says what Verify or Repair found in a log, and what Repair did.
 type Report struct {
-	Segments   int    // segments there are; after Repair, those that are left
+	Segments   int    // how many there are; after Repair, how many are left
 	Records    int    // intact records, those of segment headers included
 	FirstIndex uint64 // lowest entry index that can be read; LastIndex+1 if there is none
 	LastIndex  uint64 // index of the last entry, or of a later snapshot
 
-	// Torn is the torn tail that was found, nil if there was none. Open would
-	// heal it; Repair has. A writer that is stopped for milliseconds in the middle of a write
-	// cannot be told from one that died there.
+	// Torn is the torn tail that was found, nil if there was none. Open would heal it; Repair has
+	// healed it. A writer that is stopped for milliseconds in the middle of a write cannot be told
+	// from one that died there.
 	Torn *TornTail
 	// Corruption is the first damage that was found, nil if there was none.
 	Corruption *CorruptionError
-	// Lost is what a Repair of the corruption takes out of the log, or would with
-	// WithTruncateCorruption. Nothing is lost without a corruption, nor does Verify say it.
+	// Lost is what Repair took out of the log because of the corruption, or would take out with
+	// WithTruncateCorruption. It is zero without a corruption. Verify leaves it zero.
 	Lost Lost
-	// OpensAt are the snapshots that the log opens at after such a Repair. Without a corruption,
-	// ask ValidSnapshots.
+	// OpensAt holds the snapshots that the log opens at after such a Repair. It is nil if there is no
+	// corruption; then ValidSnapshots lists them.
 	OpensAt []log.Snapshot
-	// Broken are the names of the files in which Repair kept what it took away.
+	// Broken holds the names of the files in which Repair kept what it took away.
 	Broken []string
 }
 
-// Lost is what a Repair takes out of a log. It is kept in .broken files.
+// Lost is what Repair takes out of a log, and keeps in .broken files.
 type Lost struct {
 	FirstIndex, LastIndex uint64 // the entries, as far as they can be made out; 0 if none can
-	Segments              int    // those that are taken out whole
-	Bytes                 int64  // of them, and of the end that another one loses
+	Segments              int    // how many are taken out whole
+	Bytes                 int64  // the size of those segments, and of what is truncated of another
 }
 
+// newReport returns a report of what was loaded, without a corruption.
 func newReport(ld *loaded) *Report {
-	// Before damage in the middle of a save there are entries that are not part of the log.
+	// If the damage is in the middle of a save, the entries of that save before it are intact, but
+	// not part of the log. lastThere does not count them.
 	return &Report{
 		Segments: len(ld.names), Records: ld.records,
 		FirstIndex: min(ld.first(), ld.lastThere+1), LastIndex: ld.lastThere,
@@ -47,12 +49,12 @@ func newReport(ld *loaded) *Report {
 	}
 }
 
-// Verify reads the whole log in dir, from its oldest segment on, and checks
-// every record: form, checksums, place, order, and that its type can decode it.
-// It takes no lock and changes nothing; a writer may be using the log: then the report tells of
-// the log at a moment meanwhile, and what is being written is no torn tail. A torn tail is no
-// error, and stands in the report. If the log is corrupt the error is a [*CorruptionError], and
-// the report tells of what stands before the damage.
+// Verify reads the whole log in dir, from its oldest segment on, and checks of every record its
+// form, checksums, position and order, and that its type can decode it. It takes no lock and
+// changes nothing. A writer may be using the log: then the report describes the log at one moment
+// during the call, and what is being written does not count as a torn tail. A torn tail is in the
+// report, and is no error. If the log is corrupt, the error is a [*CorruptionError], and the report
+// describes what stands before the damage.
 func Verify(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
 	o, d, err := openAt(dir, opts)
 	if err != nil {

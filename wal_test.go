@@ -106,14 +106,16 @@ func TestWAL_BadArgumentsAreRefusedAndTheLogGoesOn(t *testing.T) {
 	require.ErrorIs(t, w.Release(nil), ErrInvalidArgument)
 	require.ErrorIs(t, w.Release((*walpb.Snapshot)(nil)), ErrInvalidArgument)
 	require.ErrorIs(t, w.SaveEntry([]log.LogEntry{nil}), ErrInvalidArgument)
-	require.ErrorIs(t, w.SaveEntry([]log.LogEntry{entry(1, 1, ""), (*walpb.Entry)(nil)}), ErrInvalidArgument)
+	require.ErrorIs(t, w.SaveEntry([]log.LogEntry{entry(1, 1, ""), (*walpb.Entry)(nil)}),
+		ErrInvalidArgument)
 	require.NoError(t, w.SaveEntry(entries(1, 1)))
 	require.Equal(t, entries(1, 1), readAll(t, w.dir.Path(), nil))
 }
 
 func TestWAL_MetadataOfAnySizeIsInEverySegment(t *testing.T) {
 	for name, metadata := range map[string][]byte{
-		"nil": nil, "empty": {}, "one byte": {0}, "larger than a segment": bytes.Repeat([]byte("huge"), 5000),
+		"nil": nil, "empty": {}, "one byte": {0},
+		"larger than a segment": bytes.Repeat([]byte("huge"), 5000),
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "log")
@@ -155,7 +157,8 @@ func TestWAL_CreateAndOpenRefuseWhatIsNotThere(t *testing.T) {
 
 	empty, file := t.TempDir(), filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, []byte("not a directory"), 0o600))
-	for _, nothing := range []string{empty, filepath.Join(empty, "missing"), file, filepath.Join(file, "below")} {
+	for _, nothing := range []string{empty, filepath.Join(empty, "missing"), file,
+		filepath.Join(file, "below")} {
 		require.False(t, Exist(nothing))
 		for what, open := range map[string]func() error{
 			"Open":           func() error { _, err := Open(nil, nothing, nil); return err },
@@ -193,7 +196,8 @@ func TestWAL_OneWriterAtATime(t *testing.T) {
 	fillSegments(t, w, 2)
 	require.NoError(t, release(w, at(w.LastIndex())))
 	requireLocked()
-	require.NoError(t, w.SaveEntry(entries(w.LastIndex()+1, w.LastIndex()+1)), "the attempts did no harm")
+	require.NoError(t, w.SaveEntry(entries(w.LastIndex()+1, w.LastIndex()+1)),
+		"the attempts did no harm")
 	w = reopen(t, w, nil)
 	requireLocked()
 }

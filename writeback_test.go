@@ -45,11 +45,13 @@ func (f *hintFile) WriteBack(off, n int64) {
 	f.File.WriteBack(off, n)
 }
 
-// In each segment every whole step is written back once, as soon as it is complete, however large the
-// saves are; but for the save that begins the segment, which is synced, as all is without WithNoSync.
+// In each segment every whole step is written back once, as soon as it is complete, however large
+// the saves are; but for the save that begins the segment, which is synced, as all is without
+// WithNoSync.
 func TestWriteBack_WhatIsNotSyncedIsWrittenBackStepByStep(t *testing.T) {
 	const segment = 6 * writeBackStep
-	for name, size := range map[string]int{"small": 10 << 10, "larger than a step": 5 * writeBackStep / 2} {
+	sizes := map[string]int{"small": 10 << 10, "larger than a step": 5 * writeBackStep / 2}
+	for name, size := range sizes {
 		t.Run(name, func(t *testing.T) {
 			fsys := &hintFS{FS: vfs.OS{}}
 			w, err := Create(nil, t.TempDir(), nil, withFS(fsys), WithNoSync(), WithSegmentSize(segment))
@@ -77,7 +79,8 @@ func TestWriteBack_WhatIsNotSyncedIsWrittenBackStepByStep(t *testing.T) {
 		w, err := Create(nil, t.TempDir(), nil, withFS(fsys), WithSegmentSize(segment))
 		require.NoError(t, err)
 		for i := range uint64(10) {
-			require.NoError(t, w.SaveEntry([]log.LogEntry{&walpb.Entry{Index: i + 1, Data: make([]byte, writeBackStep)}}))
+			require.NoError(t, w.SaveEntry([]log.LogEntry{&walpb.Entry{Index: i + 1,
+				Data: make([]byte, writeBackStep)}}))
 		}
 		require.Empty(t, fsys.told)
 		require.NoError(t, w.Close())

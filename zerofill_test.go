@@ -25,7 +25,8 @@ func TestZerofill_OneSaveInManyZeroesTheBlocksOfThoseBehindIt(t *testing.T) {
 	dir := t.TempDir()
 	w, err := Create(nil, dir, nil, withFS(fsys), WithSegmentSize(4*shortStep))
 	require.NoError(t, err)
-	require.EqualValues(t, shortStep-tailOf(w).off, zeroing(fsys.Take(faultfs.Write)), "a new log is fast from its first save on")
+	require.EqualValues(t, shortStep-tailOf(w).off, zeroing(fsys.Take(faultfs.Write)),
+		"a new log is fast from its first save on")
 
 	data := make([]byte, 10<<10)
 	zeroed := 0
@@ -46,7 +47,8 @@ func TestZerofill_OneSaveInManyZeroesTheBlocksOfThoseBehindIt(t *testing.T) {
 	require.NoError(t, err)
 	fsys.Take()
 	require.NoError(t, w.SaveEntry(entries(last+1, last+1)))
-	require.Zero(t, zeroing(fsys.Take(faultfs.Write)), "a log that is opened again keeps the blocks that it has")
+	require.Zero(t, zeroing(fsys.Take(faultfs.Write)),
+		"a log that is opened again keeps the blocks that it has")
 	require.NoError(t, w.Close())
 }
 
@@ -62,11 +64,13 @@ func TestZerofill_EndsWithTheSegmentAndIsAChoice(t *testing.T) {
 		{[]Option{WithNoSync()}, true},
 	} {
 		fsys := faultfs.New()
-		w, err := Create(nil, t.TempDir(), nil, append(c.opts, withFS(fsys), WithSegmentSize(2*shortStep+100))...)
+		w, err := Create(nil, t.TempDir(), nil,
+			append(c.opts, withFS(fsys), WithSegmentSize(2*shortStep+100))...)
 		require.NoError(t, err)
 		require.Equal(t, c.want, zeroing(fsys.Take(faultfs.Write)) > 0)
 		require.NoError(t, w.SaveEntry(big))
-		require.Zero(t, zeroing(fsys.Take(faultfs.Write)), "a save that is larger than the segment leaves nothing to zero")
+		require.Zero(t, zeroing(fsys.Take(faultfs.Write)),
+			"a save that is larger than the segment leaves nothing to zero")
 		require.NoError(t, w.Close())
 	}
 }

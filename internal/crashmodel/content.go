@@ -8,7 +8,8 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// Content is what a log holds, in plain memory. It is never changed: what a call leaves is a new one.
+// Content is what a log holds, in plain memory. It is never changed: what a call leaves is a new
+// one.
 type Content struct {
 	Low      uint64 // the lowest index that can be there
 	Entries  []*walpb.Entry
@@ -107,8 +108,8 @@ func SameEntry(a, b *walpb.Entry) bool {
 	return a.Type == b.Type && a.Term == b.Term && a.Index == b.Index && bytes.Equal(a.Data, b.Data)
 }
 
-// Is reports whether an open found this content. Entries up to floor may be gone. A nil Content is no
-// log.
+// Is reports whether an open found this content. Entries up to floor may be gone. A nil Content is
+// no log.
 func (c *Content) Is(f *Found, floor uint64) bool {
 	if c == nil || f == nil {
 		return c == nil && f == nil
@@ -129,7 +130,8 @@ func (c *Content) String() string {
 	if c == nil {
 		return "no log"
 	}
-	s := fmt.Sprintf("entries %d to %d, jump to %d, state %+v, snapshot %d.%d:", c.Low, c.end()-1, c.Jump, c.State, c.Snapshot.Term, c.Snapshot.Index)
+	s := fmt.Sprintf("entries %d to %d, jump to %d, state %+v, snapshot %d.%d:", c.Low, c.end()-1,
+		c.Jump, c.State, c.Snapshot.Term, c.Snapshot.Index)
 	for _, e := range c.Entries {
 		s += fmt.Sprintf(" %d.%d(%d)%.12q", e.Term, e.Index, len(e.Data), e.Data)
 	}

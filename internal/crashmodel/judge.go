@@ -28,7 +28,8 @@ type System interface {
 	// OpenAgain is Open, and reports whether the open had something to heal.
 	OpenAgain(disk *crashfs.Disk) (f *Found, healed bool, err error)
 	// OpenAt opens the log at a snapshot, and returns the state and the entries behind it.
-	OpenAt(disk *crashfs.Disk, snap *walpb.Snapshot) (st *walpb.HardState, ents []*walpb.Entry, err error)
+	OpenAt(disk *crashfs.Disk, snap *walpb.Snapshot) (st *walpb.HardState, ents []*walpb.Entry,
+		err error)
 	// Read reads the log as it is, without a change. nil: there is none.
 	Read(disk *crashfs.Disk) (f *Found, err error)
 	// Verify returns the last index, and whether the log has a torn tail.
@@ -215,7 +216,8 @@ func (j *Judge) atSnapshot(im crashfs.Image, f *Found) error {
 		want = want[1:]
 	}
 	if *st != f.State || !slices.EqualFunc(ents, want, SameEntry) {
-		return fmt.Errorf("%d entries and state %+v, want %d of %v", len(ents), st, len(want), f.Contents())
+		return fmt.Errorf("%d entries and state %+v, want %d of %v", len(ents), st, len(want),
+			f.Contents())
 	}
 	return nil
 }

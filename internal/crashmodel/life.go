@@ -17,8 +17,8 @@ type Stage struct {
 	Kept    uint64 // the entries above it were written by this save, so no purge before it took them
 }
 
-// Life is what was done with a log on one disk, and what the log promised when. A moment is a number
-// of changes of the disk.
+// Life is what was done with a log on one disk, and what the log promised when. A moment is a
+// number of changes of the disk.
 type Life struct {
 	Disk   *crashfs.Disk
 	Record *crashfs.Record
@@ -33,8 +33,8 @@ type Floor struct {
 	Stages int // how many there were then
 }
 
-// NewLife begins a life on a disk that holds a log, or none if there is nil. Entries up to floor may
-// be gone.
+// NewLife begins a life on a disk that holds a log, or none if there is nil. Entries up to floor
+// may be gone.
 func NewLife(im crashfs.Image, there *Content, floor uint64) *Life {
 	l := &Life{Disk: crashfs.New(im)}
 	l.Record = l.Disk.Record()
@@ -74,8 +74,8 @@ func (l *Life) Allowed(k int) (lo, hi int) {
 	return lo, max(lo, hi)
 }
 
-// Explains returns the stage at which a crash after k changes has left the log, by what was found. It
-// is an error if that is none of those allowed.
+// Explains returns the stage at which a crash after k changes has left the log, by what was found.
+// It is an error if that is none of those allowed.
 func (l *Life) Explains(k int, f *Found) (stage int, err error) {
 	lo, hi := l.Allowed(k)
 	for i := hi; i >= lo; i-- {
@@ -83,14 +83,16 @@ func (l *Life) Explains(k int, f *Found) (stage int, err error) {
 			return i, nil
 		}
 	}
-	msg := fmt.Sprintf("found %v; entries up to %d may be gone, and allowed is", f.Contents(), l.Floor(k, hi))
+	msg := fmt.Sprintf("found %v; entries up to %d may be gone, and allowed is", f.Contents(),
+		l.Floor(k, hi))
 	for i, s := range l.Stages {
 		note := ""
 		if s.Content.Is(f, l.Floor(k, i)) {
 			note = ", which is what was found"
 		}
 		if lo <= i && i <= hi || note != "" {
-			msg += fmt.Sprintf("\n  after %s (%d, begun %d, acknowledged %d)%s: %v", s.What, i, s.Begun, s.Acked, note, s.Content)
+			msg += fmt.Sprintf("\n  after %s (%d, begun %d, acknowledged %d)%s: %v", s.What, i, s.Begun,
+				s.Acked, note, s.Content)
 		}
 	}
 	return 0, errors.New(msg)

@@ -38,7 +38,8 @@ func aLife() *crashmodel.Life {
 		if i == 3 {
 			acked = -1
 		}
-		l.Stages = append(l.Stages, &crashmodel.Stage{What: "a call", Content: c, Begun: at, Acked: acked, Kept: 1 << 62})
+		l.Stages = append(l.Stages, &crashmodel.Stage{What: "a call", Content: c, Begun: at, Acked: acked,
+			Kept: 1 << 62})
 	}
 	return l
 }
@@ -89,7 +90,8 @@ func TestContent_WhatEachCallLeaves(t *testing.T) {
 	require.EqualValues(t, 3, compacted.Last())
 	jumped := c.WithSnapshot(walpb.Snapshot{Index: 9, Term: 1})
 	require.EqualValues(t, 9, jumped.Last())
-	require.True(t, jumped.Is(&crashmodel.Found{First: 10, Content: crashmodel.Content{Low: 10, Snapshot: jumped.Snapshot}}, 0))
+	require.True(t, jumped.Is(&crashmodel.Found{First: 10,
+		Content: crashmodel.Content{Low: 10, Snapshot: jumped.Snapshot}}, 0))
 	require.EqualValues(t, 2, jumped.Truncated(2).Last(), "it takes the jump back")
 	restored := c.Restored(walpb.Snapshot{Index: 7, Term: 2}, nil, []*walpb.Entry{entry(8, "d")})
 	require.EqualValues(t, 8, restored.Low)

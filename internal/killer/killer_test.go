@@ -42,7 +42,9 @@ func TestProcess_ReportsUntilItIsKilled(t *testing.T) {
 }
 
 func TestProcess_OneThatFailsWasNotKilled(t *testing.T) {
-	killer.BeChild(func(l killer.Life, _ io.Writer) error { return fmt.Errorf("life %d failed", l.Round) })
+	killer.BeChild(func(l killer.Life, _ io.Writer) error {
+		return fmt.Errorf("life %d failed", l.Round)
+	})
 	needsSignals(t)
 	p, err := killer.Start(t.Context(), t.Name(), killer.Life{Dir: "dir", Round: 3})
 	require.NoError(t, err)

@@ -31,8 +31,8 @@ const (
 	Compact  Kind = 'c'
 )
 
-// Begun returns the line that the child writes before a call. Each line is one write, so one without
-// its end was never written, and neither was what comes after it.
+// Begun returns the line that the child writes before a call. Each line is one write, so one
+// without its end was never written, and neither was what comes after it.
 func (o Op) Begun() string {
 	return fmt.Sprintf("B %d %c %d %d %t\n", o.ID, o.Kind, o.Index, o.N, o.State)
 }
@@ -43,8 +43,8 @@ func (o Op) Acked() string { return fmt.Sprintf("A %d\n", o.ID) }
 // Ready is the line that the child writes when it has opened the log.
 const Ready = "R\n"
 
-// Data returns the payload of entry pos of the n that a call saves: up to 600 bytes, and now and then
-// up to 40,000.
+// Data returns the payload of entry pos of the n that a call saves: up to 600 bytes, and now and
+// then up to 40,000.
 func Data(id uint64, pos, n int) string {
 	rng := rand.New(rand.NewPCG(id, uint64(pos)))
 	size := rng.IntN(600)
@@ -98,11 +98,12 @@ func (m *Model) drop(above uint64) {
 	}
 }
 
-// differs returns how the log that was found differs from the model, besides its state, and "" if it
-// does not. Entries before first may have been purged.
+// differs returns how the log that was found differs from the model, besides its state, and "" if
+// it does not. Entries before first may have been purged.
 func (m *Model) differs(found *Model, first uint64) string {
 	if found.Last != m.Last || found.Snap != m.Snap {
-		return fmt.Sprintf("last index %d and snapshot %d, want %d and %d", found.Last, found.Snap, m.Last, m.Snap)
+		return fmt.Sprintf("last index %d and snapshot %d, want %d and %d", found.Last, found.Snap,
+			m.Last, m.Snap)
 	}
 	for i := m.Last; i >= first && i > 0; i-- { // from the end, where they differ
 		if found.Entries[i] != m.Entries[i] {

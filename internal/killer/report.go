@@ -28,7 +28,8 @@ func (r *Report) Parse(lines iter.Seq[string]) error {
 		case l == Ready:
 			r.Ready = true
 		case strings.HasPrefix(l, "B "):
-			if _, err := fmt.Sscanf(l, "B %d %c %d %d %t\n", &o.ID, &o.Kind, &o.Index, &o.N, &o.State); err != nil {
+			if _, err := fmt.Sscanf(l, "B %d %c %d %d %t\n", &o.ID, &o.Kind, &o.Index, &o.N,
+				&o.State); err != nil {
 				return fmt.Errorf("report %q: %w", l, err)
 			}
 			at[o.ID] = len(r.Ops)
@@ -52,9 +53,9 @@ func (r *Report) Acks() int {
 	return n
 }
 
-// Agrees returns nil if what was found is what was there before, changed by the calls in order up to
-// some call, not earlier than the last one acknowledged: each whole, and nothing else. first is the
-// lowest index found.
+// Agrees returns nil if what was found is what was there before, changed by the calls in order up
+// to some call, not earlier than the last one acknowledged: each whole, and nothing else. first is
+// the lowest index found.
 func (r *Report) Agrees(before, found *Model, first uint64) error {
 	m := &Model{Entries: map[uint64]string{}, Last: before.Last, Snap: before.Snap}
 	maps.Copy(m.Entries, before.Entries)
@@ -77,14 +78,15 @@ func (r *Report) Agrees(before, found *Model, first uint64) error {
 			why = append(why, fmt.Sprintf("with %d calls: %s", k, diff))
 		}
 		if k == len(r.Ops) {
-			return fmt.Errorf("the log is not what it was after any of its calls from %d to %d:\n%s", least, k, strings.Join(why, "\n"))
+			return fmt.Errorf("the log is not what it was after any of its calls from %d to %d:\n%s", least,
+				k, strings.Join(why, "\n"))
 		}
 		m.apply(r.Ops[k])
 	}
 }
 
-// stateAgrees returns what is wrong with a state in a log that holds the first k calls in order, and
-// "" if nothing is: it must be of a call that can have come last.
+// stateAgrees returns what is wrong with a state in a log that holds the first k calls in order,
+// and "" if nothing is: it must be of a call that can have come last.
 func (r *Report) stateAgrees(before, found uint64, k int) string {
 	y := slices.IndexFunc(r.Ops, func(o Op) bool { return o.ID == found && o.State })
 	if y < 0 && found != before {

@@ -25,7 +25,8 @@ type Frame struct {
 
 // CRC returns the CRC-32C of data that continues a chain.
 func CRC(before uint32, data []byte) uint32 {
-	return crc32.Update(before, crc32.MakeTable(crc32.Castagnoli), data) // the standard library's is not under test
+	// the standard library's is not under test
+	return crc32.Update(before, crc32.MakeTable(crc32.Castagnoli), data)
 }
 
 // Written returns the bytes of the frame at an offset of segment seq as a log writes them: with its
@@ -39,8 +40,8 @@ func (f Frame) Written(seq uint64, off int) []byte {
 	return f.Build(seq, off)
 }
 
-// SparsityOf returns the sum over the sectors that a frame at an offset touches: 2 for each without a
-// bit set, 1 for each with one bit.
+// SparsityOf returns the sum over the sectors that a frame at an offset touches: 2 for each without
+// a bit set, 1 for each with one bit.
 func SparsityOf(frame []byte, off int) uint16 {
 	n := 0
 	for from := off; from < off+len(frame); {
@@ -80,7 +81,8 @@ func (f Frame) Build(seq uint64, off int) []byte {
 	if f.Trailered {
 		sum := f.sum(seq, off, out[:8+head])
 		out = protowire.AppendTag(out, 4, protowire.Fixed64Type)
-		out = protowire.AppendFixed64(out, uint64(sum)|uint64(f.Flags)<<32|uint64(f.Sparsity)<<40|0xA5<<56)
+		out = protowire.AppendFixed64(out,
+			uint64(sum)|uint64(f.Flags)<<32|uint64(f.Sparsity)<<40|0xA5<<56)
 	}
 	return append(out, make([]byte, pad)...)
 }
@@ -99,10 +101,11 @@ func (f Frame) sum(seq uint64, off int, head []byte) uint32 {
 	return CRC(0, covered)
 }
 
-var wireTypes = [...]protowire.Type{1: protowire.VarintType, 2: protowire.VarintType, 3: protowire.BytesType, 4: protowire.Fixed64Type}
+var wireTypes = [...]protowire.Type{1: protowire.VarintType, 2: protowire.VarintType,
+	3: protowire.BytesType, 4: protowire.Fixed64Type}
 
-// ReadFrame returns the frame at off in the segment, and whether it is right in all but its chain. If
-// only its fields are well formed, it returns them. The data is that of seg.
+// ReadFrame returns the frame at off in the segment, and whether it is right in all but its chain.
+// If only its fields are well formed, it returns them. The data is that of seg.
 func ReadFrame(seg []byte, seq uint64, off int) (f Frame, ok bool) {
 	if off+8 > len(seg) {
 		return f, false

@@ -12,13 +12,15 @@ import (
 
 // at makes a segment that begins with zeros and then a frame at 8.
 func at(f oracle.Frame) *oracle.Scene {
-	return &oracle.Scene{Segment: append(make([]byte, 8), f.Written(3, 8)...), Seq: 3, Off: 8, Trailered: f.Trailered}
+	return &oracle.Scene{Segment: append(make([]byte, 8), f.Written(3, 8)...), Seq: 3, Off: 8,
+		Trailered: f.Trailered}
 }
 
 func TestFrame_WhatIsWrittenIsRead(t *testing.T) {
 	for _, trailered := range []bool{true, false} {
 		data := []byte("some data")
-		f := oracle.Frame{Type: int64(log.EntryType), CRC: oracle.CRC(0, data), Data: data, Trailered: trailered}
+		f := oracle.Frame{Type: int64(log.EntryType), CRC: oracle.CRC(0, data), Data: data,
+			Trailered: trailered}
 		s := at(f)
 		got, ok := oracle.ReadFrame(s.Segment, 3, 8)
 		require.True(t, ok)
@@ -32,7 +34,8 @@ func TestFrame_WhatIsWrittenIsRead(t *testing.T) {
 
 func TestScene_EachFlippedBitIsFound(t *testing.T) {
 	data := []byte("some data")
-	s := at(oracle.Frame{Type: int64(log.EntryType), CRC: oracle.CRC(0, data), Data: data, Trailered: true})
+	s := at(oracle.Frame{Type: int64(log.EntryType), CRC: oracle.CRC(0, data), Data: data,
+		Trailered: true})
 	intact := bytes.Clone(s.Segment)
 	for bit := 8 * s.Off; bit < 8*len(intact); bit++ {
 		s.Segment[bit/8] ^= 1 << (bit % 8)

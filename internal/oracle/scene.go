@@ -25,8 +25,8 @@ func (s *Scene) ValidAt() (Frame, bool) {
 		f.Type != int64(log.CrcType) && f.CRC == CRC(s.CRC, f.Data))
 }
 
-// Row returns the first row of the table of docs/FORMAT.md 7.1 that fits, "3'" among them, and the bit
-// of rows 3 and 3'.
+// Row returns the first row of the table of docs/FORMAT.md 7.1 that fits, "3'" among them, and the
+// bit of rows 3 and 3'.
 func (s *Scene) Row() (row string, bit int) {
 	rest := s.Segment[s.Off:]
 	for q := s.Off + 8; s.Trailered && q < len(s.Segment); q += 8 {
@@ -84,8 +84,8 @@ func (s *Scene) inside(q int) bool {
 	return false
 }
 
-// tornSize returns the size of a frame at an offset that has lost its trailer, and 0 if it is not like
-// that: its length word must agree with what stands before the payload.
+// tornSize returns the size of a frame at an offset that has lost its trailer, and 0 if it is not
+// like that: its length word must agree with what stands before the payload.
 func (s *Scene) tornSize(at int) int {
 	head := append(bytes.Clone(s.Segment[at:]), make([]byte, 64)...)
 	n := int(binary.LittleEndian.Uint64(head) & (1<<32 - 1))
@@ -117,7 +117,8 @@ func (s *Scene) tornSize(at int) int {
 	f.Trailered, f.Flags = true, 2
 	like := f.Build(s.Seq, at)
 	header := len(head) - len(rest)
-	if len(like) < header || !bytes.Equal(like[:header], head[:header]) || int(binary.LittleEndian.Uint64(like)&(1<<56-1)) != n {
+	if len(like) < header || !bytes.Equal(like[:header], head[:header]) ||
+		int(binary.LittleEndian.Uint64(like)&(1<<56-1)) != n {
 		return 0
 	}
 	mark := at + 8 + n - 1
@@ -137,8 +138,8 @@ func (s *Scene) pieceOf(frame, at, size int) (from, to int) {
 	return max(from, frame), min(from+512, frame+size)
 }
 
-// Flip tries every bit of the frame at Off, and returns the one that makes it valid. size is that of
-// the corrected frame.
+// Flip tries every bit of the frame at Off, and returns the one that makes it valid. size is that
+// of the corrected frame.
 func (s *Scene) Flip() (bit, size int, ok bool) {
 	f, intact := ReadFrame(s.Segment, s.Seq, s.Off)
 	end := 8 // behind the length word, the bits count that are in the frame it claims
