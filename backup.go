@@ -121,13 +121,9 @@ type backup struct {
 // make creates the directory to, whole and durable, with what fill writes into it. fill returns the
 // names of the segments and the length in bytes of the last one.
 func (b *backup) make(to string, fill func(vfs.Dir) ([]segmentName, int64, error)) error {
-	to, err := absDir(b.fs, to)
+	to, err := b.target(to)
 	if err != nil {
 		return err
-	}
-	if _, is := parseSegmentName(filepath.Base(to)); is {
-		return fmt.Errorf("%w: a backup cannot have the name of a segment, %s; give another one",
-			ErrInvalidArgument, to)
 	}
 	failed := func(err error) error { return fmt.Errorf("wal: backup to %s: %w", to, asReadOnly(err)) }
 	empty, err := b.checkFree(to)
@@ -160,10 +156,7 @@ func (b *backup) make(to string, fill func(vfs.Dir) ([]segmentName, int64, error
 		err = into.Sync()
 	}
 	if err == nil && empty {
-		// This fails if something was put into the directory meanwhile.
-		if err = b.fs.Remove(to); err != nil {
-			err = fmt.Errorf("%w; of a link or a mount point, name a directory below it", err)
-		}
+		err = b.removeEmpty(to)
 	}
 	if err != nil {
 		return failed(err)
@@ -175,6 +168,28 @@ func (b *backup) make(to string, fill func(vfs.Dir) ([]segmentName, int64, error
 			b.giveUp(into)
 		}
 		return failed(err)
+	}
+	return nil
+}
+
+// target returns the absolute path of the copy, and refuses the name of a segment.
+func (b *backup) target(to string) (string, error) {
+	to, err := absDir(b.fs, to)
+	if err != nil {
+		return "", err
+	}
+	if _, is := parseSegmentName(filepath.Base(to)); is {
+		return "", fmt.Errorf("%w: a backup cannot have the name of a segment, %s; give another one",
+			ErrInvalidArgument, to)
+	}
+	return to, nil
+}
+
+// removeEmpty removes the directory that the copy replaces. It fails if something was put into it
+// meanwhile.
+func (b *backup) removeEmpty(to string) error {
+	if err := b.fs.Remove(to); err != nil {
+		return fmt.Errorf("%w; of a link or a mount point, name a directory below it", err)
 	}
 	return nil
 }

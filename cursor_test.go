@@ -83,10 +83,7 @@ func TestLookUp_CostFollowsWhatIsRead(t *testing.T) {
 		require.LessOrEqual(t, far.allocs, near.allocs*1.2+firstGroups, name)
 
 		for i := uint64(2); i < last; i += last / 50 {
-			one := readCostOf(t, fsys, func() {
-				_, err := w.Entry(i)
-				require.NoError(t, err)
-			})
+			one := entryCost(t, fsys, w, i)
 			require.Equal(t, 1, one.reads, name)
 			require.LessOrEqual(t, one.bytes, 2*pointSpacing, name)
 		}
@@ -96,6 +93,14 @@ func TestLookUp_CostFollowsWhatIsRead(t *testing.T) {
 		require.Less(t, all.reads, 2*times*last*size/readSize+40, name)
 		require.Less(t, all.bytes, 3*times*last*size, name)
 	}
+}
+
+// entryCost returns what it costs to read one entry.
+func entryCost(t *testing.T, fsys *faultfs.FS, w *WAL, index uint64) readCost {
+	return readCostOf(t, fsys, func() {
+		_, err := w.Entry(index)
+		require.NoError(t, err)
+	})
 }
 
 // streamCost returns what it costs to read all entries once.

@@ -275,8 +275,7 @@ func TestFollow_ReplicasBecomeTheLog(t *testing.T) {
 			}
 		})
 	}
-	seed := newSeed(t)
-	rnd := rand.New(rand.NewPCG(seed, 1))
+	rnd := rand.New(rand.NewPCG(newSeed(t), 1))
 	for n := range 3000 {
 		last := w.LastIndex()
 		switch k := rnd.IntN(20); {

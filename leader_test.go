@@ -30,7 +30,8 @@ func TestLeader_ExclusiveUseOfAVacantFileNeedsNoWaiting(t *testing.T) {
 	l, _ := newLeadership()
 	l.awaitVacant()
 	require.Zero(t, l.exclusiveWaiters)
-	require.True(t, l.take(), "the caller leads itself, or starts a leader, before it gives up the lock")
+	require.True(t, l.take(),
+		"the caller leads itself, or starts a leader, before it gives up the lock")
 }
 
 // A caller that waits for exclusive use has the leader resign, lets nobody lead meanwhile, and has

@@ -163,8 +163,8 @@ func (s *scan) commit(f *frame.Frame) {
 	}
 }
 
-// stop returns what is wrong where a segment that has another one behind it holds no further
-// record; nil at its end. cause says why there is none.
+// stop returns what is wrong with a segment that another one follows if it holds no further record,
+// and nil if it ends there as it should. cause says why there is none.
 func (s *scan) stop(cause error) error {
 	bad, isBad := asBadFrame(cause)
 	switch {

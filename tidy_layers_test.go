@@ -16,19 +16,23 @@ import (
 // brackets, each other. ARCHITECTURE.md has what each of them is for.
 var layers = []tidy.Layer{
 	{Name: "base", Files: "doc.go errors.go options.go directory.go tell.go"},
-	{Name: "segments", Files: "temporary.go file_pipeline.go zerofill.go encoder.go segment.go filecache.go"},
+	{Name: "segments", Files: "temporary.go file_pipeline.go zerofill.go encoder.go segment.go " +
+		"filecache.go"},
 	{Name: "bytes", Files: "window.go plain.go finder.go salvage.go decoder.go rest.go logend.go"},
 	{Name: "contents", Files: "chunk.go index.go edits.go [contents.go control.go jump.go marks.go]"},
 	{Name: "recovery", Files: "scan.go replay.go [load.go beside.go] survey.go start.go locks.go"},
 	{Name: "read", Files: "[reader.go cursor.go readers.go] readall.go"},
-	{Name: "write", Files: "batch.go [wal.go open.go recover.go commit.go leader.go linger.go flush.go cut.go " +
-		"shortage.go compact.go release.go close.go stats.go] create.go restore.go pending.go"},
-	{Name: "use", Files: "follow.go [record.go resync.go] verify.go valid_snapshots.go repair.go backup.go"},
+	{Name: "write", Files: "batch.go [wal.go open.go recover.go commit.go leader.go linger.go " +
+		"flush.go cut.go shortage.go compact.go release.go close.go stats.go] " +
+		"create.go restore.go pending.go"},
+	{Name: "use", Files: "follow.go [record.go resync.go] verify.go valid_snapshots.go repair.go " +
+		"backup.go"},
 }
 
 // imports says which package of the module may import which others of it, tests left out.
 var imports = map[string][]string{
-	".":                  {"internal/codec", "internal/crc32c", "internal/frame", "internal/memfs", "internal/verdict", "internal/vfs", "log", "walpb"},
+	".": {"internal/codec", "internal/crc32c", "internal/frame", "internal/memfs",
+		"internal/verdict", "internal/vfs", "log", "walpb"},
 	"log":                {"internal/embedding", "walpb"},
 	"walpb":              nil,
 	"internal/codec":     {"internal/embedding", "log", "walpb"},
@@ -40,11 +44,11 @@ var imports = map[string][]string{
 	"internal/vfs":       nil,
 }
 
-// forTests are the packages that tests and the Makefile use: they may import what they like, and none
-// of those above imports them.
+// forTests are the packages that tests and the Makefile use: they may import what they like, and
+// none of those above imports them.
 var forTests = []string{
-	"internal/api", "internal/crashfs", "internal/crashmodel", "internal/faultfs", "internal/gotest", "internal/killer",
-	"internal/mutation", "internal/oracle", "internal/tidy",
+	"internal/api", "internal/crashfs", "internal/crashmodel", "internal/faultfs",
+	"internal/gotest", "internal/killer", "internal/mutation", "internal/oracle", "internal/tidy",
 }
 
 func needGo(t *testing.T) {
@@ -72,7 +76,8 @@ func TestTidy_FilesUseOnlyWhatIsBelowThem(t *testing.T) {
 func TestTidy_PackagesImportOnlyWhatTheyMay(t *testing.T) {
 	needGo(t)
 	const module = "github.com/seed449c39bc/wal"
-	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...").Output()
+	const format = `{{.ImportPath}} {{join .Imports " "}}`
+	out, err := exec.Command("go", "list", "-f", format, "./...").Output()
 	require.NoError(t, err)
 	found := map[string][]string{}
 	for line := range strings.Lines(string(out)) {

@@ -23,6 +23,7 @@ func TestTidy(t *testing.T) {
 	require.NoError(t, err)
 	rules := map[string]func() []tidy.Finding{
 		"endings":   tree.Endings,
+		"functions": tree.Functions,
 		"rooms":     tree.Rooms,
 		"words":     func() []tidy.Finding { return tree.Words(namesOfElsewhere...) },
 		"citations": tree.Citations,
