@@ -50,6 +50,16 @@ import (
 // is damage. A torn tail is reported if it consists of the same bytes three times; if they change,
 // a writer is at work, and the tail is its batch. Damage does not move, whatever a writer does
 // after it, so it is reported after three readings of the end.
+//
+// A walk that goes on after damage (Records with WithTolerant) would have to read three times at
+// each damaged place of the last segment, and wait. So at the second place it looks at everything
+// from there on, two times with the pause between. A writer writes after everything that was
+// written before. So what was there at both looks and did not change is not being written, and a
+// damaged place in it is reported when it is read the next time, which is the third reading of it.
+// What changed, and what comes after that, is looked at again when the walk gets there. The writer
+// has gone on by then. So each look begins about where the one before it found the writer, and all
+// of them together read a few times what is in the file. One record can reach from what did not
+// change into what did: it is probably being written, so it is looked at again too.
 
 // besideReads is how many times damage, a torn tail or a gap must be seen before it counts.
 const besideReads = 3
@@ -100,6 +110,68 @@ func (w *witness) doubts(now sighting) bool {
 // there, or by cutting off prepared space.
 func mayBeRace(err error) bool {
 	return errors.Is(err, ErrCorrupt) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// stillness is which part of a file did not change from one look at it to the next.
+type stillness struct {
+	looked []blockSum // what the look before found
+	end    int64      // what is before it did not change; 0: nothing is known yet
+	moved  bool       // what is after it changed; if not, there is nothing after it
+}
+
+// stillBlock is the size of the blocks that two looks compare.
+const stillBlock = 4 << 10
+
+// blockSum is a checksum over a block that is not all zeros.
+type blockSum struct {
+	off, end int64 // from its first byte to the last one that is not zero, including it
+	sum      uint32
+}
+
+// covers reports whether nothing of a frame changed that is at off and seems to end at end.
+func (s *stillness) covers(off, end int64) bool { return off < s.end && (!s.moved || end <= s.end) }
+
+// look looks at what is in the file from off on. If the look before it began there too, it compares
+// the two.
+func (s *stillness) look(w *window, off int64, again bool) {
+	sums := w.blockSums(off)
+	if again {
+		n := 0
+		for n < len(sums) && n < len(s.looked) && sums[n] == s.looked[n] {
+			n++
+		}
+		s.moved = n < max(len(sums), len(s.looked))
+		switch {
+		case n < len(sums) && n < len(s.looked):
+			s.end = min(sums[n].off, s.looked[n].off)
+		case n < len(sums):
+			s.end = sums[n].off
+		case n < len(s.looked):
+			s.end = s.looked[n].off
+		case n > 0:
+			s.end = sums[n-1].end
+		}
+	}
+	s.looked = sums
+}
+
+// blockSums returns the checksums over the blocks of the file from the one that holds off on. An
+// error of reading ends them: the caller meets it again when it reads there.
+func (w *window) blockSums(off int64) (sums []blockSum) {
+	w.forget()
+	for p, err := range w.stretch(off/stillBlock*stillBlock, w.size) {
+		if err != nil {
+			break
+		}
+		for b, at := p.data, p.off; len(b) > 0; {
+			n := min(len(b), int(stillBlock-at%stillBlock))
+			if used := trimZeros(b[:n]); len(used) > 0 {
+				sums = append(sums, blockSum{at, at + int64(len(used)), crc32c.Update(0, used)})
+			}
+			b, at = b[n:], at+int64(n)
+		}
+	}
+	return sums
 }
 
 // confirmEnd reads the end of the last segment, which was scanned, again as long as it is in doubt.

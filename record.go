@@ -125,11 +125,12 @@ type recordReader struct {
 	name     segmentName
 	dec      decoder
 	witness  witness // of what is seen at the end of the last segment
-	last     bool    // the last segment, which may have a torn tail
-	end      logEnd  // what it needs to judge the tail
-	records  int     // in this segment
-	damaged  bool    // damage was reported in this segment
-	spent    int64   // what the search for plain records in this segment has cost, in bytes
+	still    stillness
+	last     bool   // the last segment, which may have a torn tail
+	end      logEnd // what it needs to judge the tail
+	records  int    // in this segment
+	damaged  bool   // damage was reported in this segment
+	spent    int64  // what the search for plain records in this segment has cost, in bytes
 }
 
 // report yields damage, and reports whether to go on.
@@ -141,7 +142,7 @@ func (r *recordReader) segment(file *segmentFile, size int64, last bool) bool {
 	r.dec = decoder{win: window{f: file, name: n.String(), size: size, buf: r.dec.win.buf[:0]},
 		seq: n.seq, crc: r.dec.crc, chained: r.dec.chained, exact: last, check: r.dec.check}
 	r.name, r.last, r.end, r.records, r.damaged, r.spent = n, last, logEnd{}, 0, false, 0
-	r.witness = witness{}
+	r.witness, r.still = witness{}, stillness{}
 	for {
 		off := r.dec.off
 		f, err := r.dec.next()
@@ -240,6 +241,21 @@ func (r *recordReader) doubts(err error, torn bool) bool {
 	return true
 }
 
+// doubtsAgain is doubts for damage in a segment where damage was reported before. What does not
+// change in the file is not in doubt.
+func (r *recordReader) doubtsAgain(damage *CorruptionError) bool {
+	var word [frame.WordSize]byte
+	end := r.dec.win.size
+	if err := r.dec.win.peek(word[:], damage.Offset); err == nil {
+		end = min(end, damage.Offset+frame.SizeOf(binary.LittleEndian.Uint64(word[:])))
+	}
+	if r.still.covers(damage.Offset, end) || !r.doubts(damage, false) {
+		return false
+	}
+	r.still.look(&r.dec.win, damage.Offset, r.witness.times > 1)
+	return true
+}
+
 // damage handles an offset without a valid record, which is the end of the log, a torn tail, or
 // damage. If found is true, the segment goes on where the decoder now stands: at a record after the
 // damage, or where it is read again. Otherwise the segment is done, and goOn reports whether to go
@@ -278,7 +294,7 @@ func (r *recordReader) damage(bad *badFrame) (goOn, found bool) {
 		default:
 			damage.Reason = "torn tail: " + r.end.torn.Reason
 		}
-	} else if r.doubts(damage, false) {
+	} else if r.doubtsAgain(damage) {
 		return true, true
 	}
 	r.damaged = true

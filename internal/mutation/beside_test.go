@@ -45,6 +45,16 @@ func init() {
 			new:   "\tif true {\n\t\treturn false\n\t}",
 			tests: []string{besideTest},
 		}, {
+			name: "Records reads again at each damaged place", file: "beside.go",
+			old:   "{ return off < s.end && (!s.moved || end <= s.end) }",
+			new:   "{ return false }",
+			tests: []string{"TestDamage_ManyPlacesAreReadAFewTimes"},
+		}, {
+			name: "Records takes all behind damage for what stands still", file: "beside.go",
+			old:   "{ return off < s.end && (!s.moved || end <= s.end) }",
+			new:   "{ return true }",
+			tests: []string{"TestBeside_TolerantRecords"},
+		}, {
 			name: "Records does not leave out what is purged", file: "record.go",
 			old:   "if errors.Is(err, fs.ErrNotExist) {\n\t\tif left",
 			new:   "if errors.Is(err, fs.ErrNotExist) && false {\n\t\tif left",
