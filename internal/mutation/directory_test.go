@@ -45,7 +45,7 @@ func init() {
 			new:   "w.moved.CompareAndSwap(true, true):",
 			tests: []string{"TestDirectory_ALogGoesOnInItsOwn"},
 		}, {
-			name: "Close does not wait for Purge", file: "release.go",
+			name: "Close does not wait for Purge", file: "close.go",
 			old: "\tw.purging.Lock()\n\tdefer w.purging.Unlock()\n\tw.writer.Lock()\n" +
 				"\tdefer w.writer.Unlock()\n\tif !w.closed {",
 			new:   "\tw.writer.Lock()\n\tdefer w.writer.Unlock()\n\tif !w.closed {",
