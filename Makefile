@@ -41,7 +41,7 @@ lint: api ## check formatting, go.mod, spelling and the API; vet and staticcheck
 	$(call in,$(MODULES),go mod tidy -diff)
 	$(call in,$(MODULES),go vet ./...)
 	$(call in,$(MODULES),$(STATICCHECK) ./...)
-	$(MISSPELL) -error $(SPELLED)
+	@echo "== .: $(MISSPELL)"; $(MISSPELL) -error $(SPELLED)
 
 api: ## compare the exported names with the lists in api/
 	go run -buildvcs=false ./internal/api

@@ -106,7 +106,8 @@ func TestBeside_DamageIsReported(t *testing.T) {
 	}
 }
 
-// A tolerant walk over a damaged log beside a writer tells of each damage once, and of nothing else.
+// A tolerant walk over a damaged log beside a writer tells of each damage once, and of nothing
+// else.
 func TestBeside_TolerantRecords(t *testing.T) {
 	r := smallSaves(t, 16<<10)
 	for from := r.life.Record.Len() / 3; from < r.life.Record.Len(); from++ {

@@ -180,7 +180,8 @@ func TestCompact_WhileAJumpIsPending(t *testing.T) {
 	for to, want := range map[uint64]struct {
 		listed []uint64
 		first  uint64 // where the jump is taken back
-	}{3: {[]uint64{5}, 4}, 5: {[]uint64{5}, 6}, 8: {nil, 9}, 10: {nil, 11}, 50: {nil, 11}, 100: {[]uint64{100}, 11}} {
+	}{3: {[]uint64{5}, 4}, 5: {[]uint64{5}, 6}, 8: {nil, 9}, 10: {nil, 11}, 50: {nil,
+		11}, 100: {[]uint64{100}, 11}} {
 		for _, beside := range []bool{false, true} {
 			w, dir := receivedLog(t)
 			forceCut(t, w)
@@ -313,7 +314,8 @@ func TestCompact_DoesTheSameWhateverIsOnItsWay(t *testing.T) {
 	}
 }
 
-// A state may be saved later than the snapshot that was compacted up to, and a crash come before it.
+// A state may be saved later than the snapshot that was compacted up to, and a crash come before
+// it.
 func TestCompact_TheSnapshotAtTheIndexCountsAsCommitted(t *testing.T) {
 	w, dir := newLog(t)
 	require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: 3}, entries(1, 10)))

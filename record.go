@@ -219,7 +219,8 @@ func (rec *Record) setControl(data []byte) {
 	}
 }
 
-// doubts tells whether what the decoder stopped at may come of a writer. The place is to be read again then.
+// doubts reports whether what the decoder stopped at may come of a writer. That position is then
+// read again.
 func (r *recordReader) doubts(err error, torn bool) bool {
 	if !r.last {
 		return false

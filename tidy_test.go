@@ -22,6 +22,7 @@ func TestTidy(t *testing.T) {
 	tree, err := tidy.Load(".")
 	require.NoError(t, err)
 	rules := map[string]func() []tidy.Finding{
+		"columns":   tree.Columns,
 		"endings":   tree.Endings,
 		"functions": tree.Functions,
 		"rooms":     tree.Rooms,

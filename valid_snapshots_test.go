@@ -277,8 +277,9 @@ func (l *randomLife) reopen() {
 	require.NoError(l.t, err, "%v", l.did)
 }
 
-// recordedIn are the snapshots that stand anywhere in an image, and those of them that are committed
-// whatever the state says: the one that it was restored to last, or at the index of a compaction.
+// recordedIn are the snapshots that stand anywhere in an image, and those of them that are
+// committed whatever the state says: the one that it was restored to last, or at the index of a
+// compaction.
 func recordedIn(t *testing.T, im image) (out, committed []*walpb.Snapshot) {
 	next := false
 	for rec, err := range Records(memDir, withFS(newMemFS(im)), WithTolerant()) {
@@ -291,7 +292,8 @@ func recordedIn(t *testing.T, im image) (out, committed []*walpb.Snapshot) {
 				committed = []*walpb.Snapshot{s}
 			}
 		}
-		if next = err == nil && rec.Control == ControlRestore; err == nil && rec.Control == ControlCompact {
+		if next = err == nil && rec.Control == ControlRestore; err == nil &&
+			rec.Control == ControlCompact {
 			for _, s := range out {
 				if s.Index == rec.CompactedTo {
 					committed = append(committed, s)
@@ -304,7 +306,8 @@ func recordedIn(t *testing.T, im image) (out, committed []*walpb.Snapshot) {
 
 // holds reports whether a snapshot is among others.
 func holds[S log.Snapshot](among []S, s *walpb.Snapshot) bool {
-	return slices.ContainsFunc(among, func(o S) bool { return crashmodel.SameSnapshot(log.Snapshot(o).(*walpb.Snapshot), s) })
+	return slices.ContainsFunc(among,
+		func(o S) bool { return crashmodel.SameSnapshot(log.Snapshot(o).(*walpb.Snapshot), s) })
 }
 
 const sound = "a sound log"

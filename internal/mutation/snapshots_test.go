@@ -34,9 +34,10 @@ func init() {
 		tests: []string{"TestJump_Settled", "TestJump_Twice"},
 	}, mutation{
 		name: "a log opens in the gap between two jumps", file: "jump.go",
-		old:   "\treturn last, ok && first <= snapshot+1 && snapshot < last",
-		new:   "\treturn last, last > c.jump.from || ok && first <= snapshot+1 && snapshot < last",
-		tests: []string{"TestJump_NothingStartsInAGap", "TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
+		old: "\treturn last, ok && first <= snapshot+1 && snapshot < last",
+		new: "\treturn last, last > c.jump.from || ok && first <= snapshot+1 && snapshot < last",
+		tests: []string{"TestJump_NothingStartsInAGap",
+			"TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
 	}, mutation{
 		name: "that a jump was taken back is not written", file: "open.go",
 		old:   "if !ld.tookBack || w.opts.etcdFormat {",
@@ -125,9 +126,10 @@ func init() {
 func init() {
 	table = append(table, mutation{
 		name: "a compaction keeps what a pending jump hides", file: "control.go",
-		old:   "\ti = min(i, c.last)\n",
-		new:   "\tif i = min(i, c.last); c.jump.pending() {\n\t\treturn\n\t}\n",
-		tests: []string{"TestCompact_WhileAJumpIsPending", "TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed", modelTest},
+		old: "\ti = min(i, c.last)\n",
+		new: "\tif i = min(i, c.last); c.jump.pending() {\n\t\treturn\n\t}\n",
+		tests: []string{"TestCompact_WhileAJumpIsPending",
+			"TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed", modelTest},
 	}, mutation{
 		name: "a compaction leaves jumps pending", file: "control.go",
 		old:   "\tc.stay(i)\n",
@@ -135,14 +137,16 @@ func init() {
 		tests: []string{"TestCompact_BetweenTwoJumps"},
 	}, mutation{
 		name: "snapshots that a compaction dropped are back with an open", file: "replay.go",
-		old:   "return s.Index < i })",
-		new:   "return false })",
-		tests: []string{"TestCompact_SnapshotsBeforeItAreGoneForEver", "TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
+		old: "return s.Index < i })",
+		new: "return false })",
+		tests: []string{"TestCompact_SnapshotsBeforeItAreGoneForEver",
+			"TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
 	}, mutation{
 		name: "the snapshot of a compaction needs a state that commits it", file: "replay.go",
-		old:   "r.recorded[n].committed = true",
-		new:   "r.recorded[n].committed = i == 0",
-		tests: []string{"TestCompact_TheSnapshotAtTheIndexCountsAsCommitted", "TestCompact_PowerCutOverAJump"},
+		old: "r.recorded[n].committed = true",
+		new: "r.recorded[n].committed = i == 0",
+		tests: []string{"TestCompact_TheSnapshotAtTheIndexCountsAsCommitted",
+			"TestCompact_PowerCutOverAJump"},
 	}, mutation{
 		name: "a late snapshot outlives a compaction if nothing is on its way", file: "control.go",
 		old:   " && (!ok || m.Index >= i) && (c.snapshot == nil || c.snapAt >= i)",
