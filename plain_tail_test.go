@@ -203,7 +203,7 @@ func TestPlainTail_DamageIsCorruption(t *testing.T) {
 		func() { requireCorrupt(t, p.dir, "two bytes of the data") })
 }
 
-func TestPlainTail_NothingSealedFollows(t *testing.T) {
+func TestPlainTail_NothingTraileredFollows(t *testing.T) {
 	w, dir := newLog(t)
 	require.NoError(t, w.SaveEntry(entries(1, 4)))
 	p := leaveTo(t, w, dir, false)

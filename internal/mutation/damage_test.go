@@ -20,7 +20,7 @@ func init() {
 		}, {
 			name: "what is behind a torn record is no evidence", file: "rest.go",
 			old:   "at, err := f.first(off+frame.WordSize, frame.FlagSynced)",
-			new:   "at, err := f.first(t.win.Size, frame.FlagSynced)",
+			new:   "at, err := f.first(t.win.size, frame.FlagSynced)",
 			tests: []string{tableTest, rotTest},
 		}, {
 			name: "a record that had to wait is forgotten", file: "finder.go",
@@ -30,7 +30,7 @@ func init() {
 		}, {
 			name: "a later record is found before one that waits", file: "finder.go",
 			old:   "if earlier, err := f.checkWaiting(flags); err != nil || earlier >= 0 {",
-			new:   "if earlier, err := f.checkWaiting(Flags); err != nil || earlier >= 0 && q < 0 {",
+			new:   "if earlier, err := f.checkWaiting(flags); err != nil || earlier >= 0 && q < 0 {",
 			tests: []string{finder},
 		}, {
 			name: "a check covers any amount of a control record's data", file: "internal/frame/outline.go",

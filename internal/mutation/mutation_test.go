@@ -56,6 +56,11 @@ func (m mutation) source(t *testing.T, root string) string {
 	return string(src)
 }
 
+// changed returns the file with the mutation.
+func (m mutation) changed(t *testing.T, root string) string {
+	return strings.Replace(m.source(t, root), m.old, m.new, 1)
+}
+
 // run builds the tests with the mutation, once, and runs those that must fail.
 func (m mutation) run(t *testing.T, goTool, root string) {
 	tmp, pkg := t.TempDir(), filepath.Join(root, m.module)
@@ -90,9 +95,8 @@ func (m mutation) run(t *testing.T, goTool, root string) {
 // command take it.
 func (m mutation) overlay(t *testing.T, root, tmp string) string {
 	path := filepath.Join(root, filepath.FromSlash(m.file))
-	src := m.source(t, root)
 	changed := filepath.Join(tmp, "changed.go")
-	require.NoError(t, os.WriteFile(changed, []byte(strings.Replace(src, m.old, m.new, 1)), 0o600))
+	require.NoError(t, os.WriteFile(changed, []byte(m.changed(t, root)), 0o600))
 	list, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
 	require.NoError(t, err)
 	overlay := filepath.Join(tmp, "overlay.json")

@@ -30,7 +30,7 @@ func init() {
 			new:   "len(data) < 0 && ",
 			tests: []string{"TestJSONRefusesWhatItCouldNotDecode"},
 		}, {
-			name: "a sealed record without its length word passes for a plain one", file: "rest.go",
+			name: "a trailered record without its length word passes for a plain one", file: "rest.go",
 			old:   "t.agrees(&o) && !t.trailerWithoutWord(&o)",
 			new:   "t.agrees(&o)",
 			tests: []string{"TestTorn_ASaveThatLostItsFirstLengthWordIsWholeOrGone", tableTest},

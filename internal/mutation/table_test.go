@@ -156,7 +156,7 @@ var table = []mutation{
 	}, {
 		name: "the chain is not checked", file: "decoder.go",
 		old: "if crc != f.Crc {",
-		new: "if Crc != f.Crc && d.Off < 0 {",
+		new: "if crc != f.Crc && d.off < 0 {",
 		tests: []string{rotTest, "TestBitRot_InEtcdFormat",
 			"TestRandomDamage_InEtcdFormatNeverMakesUpEntries"},
 	}, {
@@ -215,7 +215,7 @@ var table = []mutation{
 	}, {
 		name: "a bit that a lost sector explains is corruption", file: "rest.go",
 		old:   "if t.lostWith(bit) {",
-		new:   "if t.lostWith(bit) && t.Size < 0 {",
+		new:   "if t.lostWith(bit) && t.size < 0 {",
 		tests: []string{tornTest, tableTest},
 	}, {
 		name: "healing zeroes the last save as well", file: "recover.go", quick: true,

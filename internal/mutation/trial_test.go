@@ -15,12 +15,12 @@ func init() {
 	}, mutation{
 		name: "a type is tried once for all its records", file: "internal/codec/saved.go",
 		old:   "\tif n&t.Passed == 0 || index > 0 && !t.indexed {",
-		new:   "\tif n == 1 || Index > 0 && !t.indexed {",
+		new:   "\tif n == 1 || index > 0 && !t.indexed {",
 		tests: []string{"TestTrial_LaterRecordsOfATypeAreTriedToo"},
 	}, mutation{
 		name: "a type that failed its trial is trusted the next time", file: "internal/codec/saved.go",
 		old: "\t\tif err := s.try(t, rec, data, index); err != nil {\n",
-		new: "\t\tif err := s.try(t, rec, data, Index); err != nil {\n" +
+		new: "\t\tif err := s.try(t, rec, data, index); err != nil {\n" +
 			"\t\t\tt.Passed, t.indexed = n+1, true\n",
 		tests: []string{"TestTrial_WhatCannotBeReadBackIsRefusedWhenItIsSaved"},
 	}, mutation{
