@@ -123,6 +123,9 @@ func TestWords(t *testing.T) {
 			[]string{"a.go:7: nothing has the name testOf"}},
 		{"a page", files{"a.go": code, "README.md": "macOS\n`macOS` `go fooBaz`\n"},
 			[]string{"README.md:2: nothing has the name fooBaz"}},
+		{"a script", files{"a.go": code, "Makefile": "test: # macOS\n\tgo test -run fooBar\n",
+			".ci/run": "#!/bin/sh\ngo test -run fooBaz\n"},
+			[]string{".ci/run:2: nothing has the name fooBaz"}},
 		{"a page about what was", files{
 			"a.go": code, "CHANGELOG.md": "`fooBaz`\n", "README.md": "`macOS`"}, nil},
 		{"the page about the code", files{
@@ -199,6 +202,19 @@ func TestTargets(t *testing.T) {
 		{"in a workflow", files{
 			"Makefile": makefile, ".github/workflows/ci.yml": "  - run: make cross\n"},
 			[]string{".github/workflows/ci.yml:1: the Makefile has no target cross"}},
+	})
+}
+
+func TestVariables(t *testing.T) {
+	const code = "package a\n\nvar long = getenv(\"WAL_TEST_LONG\")\n"
+	try(t, (*tidy.Tree).Variables, []planted{
+		{"all are read", files{"a.go": code, "A.md": "WAL_TEST_LONG=1"}, nil},
+		{"in a comment", files{"a.go": code + "\n// WAL_TEST_SHORT"},
+			[]string{"a.go:5: no code reads WAL_TEST_SHORT"}},
+		{"in a page", files{"a.go": code, "A.md": "WAL_TEST_SHORT=1"},
+			[]string{"A.md:1: no code reads WAL_TEST_SHORT"}},
+		{"in the Makefile", files{"a.go": code, "Makefile": "test:\n\tWAL_TEST_SHORT=1 go test\n"},
+			[]string{"Makefile:2: no code reads WAL_TEST_SHORT"}},
 	})
 }
 

@@ -17,7 +17,7 @@ var (
 	fileName = regexp.MustCompile(`[\w./-]*\w\.(?:go|md|proto)\b`)
 )
 
-// Words finds names in comments and pages that nothing has: a word that is written like an
+// Words finds names in comments, pages and scripts that nothing has: a word that is written like an
 // identifier, as is fileName; a link to one, [Tree.Words]; the name of a file. In a page only what
 // stands in backquotes can be one; in ARCHITECTURE each single word that does is one. A part of the
 // name of a test is a name too, because go test takes it. The allowed words are names of elsewhere;
@@ -43,6 +43,11 @@ func (t *Tree) Words(allowed ...string) (found []Finding) {
 			if p.path == architecture {
 				c.name(span)
 			}
+		}
+	}
+	for _, f := range t.files {
+		if f.script() {
+			c.camels(passage{f.Path, 1, erase(f.Text, address)})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.unused)) {
