@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// complaint is the message of the panic that a wrong prototype causes.
+// complaint returns the message of the panic that a wrong prototype causes.
 func complaint(call string, rt RecordType, prototype RecordData, err error) string {
 	name := rt.String()
 	if rt >= MetadataType && rt <= SnapshotType {
@@ -20,17 +20,16 @@ func complaint(call string, rt RecordType, prototype RecordData, err error) stri
 	return fmt.Sprintf("log: %s(%s, %s): %v", call, name, proto, err)
 }
 
-// method is one that a record type needs, besides those of RecordData, which the
-// compiler sees to.
+// method is a method that a record type needs besides those of RecordData, which the compiler
+// checks.
 type method struct {
 	signature string
-	alone     reflect.Type // the interface of just this method
+	alone     reflect.Type // the interface that has only this method
 	find      func(reflect.Type) (reflect.Method, bool)
 }
 
-// Each method is looked up by a constant name, for the linker's sake: where a
-// program looks up methods by names that it computes, every exported method of
-// every type has to be kept in it.
+// Each method is looked up by a constant name. If a program looks up methods by names that it
+// computes, the linker has to keep every exported method of every type.
 var (
 	getIndex = method{"GetIndex() uint64", reflect.TypeFor[interface{ GetIndex() uint64 }](),
 		func(t reflect.Type) (reflect.Method, bool) { return t.MethodByName("GetIndex") }}
@@ -47,8 +46,8 @@ var (
 	snapshotMethods = []method{getIndex}
 )
 
-// fits tells what keeps records of type t from being used as want, an interface
-// of RecordData and the required methods.
+// fits returns an error that says why records of type t cannot be used as want, or nil if they can.
+// want is an interface that has the methods of RecordData and the required ones.
 func fits(t, want reflect.Type, required []method) error {
 	if t == nil {
 		return errors.New("the prototype is nil; pass a pointer to a record, such as new(T)")
@@ -63,7 +62,7 @@ func fits(t, want reflect.Type, required []method) error {
 	return nil
 }
 
-// receiver is the type that t's methods are declared for, by value or by pointer.
+// receiver returns the type that t's methods are declared for, by value or by pointer.
 func receiver(t reflect.Type) reflect.Type {
 	if t.Kind() == reflect.Pointer {
 		return t.Elem()
@@ -71,16 +70,16 @@ func receiver(t reflect.Type) reflect.Type {
 	return t
 }
 
-// losesAll tells whether Unmarshal works on a copy of the record, into which
-// nothing decoded can get. The copy is one of a zero value and so holds nothing
-// that refers to the original, unless it is a map, which is made. A type without
-// any content has nothing to lose.
+// losesAll reports whether everything that Unmarshal decodes is lost, because it works on a copy of
+// the record. The copy is that of a zero value, so it holds no reference through which Unmarshal
+// could reach the original. A map is different: a new record has one that is made. A type without
+// content has nothing to lose.
 func losesAll(t reflect.Type) bool {
 	_, byValue := t.MethodByName("Unmarshal")
 	return byValue && t.Kind() != reflect.Map && t.Size() > 0
 }
 
-// lacking lists what t has not got of what want requires.
+// lacking returns an error that lists the methods which want requires and t does not have.
 func lacking(t, want reflect.Type, required []method) error {
 	var missing, wrong []string
 	for _, m := range required {
@@ -109,7 +108,7 @@ func lacking(t, want reflect.Type, required []method) error {
 	return errors.New(strings.Join(parts, "; "))
 }
 
-// unbound is the type of a method without its receiver.
+// unbound returns the type of a method without its receiver.
 func unbound(method reflect.Type) reflect.Type {
 	var in, out []reflect.Type
 	for i := 1; i < method.NumIn(); i++ {

@@ -10,8 +10,7 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// Types that do not fit. Each has the two methods of RecordData, or the compiler
-// would refuse it.
+// These types do not fit. Each has the two methods of RecordData: otherwise it would not compile.
 
 type bare struct{}
 
@@ -25,7 +24,7 @@ func (*wrongSignatures) Size(bool) (int, error) { return 0, nil }
 func (*wrongSignatures) GetCommitted() uint64   { return 0 }
 func (*wrongSignatures) Reset() error           { return nil }
 
-// halfByValue has by value only what a RecordData must have.
+// halfByValue has value receivers only for the methods of RecordData.
 type halfByValue struct{}
 
 func (halfByValue) Marshal() ([]byte, error) { return nil, nil }
@@ -48,7 +47,7 @@ func (number) Marshal() ([]byte, error) { return nil, nil }
 func (number) Unmarshal([]byte) error   { return nil }
 func (n number) GetIndex() uint64       { return uint64(n) }
 
-// hollow has a pointer that is nil in every new one, and decodes into that.
+// hollow decodes into a pointer that is nil in every new record.
 type hollow struct{ *command }
 
 // filled is hollow with an Unmarshal of its own that fills it.
@@ -59,7 +58,7 @@ func (f *filled) Unmarshal(b []byte) error {
 	return f.command.Unmarshal(b)
 }
 
-// nested embeds by value, so that Unmarshal still gets at the original.
+// nested embeds by value, so its Unmarshal still reaches the original.
 type nested struct{ command }
 
 func TestRegisterPanicsSayingWhatIsWrong(t *testing.T) {
@@ -144,8 +143,8 @@ func TestTypesThatLookLossyButAreNotAreAccepted(t *testing.T) {
 	}
 }
 
-// The lists of methods are what a panic says is missing; were one of them not in
-// the list, the panic would say nothing.
+// A panic names the methods of these lists that are missing. If a list lacked a method, the panic
+// would not name it.
 func TestListedMethodsAreThoseOfTheInterfaces(t *testing.T) {
 	for want, listed := range map[reflect.Type][]method{
 		reflect.TypeFor[LogEntry]():  entryMethods,

@@ -5,13 +5,13 @@ import (
 	"errors"
 )
 
-// JSON is an entry or a snapshot with a value of any type that encoding/json can encode and
-// decode: log.JSON[Put] needs no methods of Put. The index stands beside the value, so that it is
-// always stored, and decoding begins with an empty value, so that nothing of an older one is left.
+// JSON is an entry or a snapshot with a value of any type that encoding/json can encode and decode:
+// log.JSON[Put] needs no methods of Put. The index is stored beside the value, so it is always
+// there. Decoding begins with an empty value, so nothing of an older one is left.
 //
-// What encoding/json leaves out or alters is lost here too: fields that are not exported, those
-// that a tag leaves out, bytes of a string that are not UTF-8, and digits of a large number in an
-// interface. What it encodes and does not decode, a value nested too deep, is refused.
+// What encoding/json leaves out or alters is lost: fields that are not exported, those that a tag
+// leaves out, bytes of a string that are not UTF-8, and digits of a large number in an interface.
+// What it can encode and not decode, a value that is nested too deep, is refused.
 //
 //	type Entry = log.JSON[Put]
 //	registry.Register(log.EntryType, &Entry{})
@@ -29,13 +29,14 @@ type IndexSetter interface {
 	SetIndex(index uint64)
 }
 
-// errNoJSONRecord is returned for data that JSON has not written.
+// errNoJSONRecord is returned for data that neither JSON nor JSONState has written.
 var errNoJSONRecord = errors.New("log: no index or no value in the JSON of the record")
 
 // Marshal implements RecordData.
 func (e *JSON[V]) Marshal() ([]byte, error) { return encodeJSON(e) }
 
-// Unmarshal implements RecordData: it replaces index and value. After an error both are empty.
+// Unmarshal implements RecordData: it replaces the index and the value. After an error both are
+// zero.
 func (e *JSON[V]) Unmarshal(data []byte) error {
 	index, value, err := decodeJSON[V](data, "index")
 	*e = JSON[V]{index, value}
@@ -48,14 +49,15 @@ func (e *JSON[V]) GetIndex() uint64 { return e.Index }
 // SetIndex implements IndexSetter.
 func (e *JSON[V]) SetIndex(index uint64) { e.Index = index }
 
-// Size implements LogEntry. How long the encoding gets is not known before; it is a guess.
+// Size implements LogEntry. It returns a guess, because the length of the encoding is not known
+// before.
 func (e *JSON[V]) Size() int { return jsonSize }
 
-// jsonSize is about what a small record has in JSON.
+// jsonSize is about the size of a small record in JSON, in bytes.
 const jsonSize = 128
 
-// JSONState is a state with a value of any type that encoding/json can encode and decode, as JSON
-// is for entries and snapshots.
+// JSONState is a state with a value of any type that encoding/json can encode and decode. It is for
+// states what [JSON] is for entries and snapshots.
 type JSONState[V any] struct {
 	Commit uint64 `json:"commit"` // index of the last entry known to be committed
 	Value  V      `json:"value"`
@@ -64,8 +66,8 @@ type JSONState[V any] struct {
 // Marshal implements RecordData.
 func (s *JSONState[V]) Marshal() ([]byte, error) { return encodeJSON(s) }
 
-// Unmarshal implements RecordData: it replaces commit index and value. After an error both are
-// empty.
+// Unmarshal implements RecordData: it replaces the commit index and the value. After an error both
+// are zero.
 func (s *JSONState[V]) Unmarshal(data []byte) error {
 	commit, value, err := decodeJSON[V](data, "commit")
 	*s = JSONState[V]{commit, value}
@@ -78,11 +80,12 @@ func (s *JSONState[V]) GetCommitted() uint64 { return s.Commit }
 // Reset implements HardState.
 func (s *JSONState[V]) Reset() { *s = JSONState[V]{} }
 
-// deepJSON is a length that JSON has if it is nested too deep for encoding/json, which decodes ten
-// thousand levels. Each takes two bytes.
+// deepJSON is a length in bytes below which JSON cannot be nested too deep: encoding/json decodes
+// ten thousand levels, and each takes two bytes.
 const deepJSON = 10_000
 
-// encodeJSON encodes a record, unless it could not be decoded: encoding/json encodes any depth.
+// encodeJSON encodes a record. It returns errDeepJSON if the record could not be decoded, because
+// encoding/json encodes values of any depth.
 func encodeJSON(record any) ([]byte, error) {
 	data, err := json.Marshal(record)
 	if err == nil && len(data) >= deepJSON && !json.Valid(data) {
@@ -91,9 +94,9 @@ func encodeJSON(record any) ([]byte, error) {
 	return data, err
 }
 
-// decodeJSON decodes the record into a new value; name is that of its number. Other JSON than that
-// of a record, such as null or an object without an index, would pass for an empty record; it is
-// refused.
+// decodeJSON decodes a record into a new value; name is the name of the number in it. It refuses
+// JSON that is not that of a record, such as null or an object without an index, because it would
+// otherwise pass for an empty record.
 func decodeJSON[V any](data []byte, name string) (number uint64, value V, err error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil {

@@ -36,7 +36,7 @@ func TestJSONGivesBackWhatItWasGiven(t *testing.T) {
 	require.Equal(t, &JSONState[string]{}, back)
 }
 
-// Nothing of what a record held before is left: not a field that the JSON lacks, not a key of a
+// Nothing of what a record held before is left, neither a field that the JSON lacks nor a key of a
 // map.
 func TestJSONUnmarshalReplacesTheRecord(t *testing.T) {
 	data, err := (&JSON[put]{Index: 2, Value: put{Key: "b", Tags: map[string]int{"new": 1}}}).Marshal()

@@ -9,7 +9,7 @@ const (
 	MetadataType RecordType = iota + 1 // bytes that the log was created with
 	EntryType                          // a LogEntry
 	StateType                          // a HardState
-	CrcType                            // the log's own: checksums and control
+	CrcType                            // the log's own: checksums and control records
 	SnapshotType                       // a Snapshot
 )
 
@@ -21,7 +21,7 @@ var recordTypeNames = [...]string{
 	SnapshotType: "snapshot",
 }
 
-// String returns the kind in words, such as "entry".
+// String returns the name of the kind, such as "entry".
 func (rt RecordType) String() string {
 	if rt < MetadataType || rt > SnapshotType {
 		return fmt.Sprintf("RecordType(%d)", int64(rt))
@@ -29,108 +29,108 @@ func (rt RecordType) String() string {
 	return recordTypeNames[rt]
 }
 
-// RecordData is what every record can do.
+// RecordData has the methods that every record needs.
 //
-// A type may also have AppendBinary of [encoding.BinaryAppender], which appends
-// the encoding to its argument and returns the extended slice. The log then uses
-// it in place of Marshal, to encode straight into its buffer.
+// A type may also have AppendBinary of [encoding.BinaryAppender], which appends the encoding to its
+// argument and returns the extended slice. The log then calls it instead of Marshal, to encode
+// straight into its buffer.
 //
-// AppendBinary, and the methods ReadIndex, UnmarshalShared, IsEmpty and MustSync of the
-// optional interfaces below, count only if nothing that the type embeds has them: a type that
-// embeds another and adds a field in its own Marshal would have the shortcut without the field.
-// GetTerm and SetIndex count also if they are embedded, as GetIndex does: a field more changes
-// nothing about them.
+// The methods AppendBinary, ReadIndex, UnmarshalShared, IsEmpty and MustSync are optional. They
+// count only if no type that the record's type embeds has them: a type that embeds another one, and
+// adds a field in its own Marshal, would otherwise be encoded by the embedded AppendBinary, without
+// that field. GetTerm and SetIndex count even if an embedded type has them, as GetIndex does,
+// because an added field does not change what they return.
 //
-// The log calls the methods of records while it holds its locks: they must
-// return soon, and must not call the log. A record handed to the log must not
-// change until the call has returned. Decoding may happen in several goroutines
-// at once, each with records of its own.
+// The log calls the methods of records while it holds its locks: they must return soon, and must
+// not call the log. A record that is passed to the log must not change until the call has returned.
+// Several goroutines may decode at the same time, each into records of its own.
 //
-// A record may be saved as another Go type than the registered one that it is read as, if that one
-// reads it back: an adapter saves what it has got, without a copy. The log tries it: the first
-// record of each Go type, and now and then a later one, is decoded as it would be read. A save of
-// what cannot be decoded, or comes back with another index, commit index or term, is refused. Where
-// the registered entries have ReadIndex, the index of each entry is compared.
+// A record need not have the Go type that is registered for its kind, if the registered type can
+// decode what it encodes: so an adapter can save the records that it has, without copying them. The
+// log checks this: it decodes the first record of each Go type, and some of the later ones, as it
+// would when reading. It refuses to save a record that cannot be decoded, or that comes back with
+// another index, commit index or term. If the registered entries have ReadIndex, the log compares
+// the index of every entry.
 //
-// A method that panics, or that ends its goroutine as FailNow of a test does, hurts only the call
-// that it is part of: a save is as if it had not been made, and the log goes on.
+// If a method panics, or ends its goroutine as FailNow of a test does, only the call that it is
+// part of fails: a save is as if it had not been made, and the log goes on.
 type RecordData interface {
-	// Marshal returns the record's encoding. The log does not keep or change it.
+	// Marshal returns the record's encoding. The log neither keeps nor changes it.
 	Marshal() (data []byte, err error)
-	// Unmarshal replaces the record by the one encoded in data. It must not change data, and must
-	// copy what it keeps of it, as it is overwritten after the call: so
-	// encoding.BinaryUnmarshaler has it. It must not panic, whatever data holds. json.Unmarshal
-	// does not replace: it leaves fields alone that data does not have; [JSON] does.
+	// Unmarshal replaces the record by the one that is encoded in data. It must not change data, and
+	// must copy what it keeps of it, because data is overwritten after the call; these are the rules
+	// of encoding.BinaryUnmarshaler. It must not panic, whatever data holds. Note that json.Unmarshal
+	// does not replace a value: it leaves fields alone that data does not have. [JSON] replaces it.
 	Unmarshal(data []byte) error
 }
 
 // LogEntry is one entry of the log.
 type LogEntry interface {
 	RecordData
-	// GetIndex returns the entry's place in the log, 1 or more.
+	// GetIndex returns the entry's index in the log, which is 1 or more.
 	GetIndex() uint64
-	// Size returns about how many bytes the encoded entry has. It is a hint for
-	// reserving space: a wrong one costs speed, never correctness.
+	// Size returns about how many bytes the encoded entry has. The log reserves that much space: a
+	// wrong size costs speed, but does no harm.
 	Size() (n int)
 }
 
-// HardState is what a state machine must remember besides its entries. The log
-// carries the last one saved along: it is never lost to purging.
+// HardState is what a state machine must remember besides its entries. The log carries the state
+// that was saved last along, so that it is never lost in a purge.
 type HardState interface {
 	RecordData
 	// GetCommitted returns the index of the last entry known to be committed.
 	GetCommitted() uint64
-	// Reset makes the state empty. It is called on each state before it is decoded into, be it new or
-	// not, and on the one that stands for a log without a state.
+	// Reset makes the state empty. The log calls it on every state before it decodes into it, even on
+	// a new one, and on the state that it returns if none was ever saved.
 	Reset()
 }
 
-// Snapshot says that the state machine was saved elsewhere as it was after the
-// entry with its index.
+// Snapshot records that the state machine was saved elsewhere, as it was after the entry with the
+// snapshot's index.
 type Snapshot interface {
 	RecordData
 	// GetIndex returns the index of the last entry that the snapshot covers.
 	GetIndex() uint64
 }
 
-// IndexReader is a LogEntry that can tell the index of an encoded entry with less
-// work than decoding it. Opening a log needs no more than that of most entries.
+// IndexReader is a LogEntry that can read the index of an encoded entry with less work than
+// decoding it. To open a log, no more than the index is needed of most entries.
 type IndexReader interface {
-	// ReadIndex returns what GetIndex would after Unmarshal of data, and must fail
-	// where Unmarshal would. It does not change the receiver, and may be called in several
-	// goroutines at once.
+	// ReadIndex returns what GetIndex would return after Unmarshal of data, and must fail where
+	// Unmarshal would fail. It must not change the receiver, and may be called by several goroutines
+	// at once.
 	ReadIndex(data []byte) (uint64, error)
 }
 
 // SharedUnmarshaler is a LogEntry that can be decoded without copying its data.
 type SharedUnmarshaler interface {
-	// UnmarshalShared is Unmarshal, but may keep data, which nobody changes later. It
-	// must not change data itself: entries that are read one after the other may lie in one
-	// piece of memory. Whoever keeps one of them for long keeps that piece, 16 KiB at most.
+	// UnmarshalShared is Unmarshal, but may keep data, which the log does not change later. It must
+	// not change data itself: entries that are read one after the other may share a piece of memory,
+	// of 16 KiB at most. As long as one of them is kept, the whole piece is.
 	UnmarshalShared(data []byte) error
 }
 
-// TermedSnapshot is a Snapshot that knows its term. When a log is opened at a
-// snapshot, its term is compared with that of the snapshot in the log.
+// TermedSnapshot is a Snapshot that knows its term. When a log is opened at a snapshot, the term is
+// compared with that of the snapshot in the log.
 type TermedSnapshot interface {
 	// GetTerm returns the term of the last entry that the snapshot covers.
 	GetTerm() uint64
 }
 
-// EmptyState is a HardState that can be empty. An empty state is not saved.
-// A state without this method is always saved.
+// EmptyState is a HardState that can be empty. An empty state is not saved. A state without this
+// method is always saved.
 type EmptyState interface {
-	// IsEmpty tells whether there is nothing in the state to be saved.
+	// IsEmpty reports whether there is nothing in the state to be saved.
 	IsEmpty() bool
 }
 
-// SyncState is a HardState that knows when it need not be durable at once. A
-// state without this method is always synced.
+// SyncState is a HardState that knows when it need not be durable at once. A state without this
+// method is always synced.
 type SyncState interface {
-	// MustSync tells whether a save of this state alone must be on stable storage
-	// before it returns. prev is the state saved or recovered before, nil if there
-	// is none; it must not be changed, and not be kept: the next call gets the same one, reset and
-	// decoded anew. When false is returned, a crash may bring any state
-	// back that was saved since the last sync, or the one that was synced with it.
+	// MustSync reports whether a save of this state alone must be on stable storage before it returns.
+	// prev is the state that was saved or recovered before, nil if there is none. It must be neither
+	// changed nor kept: the next call gets the same one, reset and decoded again. After false is
+	// returned, a crash may bring back any state that was saved since the last sync, or the one that
+	// was synced with it.
 	MustSync(prev HardState) bool
 }

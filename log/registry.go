@@ -8,15 +8,14 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// Registry is a set of record types: what a log decodes its entries, states and
-// snapshots into. A kind that nothing was registered for has the type of package
-// walpb. So has all of the zero Registry, which is ready to use.
+// Registry holds the types that a log decodes its entries, states and snapshots into. A kind for
+// which nothing was registered has the type of package walpb. The zero Registry is ready to use,
+// and has those types for all kinds.
 //
-// All methods are safe for concurrent use. A Registry must not be copied; see
-// Clone.
+// All methods are safe for concurrent use. A Registry must not be copied; see Clone.
 type Registry struct {
-	// Read for every record that is decoded, in several goroutines: hence no lock. Nil
-	// for the type of package walpb.
+	// These are loaded for every record that is decoded, by several goroutines, so no lock guards
+	// them. nil means the type of package walpb.
 	entry    atomic.Pointer[func() LogEntry]
 	state    atomic.Pointer[func() HardState]
 	snapshot atomic.Pointer[func() Snapshot]
@@ -27,37 +26,37 @@ func NewRegistry() *Registry { return new(Registry) }
 
 var defaultRegistry Registry
 
-// DefaultRegistry returns the registry that RegisterRecord registers in: the one
-// of every log that is not given another.
+// DefaultRegistry returns the registry that RegisterRecord registers in. Every log has it that is
+// not given another one.
 func DefaultRegistry() *Registry { return &defaultRegistry }
 
-// RegisterRecord registers the prototype's type in the default registry, and
-// panics as Registry.Register does. It is meant to be called from an init
-// function; a log that is open already keeps the types that it was opened with.
+// RegisterRecord registers the prototype's type in the default registry, and panics as
+// Registry.Register does. Call it in an init function: a log that is open already keeps the types
+// that it was opened with.
 func RegisterRecord(rt RecordType, prototype RecordData) {
 	if err := defaultRegistry.register(rt, prototype); err != nil {
 		panic(complaint("RegisterRecord", rt, prototype, err))
 	}
 }
 
-// Register makes the prototype's type the one of all records of kind rt:
-// EntryType for a LogEntry, StateType for a HardState, SnapshotType for a
-// Snapshot. It takes the place of the type registered before. A log that is open
-// already keeps the types that it was opened with.
+// Register makes the prototype's type the type of all records of kind rt: EntryType for a LogEntry,
+// StateType for a HardState, SnapshotType for a Snapshot. It replaces the type that was registered
+// before. A log that is open already keeps the types that it was opened with.
 //
-// Of the prototype only the type is used, so a nil pointer will do. A new record
-// is a pointer to a new zero value when the prototype is a pointer, and a new
-// zero value when it is not. A map, or a pointer to one, is made and empty.
+// Only the type of the prototype is used, so a nil pointer will do. A new record is a pointer to a
+// new zero value if the prototype is a pointer, and otherwise a new zero value. If it is a map, or
+// a pointer to one, the map is made, and empty.
 //
-// Register panics, and changes nothing, when the prototype does not fit: it is
-// nil, it lacks a method, rt is not a kind that a type can be chosen for, or its
-// Unmarshal has a value receiver, so that whatever it decodes is lost.
+// Register panics, and changes nothing, if the prototype is nil or lacks a method, if rt is not a
+// kind for which a type can be chosen, or if Unmarshal has a value receiver, so that whatever it
+// decodes is lost.
 func (r *Registry) Register(rt RecordType, prototype RecordData) {
 	if err := r.register(rt, prototype); err != nil {
 		panic(complaint("Register", rt, prototype, err))
 	}
 }
 
+// register is Register, but returns an error instead of panicking.
 func (r *Registry) register(rt RecordType, prototype RecordData) error {
 	t := reflect.TypeOf(prototype)
 	switch rt {
@@ -74,8 +73,8 @@ func (r *Registry) register(rt RecordType, prototype RecordData) error {
 	return fmt.Errorf("there is no such record type; use EntryType, StateType or SnapshotType")
 }
 
-// set replaces one constructor of the registry by that of t, if t fits. That of the default type is
-// the one that a new registry has.
+// set replaces one constructor of a registry by that of t, or returns an error if t does not fit.
+// The constructor of the default type is nil, as in a new registry.
 func set[T RecordData](to *atomic.Pointer[func() T], t, byDefault reflect.Type,
 	required []method) error {
 	if t == byDefault {
@@ -90,8 +89,8 @@ func set[T RecordData](to *atomic.Pointer[func() T], t, byDefault reflect.Type,
 	return nil
 }
 
-// constructor returns what makes new records of type t. All that can be found
-// out about t is found out here, once.
+// constructor returns a function that makes new records of type t. It inspects t once, so that the
+// function need not.
 func constructor[T RecordData](t reflect.Type) func() T {
 	switch t.Kind() {
 	case reflect.Map:
@@ -107,7 +106,7 @@ func constructor[T RecordData](t reflect.Type) func() T {
 		}
 		return func() T { return reflect.New(elem).Interface().(T) }
 	}
-	// Nobody can change what is in an interface, so one zero value does for all.
+	// A value in an interface cannot be changed, so one zero value serves for all records.
 	zero := reflect.Zero(t).Interface().(T)
 	return func() T { return zero }
 }
@@ -121,8 +120,8 @@ func (r *Registry) NewEntry() LogEntry {
 	return (*create)()
 }
 
-// AppendEntries appends n new entries to decode into. Those of package walpb share one
-// piece of memory.
+// AppendEntries appends n new entries to decode into, and returns the extended slice. Entries of
+// package walpb share one piece of memory.
 func (r *Registry) AppendEntries(to []LogEntry, n int) []LogEntry {
 	if r.entry.Load() == nil {
 		made := make([]walpb.Entry, n)
@@ -155,8 +154,8 @@ func (r *Registry) NewSnapshot() Snapshot {
 	return (*create)()
 }
 
-// Clone returns an independent copy: a later Register on either does not change
-// the other. A log takes one when it is opened.
+// Clone returns an independent copy: a later Register on either does not change the other. A log
+// makes one when it is opened.
 func (r *Registry) Clone() *Registry {
 	c := new(Registry)
 	c.entry.Store(r.entry.Load())

@@ -2,10 +2,9 @@ package walpb
 
 import "google.golang.org/protobuf/encoding/protowire"
 
-// ConfState is the membership at a snapshot. It is encoded as etcd's
-// raftpb.ConfState is.
+// ConfState is the membership at a snapshot. It is encoded as etcd's raftpb.ConfState is.
 //
-// Those of its methods that only read are safe for concurrent use.
+// The methods that only read it are safe for concurrent use.
 type ConfState struct {
 	Voters         []uint64
 	Learners       []uint64
@@ -14,7 +13,7 @@ type ConfState struct {
 	AutoLeave      bool
 }
 
-// Size is the exact size of the encoded state in bytes.
+// Size returns the exact size of the encoded state in bytes.
 func (c *ConfState) Size() (n int) {
 	if c == nil {
 		return 0
@@ -24,8 +23,8 @@ func (c *ConfState) Size() (n int) {
 		sizeVarint(protowire.EncodeBool(c.AutoLeave))
 }
 
-// AppendBinary appends the encoded state to b. It allocates only when b has not
-// room for Size bytes more. It fails on a nil state alone.
+// AppendBinary appends the encoded state to b. It allocates only if b has no room for Size more
+// bytes. It fails only if the state is nil.
 func (c *ConfState) AppendBinary(b []byte) ([]byte, error) {
 	if c == nil {
 		return b, errNil
@@ -38,13 +37,13 @@ func (c *ConfState) AppendBinary(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// Marshal returns the encoded state. It fails on a nil state alone.
+// Marshal returns the encoded state. It fails only if the state is nil.
 func (c *ConfState) Marshal() (data []byte, err error) {
 	return c.AppendBinary(make([]byte, 0, c.Size()))
 }
 
-// Unmarshal replaces the state by the one encoded in data, which it does not
-// keep. After an error, an ErrMalformed, the state is as it was.
+// Unmarshal replaces the state by the one that is encoded in data. It does not keep data. An error
+// is an ErrMalformed, and leaves the state as it was.
 func (c *ConfState) Unmarshal(data []byte) error {
 	var m ConfState
 	if err := m.merge("ConfState", data); err != nil {
@@ -54,8 +53,7 @@ func (c *ConfState) Unmarshal(data []byte) error {
 	return nil
 }
 
-// merge adds the fields in data to those that are there. Errors name the message
-// as given.
+// merge adds the fields in data to those that are there. Errors name the message as message does.
 func (c *ConfState) merge(message string, data []byte) error {
 	f := fields{message: message, rest: data}
 	for f.next() {

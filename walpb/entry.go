@@ -6,7 +6,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// EntryType is what an entry's data is for.
+// EntryType says what an entry's data is for.
 type EntryType int32
 
 // The entry types of etcd's raftpb.
@@ -18,16 +18,15 @@ const (
 
 // Entry is the default log entry. It is encoded as etcd's raftpb.Entry is.
 //
-// Its methods do not change it, but for Unmarshal; those that only read are safe
-// for concurrent use.
+// The methods that only read it are safe for concurrent use: all but Unmarshal and UnmarshalShared.
 type Entry struct {
 	Type  EntryType
 	Term  uint64
 	Index uint64
-	Data  []byte // nil is not written, empty is, and each is read back as it was
+	Data  []byte // nil is not written, an empty slice is, and each is read back as it was
 }
 
-// GetIndex returns the entry's index, 0 for a nil entry.
+// GetIndex returns the entry's index, or 0 for a nil entry.
 func (e *Entry) GetIndex() uint64 {
 	if e == nil {
 		return 0
@@ -35,7 +34,7 @@ func (e *Entry) GetIndex() uint64 {
 	return e.Index
 }
 
-// GetTerm returns the entry's term, 0 for a nil entry.
+// GetTerm returns the entry's term, or 0 for a nil entry.
 func (e *Entry) GetTerm() uint64 {
 	if e == nil {
 		return 0
@@ -43,7 +42,7 @@ func (e *Entry) GetTerm() uint64 {
 	return e.Term
 }
 
-// Size is the exact size of the encoded entry in bytes.
+// Size returns the exact size of the encoded entry in bytes.
 func (e *Entry) Size() (n int) {
 	if e == nil {
 		return 0
@@ -55,8 +54,8 @@ func (e *Entry) Size() (n int) {
 	return n
 }
 
-// AppendBinary appends the encoded entry to b. It allocates only when b has not
-// room for Size bytes more. It fails on a nil entry alone.
+// AppendBinary appends the encoded entry to b. It allocates only if b has no room for Size more
+// bytes. It fails only if the entry is nil.
 func (e *Entry) AppendBinary(b []byte) ([]byte, error) {
 	if e == nil {
 		return b, errNil
@@ -71,13 +70,13 @@ func (e *Entry) AppendBinary(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// Marshal returns the encoded entry. It fails on a nil entry alone.
+// Marshal returns the encoded entry. It fails only if the entry is nil.
 func (e *Entry) Marshal() (data []byte, err error) {
 	return e.AppendBinary(make([]byte, 0, e.Size()))
 }
 
-// Unmarshal replaces the entry by the one encoded in data, which it does not
-// keep. After an error, an ErrMalformed, the entry is as it was.
+// Unmarshal replaces the entry by the one that is encoded in data. It does not keep data. An error
+// is an ErrMalformed, and leaves the entry as it was.
 func (e *Entry) Unmarshal(data []byte) error {
 	m, err := parseEntry(data)
 	if err != nil {
@@ -98,8 +97,8 @@ func (e *Entry) UnmarshalShared(data []byte) error {
 	return nil
 }
 
-// ReadIndex returns the index of the entry encoded in data, and does not change
-// e. It fails where Unmarshal does.
+// ReadIndex returns the index of the entry that is encoded in data, and does not change e. It fails
+// where Unmarshal fails.
 func (e *Entry) ReadIndex(data []byte) (uint64, error) {
 	m, err := parseEntry(data)
 	return m.Index, err
@@ -113,9 +112,9 @@ const (
 	tagEntryData  = 4<<3 | byte(protowire.BytesType)
 )
 
-// parseEntry decodes an entry whose Data aliases data. Opening and reading a log
-// spend their time here, so the fields as they always come have a way of their
-// own; whatever else there is, an error too, is for parseAnyEntry.
+// parseEntry decodes an entry whose Data aliases data. Opening and reading a log spend their time
+// here, so it decodes the usual encoding by itself, and leaves everything else, and every error, to
+// parseAnyEntry.
 func parseEntry(data []byte) (m Entry, err error) {
 	rest := data
 	for len(rest) > 1 {
@@ -148,7 +147,7 @@ func parseEntry(data []byte) (m Entry, err error) {
 	return m, nil
 }
 
-// parseAnyEntry decodes an entry as protobuf allows it to be encoded.
+// parseAnyEntry decodes an entry in any encoding that protobuf allows.
 func parseAnyEntry(data []byte) (m Entry, err error) {
 	f := fields{message: "Entry", rest: data}
 	for f.next() {

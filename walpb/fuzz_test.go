@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// roundTrip requires that whatever can be decoded from b is encoded again to
-// bytes that decode to the same.
+// roundTrip requires that whatever can be decoded from b can be encoded, to bytes that decode to
+// the same.
 func roundTrip[T any, M interface {
 	*T
 	message

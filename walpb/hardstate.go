@@ -2,14 +2,14 @@ package walpb
 
 // HardState is the default state. It is encoded as etcd's raftpb.HardState is.
 //
-// Those of its methods that only read are safe for concurrent use.
+// The methods that only read it are safe for concurrent use.
 type HardState struct {
 	Term   uint64
 	Vote   uint64
 	Commit uint64 // the last committed index
 }
 
-// GetCommitted returns the last committed index, 0 for a nil state.
+// GetCommitted returns the last committed index, or 0 for a nil state.
 func (h *HardState) GetCommitted() uint64 {
 	if h == nil {
 		return 0
@@ -24,10 +24,10 @@ func (h *HardState) Reset() {
 	}
 }
 
-// IsEmpty tells whether there is nothing in the state, or no state at all.
+// IsEmpty reports whether the state is empty or nil.
 func (h *HardState) IsEmpty() bool { return h == nil || *h == HardState{} }
 
-// Size is the exact size of the encoded state in bytes.
+// Size returns the exact size of the encoded state in bytes.
 func (h *HardState) Size() (n int) {
 	if h == nil {
 		return 0
@@ -35,8 +35,8 @@ func (h *HardState) Size() (n int) {
 	return sizeVarint(h.Term) + sizeVarint(h.Vote) + sizeVarint(h.Commit)
 }
 
-// AppendBinary appends the encoded state to b. It allocates only when b has not
-// room for Size bytes more. It fails on a nil state alone.
+// AppendBinary appends the encoded state to b. It allocates only if b has no room for Size more
+// bytes. It fails only if the state is nil.
 func (h *HardState) AppendBinary(b []byte) ([]byte, error) {
 	if h == nil {
 		return b, errNil
@@ -47,13 +47,13 @@ func (h *HardState) AppendBinary(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// Marshal returns the encoded state. It fails on a nil state alone.
+// Marshal returns the encoded state. It fails only if the state is nil.
 func (h *HardState) Marshal() (data []byte, err error) {
 	return h.AppendBinary(make([]byte, 0, h.Size()))
 }
 
-// Unmarshal replaces the state by the one encoded in data, which it does not
-// keep. After an error, an ErrMalformed, the state is as it was.
+// Unmarshal replaces the state by the one that is encoded in data. It does not keep data. An error
+// is an ErrMalformed, and leaves the state as it was.
 func (h *HardState) Unmarshal(data []byte) error {
 	var m HardState
 	f := fields{message: "HardState", rest: data}

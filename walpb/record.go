@@ -9,11 +9,10 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// ErrMalformed is wrapped by every error that decoding returns: the bytes are
-// not an encoding of the message.
+// ErrMalformed is wrapped by every error of decoding: the bytes are not an encoding of the message.
 var ErrMalformed = errors.New("walpb: malformed message")
 
-// Recovery tries ParseRecord at offset after offset, so its errors are made once.
+// Recovery calls ParseRecord at one offset after the other, so its errors are created once.
 var (
 	errRecordType    = fmt.Errorf("%w: Record: no valid type field at its start", ErrMalformed)
 	errRecordCrc     = fmt.Errorf("%w: Record: no valid crc field behind the type", ErrMalformed)
@@ -40,13 +39,13 @@ const TrailerSize = 9
 type Record struct {
 	Type    int64
 	Crc     uint32 // running CRC-32C
-	Data    []byte // nil when the field is absent; aliases the bytes that were parsed
-	Trailer uint64 // 0 when the field is absent
+	Data    []byte // nil if the field is absent; aliases the bytes that were parsed
+	Trailer uint64 // 0 if the field is absent
 }
 
-// AppendRecordHeader appends all of a record that comes before its payload: the
-// fields type and crc, and the data field's tag and length. A negative dataLen
-// leaves the data field out. Payload and trailer are for the caller to append.
+// AppendRecordHeader appends what comes before the payload of a record: the fields type and crc,
+// and the tag and the length of the data field. If dataLen is negative, it leaves the data field
+// out. The caller appends the payload and the trailer.
 func AppendRecordHeader(b []byte, typ int64, crc uint32, dataLen int) []byte {
 	b = append(b, tagRecordType)
 	b = protowire.AppendVarint(b, uint64(typ))
@@ -59,7 +58,7 @@ func AppendRecordHeader(b []byte, typ int64, crc uint32, dataLen int) []byte {
 	return protowire.AppendVarint(b, uint64(dataLen))
 }
 
-// RecordHeaderSize is the number of bytes that AppendRecordHeader appends.
+// RecordHeaderSize returns the number of bytes that AppendRecordHeader appends.
 func RecordHeaderSize(typ int64, crc uint32, dataLen int) int {
 	n := 1 + protowire.SizeVarint(uint64(typ)) + 1 + protowire.SizeVarint(uint64(crc))
 	if dataLen < 0 {
@@ -78,12 +77,12 @@ func AppendTrailer(b []byte, trailer uint64) []byte {
 type RecordHeader struct {
 	Type    int64
 	Crc     uint32
-	DataLen int64 // the length of the payload; -1 when the field is absent
+	DataLen int64 // the length of the payload in bytes; -1 if the field is absent
 }
 
-// ParseRecordHeader parses the beginning of a record: what AppendRecordHeader writes, and only in
-// the one encoding that it has. b need not hold all of the record. n is the number of bytes parsed.
-// An error is an ErrMalformed. It does not allocate.
+// ParseRecordHeader parses the beginning of a record, exactly as AppendRecordHeader encodes it. b
+// need not hold all of the record. n is the number of bytes that were parsed. An error is an
+// ErrMalformed. ParseRecordHeader does not allocate.
 func ParseRecordHeader(b []byte) (h RecordHeader, n int, err error) {
 	typ, n := consumeRecordVarint(b, tagRecordType)
 	if n < 0 {
@@ -106,15 +105,13 @@ func ParseRecordHeader(b []byte) (h RecordHeader, n int, err error) {
 	return h, n, nil
 }
 
-// ParseRecord parses exactly b, and only the one encoding that a record has:
-// its fields in ascending order, each at most once, type and crc always there,
-// varints of minimal length, a crc below 2^32, no trailer of value 0, nothing
-// behind. So no two byte strings parse to the same record, and a changed bit
-// cannot hide in how a record is encoded.
+// ParseRecord parses a record that b holds exactly, without further bytes. It accepts only the one
+// encoding that a record has: the fields in ascending order, each at most once, type and crc always
+// there, varints of minimal length, a crc below 2^32, and no trailer of value 0. So no two byte
+// strings parse to the same record, and a changed bit cannot hide in the encoding.
 //
-// header is the number of bytes before the payload or, without a data field,
-// before the trailer or the end. An error is an ErrMalformed. ParseRecord does
-// not allocate.
+// header is the number of bytes before the payload or, without a data field, before the trailer or
+// the end. An error is an ErrMalformed. ParseRecord does not allocate.
 func ParseRecord(b []byte) (r Record, header int, err error) {
 	typ, n := consumeRecordVarint(b, tagRecordType)
 	if n < 0 {
@@ -152,9 +149,9 @@ func ParseRecord(b []byte) (r Record, header int, err error) {
 	return r, header, nil
 }
 
-// consumeRecordVarint consumes a field's tag and a varint of minimal length. n
-// is the size of both, negative if they are not what b starts with. Every record that is
-// read passes here three times.
+// consumeRecordVarint parses a field's tag and a varint of minimal length. n is the size of both,
+// or negative if b does not start with them. It is called three times for every record that is
+// read.
 func consumeRecordVarint(b []byte, tag byte) (v uint64, n int) {
 	if len(b) < 2 || b[0] != tag {
 		return 0, -1
@@ -173,7 +170,7 @@ func consumeRecordVarint(b []byte, tag byte) (v uint64, n int) {
 			return v, i + 1
 		}
 	}
-	v, n = protowire.ConsumeVarint(b[1:]) // one of ten bytes, or none
+	v, n = protowire.ConsumeVarint(b[1:]) // a varint of ten bytes, or none
 	if n < 0 || b[n] == 0 {
 		return 0, -1
 	}

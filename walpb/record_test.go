@@ -16,7 +16,7 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-// encodeRecord is the whole record, as the log puts it together.
+// encodeRecord returns a whole record, as the log composes it.
 func encodeRecord(r Record) []byte {
 	dataLen := -1
 	if r.Data != nil {
@@ -109,8 +109,8 @@ func TestParseRecordRefusesEveryOtherEncoding(t *testing.T) {
 	}
 }
 
-// A bit that can change without notice would be outside of every checksum's
-// reach, whatever the checksum covers.
+// A bit that can change without being noticed is out of reach of every checksum, whatever the
+// checksum covers.
 func TestParseRecordTellsEveryFlippedBitApart(t *testing.T) {
 	for _, tt := range goldenRecords {
 		b := unhex(t, tt.hex)

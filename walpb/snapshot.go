@@ -2,18 +2,17 @@ package walpb
 
 import "google.golang.org/protobuf/encoding/protowire"
 
-// Snapshot is the default snapshot record: where a snapshot of the state
-// machine was taken, not the snapshot itself. It is encoded as etcd's
-// walpb.Snapshot is.
+// Snapshot is the default snapshot record. It says where a snapshot of the state machine was taken,
+// and does not hold the snapshot itself. It is encoded as etcd's walpb.Snapshot is.
 //
-// Those of its methods that only read are safe for concurrent use.
+// The methods that only read it are safe for concurrent use.
 type Snapshot struct {
 	Index     uint64
 	Term      uint64
 	ConfState *ConfState // optional
 }
 
-// GetIndex returns the index of the last entry in the snapshot, 0 for a nil one.
+// GetIndex returns the index of the last entry in the snapshot, or 0 for a nil snapshot.
 func (s *Snapshot) GetIndex() uint64 {
 	if s == nil {
 		return 0
@@ -21,7 +20,7 @@ func (s *Snapshot) GetIndex() uint64 {
 	return s.Index
 }
 
-// GetTerm returns the term of the last entry in the snapshot, 0 for a nil one.
+// GetTerm returns the term of the last entry in the snapshot, or 0 for a nil snapshot.
 func (s *Snapshot) GetTerm() uint64 {
 	if s == nil {
 		return 0
@@ -29,7 +28,7 @@ func (s *Snapshot) GetTerm() uint64 {
 	return s.Term
 }
 
-// Size is the exact size of the encoded snapshot in bytes.
+// Size returns the exact size of the encoded snapshot in bytes.
 func (s *Snapshot) Size() (n int) {
 	if s == nil {
 		return 0
@@ -41,8 +40,8 @@ func (s *Snapshot) Size() (n int) {
 	return n
 }
 
-// AppendBinary appends the encoded snapshot to b. It allocates only when b has
-// not room for Size bytes more. It fails on a nil snapshot alone.
+// AppendBinary appends the encoded snapshot to b. It allocates only if b has no room for Size more
+// bytes. It fails only if the snapshot is nil.
 func (s *Snapshot) AppendBinary(b []byte) ([]byte, error) {
 	if s == nil {
 		return b, errNil
@@ -57,13 +56,13 @@ func (s *Snapshot) AppendBinary(b []byte) ([]byte, error) {
 	return s.ConfState.AppendBinary(b)
 }
 
-// Marshal returns the encoded snapshot. It fails on a nil snapshot alone.
+// Marshal returns the encoded snapshot. It fails only if the snapshot is nil.
 func (s *Snapshot) Marshal() (data []byte, err error) {
 	return s.AppendBinary(make([]byte, 0, s.Size()))
 }
 
-// Unmarshal replaces the snapshot by the one encoded in data, which it does not
-// keep. After an error, an ErrMalformed, the snapshot is as it was.
+// Unmarshal replaces the snapshot by the one that is encoded in data. It does not keep data. An
+// error is an ErrMalformed, and leaves the snapshot as it was.
 func (s *Snapshot) Unmarshal(data []byte) error {
 	var m Snapshot
 	f := fields{message: "Snapshot", rest: data}
@@ -86,8 +85,8 @@ func (s *Snapshot) Unmarshal(data []byte) error {
 	return nil
 }
 
-// mergeConfState adds to what the message held so far, as protobuf wants it for
-// a message field that comes more than once.
+// mergeConfState adds to the ConfState that the message held so far. protobuf requires that for a
+// message field that comes more than once.
 func (s *Snapshot) mergeConfState(f *fields) {
 	data := f.bytes("ConfState")
 	if f.err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// message is what all the default record types, and ConfState, can do.
+// message has the methods that all the default record types, and ConfState, have.
 type message interface {
 	encoding.BinaryAppender
 	Marshal() ([]byte, error)
@@ -17,7 +17,7 @@ type message interface {
 	Size() int
 }
 
-// The bytes are those that etcd's raftpb v3.7.0 and walpb v3.7.3 give.
+// The bytes are those that raftpb v3.7.0 and walpb v3.7.3 of etcd write.
 var goldenMessages = []struct {
 	name  string
 	value message
@@ -43,7 +43,7 @@ var goldenMessages = []struct {
 		"08010802100318041805" + "2000" + "2800"},
 }
 
-// fresh returns a message of m's type that is full of other values.
+// fresh returns a message of m's type that holds other values.
 func fresh(m message) message {
 	switch m.(type) {
 	case *Entry:

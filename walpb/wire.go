@@ -8,21 +8,21 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// errNil is what marshalling a nil record gives: writing an empty one in its
-// place would hide a mistake for good.
+// errNil is the error of marshalling a nil record. To write an empty record instead would hide the
+// mistake for good.
 var errNil = errors.New("walpb: a nil record cannot be marshalled")
 
-// fields walks over the fields of one message. The first error stops it.
+// fields iterates over the fields of one message. The first error stops it.
 type fields struct {
-	message string // for errors
+	message string // its name in errors
 	rest    []byte
 	num     protowire.Number
 	typ     protowire.Type
 	err     error
 }
 
-// next goes to the next field. Its value must be taken, or skipped, before the
-// next call.
+// next goes to the next field, and reports whether there is one. The caller takes or skips its
+// value before the next call.
 func (f *fields) next() bool {
 	if f.err != nil || len(f.rest) == 0 {
 		return false
@@ -36,7 +36,7 @@ func (f *fields) next() bool {
 	return true
 }
 
-// took drops the n bytes of a value; a negative n is protowire's error code.
+// took drops the n bytes of a value from the rest. A negative n is protowire's error code.
 func (f *fields) took(field string, n int) {
 	if n < 0 {
 		f.fail(field, protowire.ParseError(n))
@@ -45,15 +45,18 @@ func (f *fields) took(field string, n int) {
 	f.rest = f.rest[n:]
 }
 
+// fail sets the error, which names the field.
 func (f *fields) fail(field string, cause error) {
 	f.err = fmt.Errorf("%w: %s: field %s: %w", ErrMalformed, f.message, field, cause)
 }
 
+// skip drops the field's value.
 func (f *fields) skip() {
 	n := protowire.ConsumeFieldValue(f.num, f.typ, f.rest)
 	f.took(strconv.Itoa(int(f.num)), n)
 }
 
+// is reports whether the field has the given wire type, and fails if it does not.
 func (f *fields) is(field string, want protowire.Type) bool {
 	if f.typ == want {
 		return true
@@ -62,6 +65,7 @@ func (f *fields) is(field string, want protowire.Type) bool {
 	return false
 }
 
+// varint returns the field's value.
 func (f *fields) varint(field string) uint64 {
 	if !f.is(field, protowire.VarintType) {
 		return 0
@@ -81,7 +85,7 @@ func (f *fields) bytes(field string) []byte {
 	return v
 }
 
-// varints appends the field's value or, when it is packed, values.
+// varints appends the field's value, or its values if they are packed.
 func (f *fields) varints(field string, list []uint64) []uint64 {
 	if f.typ != protowire.BytesType {
 		return append(list, f.varint(field))
@@ -98,7 +102,7 @@ func (f *fields) varints(field string, list []uint64) []uint64 {
 	return list
 }
 
-// The encoding half, for field numbers below 16, whose tag is one byte.
+// The functions below encode. They are for field numbers below 16, whose tag is one byte.
 
 func appendVarint(b []byte, num protowire.Number, v uint64) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.VarintType), v)
