@@ -1,11 +1,11 @@
-// Package embedding tells methods that a type may have from what it embeds.
+// Package embedding finds methods that a type has only because it embeds another one.
 package embedding
 
 import "reflect"
 
-// Gives tells whether something that a struct type embeds, directly or further down, has
-// a method. The type then may have the method without knowing of it: it does not fit
-// to methods that the type has of its own.
+// Gives reports whether a type that the struct type t, or what t points to, embeds has the method,
+// directly or further down. Then t may have the method by accident, and it may not fit the methods
+// that t declares itself.
 func Gives(t reflect.Type, method string) bool {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -22,6 +22,7 @@ func Gives(t reflect.Type, method string) bool {
 	return false
 }
 
+// has reports whether a type has the method.
 func has(t reflect.Type, method string) bool {
 	_, ok := t.MethodByName(method)
 	return ok

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// module writes a module with one package, whose tests are given.
+// module writes a module with one package that has the given tests, and returns its directory.
 func module(t *testing.T, tests string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -47,7 +47,7 @@ func TestAbsent(t *testing.T) { t.Skip("needs the moon") }
 	require.NotContains(t, text, "=== RUN")
 }
 
-// What the stream may also hold: words of the build, words of go test itself, an end in the middle.
+// The stream may also hold the output of a build and of go test itself, or end in the middle.
 func TestPrinterLosesNothingOfWhatFails(t *testing.T) {
 	for name, tt := range map[string]struct{ in, want string }{
 		"a package without tests": {

@@ -1,10 +1,11 @@
-// Command gotest runs the tests of one module after the other, prints what go test would, and
+// Command gotest runs the tests of one module after the other, prints what go test would print, and
 // lists at the end which tests were skipped and why.
 //
 //	gotest [-race -timeout=30m ...] MODULE...
 //
-// What begins with a dash goes to go test, each flag in one word. A MODULE is a directory. The exit
-// status is 0 if all tests of all modules passed, and else that of the first go test that failed.
+// Arguments that begin with a dash are flags of go test, each in one word. A MODULE is a directory.
+// The exit status is 0 if all tests of all modules passed, and otherwise that of the first go test
+// that failed.
 package main
 
 import (
@@ -25,7 +26,7 @@ func main() {
 	os.Exit(run(flags, modules, os.Stdout, os.Stderr))
 }
 
-// split tells the flags for go test from the modules.
+// split separates the flags for go test from the modules.
 func split(args []string) (flags, modules []string) {
 	n := 0
 	for n < len(args) && strings.HasPrefix(args[n], "-") {
@@ -34,7 +35,7 @@ func split(args []string) (flags, modules []string) {
 	return args[:n], args[n:]
 }
 
-// run tests the modules, all of them also after a failure, and returns the exit status.
+// run tests all modules, even after a failure, and returns the exit status.
 func run(flags, modules []string, stdout, stderr io.Writer) (status int) {
 	p := newPrinter(stdout)
 	for _, module := range modules {
@@ -68,12 +69,12 @@ func testModule(
 	}
 	readErr := p.read(out)
 	if readErr != nil {
-		_, _ = io.Copy(io.Discard, out) // so that go test can end
+		_, _ = io.Copy(io.Discard, out) // otherwise go test could not end
 	}
 	err = cmd.Wait()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return max(exit.ExitCode(), 1), readErr // -1: ended by a signal
+		return max(exit.ExitCode(), 1), readErr // it is -1 if a signal ended go test
 	}
 	if err = errors.Join(err, readErr); err != nil {
 		return 1, err

@@ -14,11 +14,11 @@ type event struct {
 	Action, Package, ImportPath, Test, Output string
 }
 
-// skipped is a test that did not run, and what it said.
+// skipped is a test that was skipped, and why.
 type skipped struct{ pkg, test, why string }
 
-// printer turns the events of go test -json into what go test prints without it: a line for a
-// package that passed, and all that the tests of another one wrote, but for those that passed.
+// printer turns the events of go test -json into what go test prints without -json: a line for a
+// package that passed, and for one that failed everything that the tests wrote which did not pass.
 type printer struct {
 	out     io.Writer
 	pkgs    map[string]*output // of the packages that are not done
@@ -29,8 +29,8 @@ func newPrinter(out io.Writer) *printer {
 	return &printer{out: out, pkgs: map[string]*output{}}
 }
 
-// output is what a package has written so far, by test in the order of their first words. The
-// package's own words are those of the test "".
+// output is what a package has written so far, by test, in the order in which the tests began to
+// write. What the package itself wrote stands under the test "".
 type output struct {
 	order []string
 	lines map[string][]string
@@ -43,7 +43,7 @@ func (o *output) add(test, line string) {
 	o.lines[test] = append(o.lines[test], line)
 }
 
-// read prints the events in a stream, and as they are the lines that are none.
+// read prints the events of a stream. It prints lines that are not events as they are.
 func (p *printer) read(in io.Reader) error {
 	lines := bufio.NewReader(in)
 	for {
@@ -66,7 +66,7 @@ func (p *printer) read(in io.Reader) error {
 	}
 }
 
-// event takes in one event.
+// event records or prints one event.
 func (p *printer) event(e event) {
 	o := p.pkgs[e.Package]
 	if o == nil {
@@ -106,14 +106,15 @@ func (p *printer) done(e event, o *output) {
 	}
 }
 
-// unfinished prints what the packages wrote that go test did not live to judge.
+// unfinished prints what the packages wrote for which go test has given no result, as if they had
+// failed.
 func (p *printer) unfinished() {
 	for pkg, o := range p.pkgs {
 		p.done(event{Action: "fail", Package: pkg}, o)
 	}
 }
 
-// chatter reports whether a line only says that a test goes on, as go test does with -v.
+// chatter reports whether a line only says what a test is doing, as go test -v prints it.
 func chatter(line string) bool {
 	for _, prefix := range []string{"=== RUN ", "=== PAUSE ", "=== CONT ", "=== NAME "} {
 		if strings.HasPrefix(line, prefix) {
@@ -129,7 +130,7 @@ func verdict(line string) bool {
 		strings.HasPrefix(line, "\t")
 }
 
-// reason is what a skipped test said, in one line.
+// reason returns what a skipped test wrote, in one line.
 func reason(lines []string) string {
 	var words []string
 	for _, line := range lines {

@@ -12,7 +12,7 @@ import (
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
-// directory is what a path stands for: names of files.
+// directory is the files that a path stands for, by name.
 type directory struct {
 	mu    sync.Mutex
 	files map[string]*node
@@ -74,14 +74,14 @@ func (d *dir) Check() error {
 	return vfs.ErrMoved
 }
 
-// How a file is opened.
+// These flags say how a file is opened.
 const (
 	locked = 1 << iota // with its lock
 	create             // it need not exist
 	fresh              // it must not exist
 )
 
-// open returns the file of a name.
+// open opens the file that has a name.
 func (d *dir) open(name string, how int) (vfs.File, error) {
 	if d.closed.Load() {
 		return nil, fs.ErrClosed

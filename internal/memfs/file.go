@@ -10,15 +10,15 @@ import (
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
-// node is the contents of a file, whatever names and open files it has.
+// node is the content of a file, which any number of names and open files share.
 type node struct {
 	mu     sync.RWMutex
-	data   []byte // what was written; behind it, up to size, are zeros that take no memory
+	data   []byte // what was written; after it, up to size, are zeros that take no memory
 	size   int64
 	locked bool
 }
 
-// lock takes the lock, if it is free.
+// lock takes the lock, and reports whether it was free.
 func (n *node) lock() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -37,6 +37,7 @@ type file struct {
 
 var _ vfs.File = (*file)(nil)
 
+// check returns an error if the file is closed or the offset is negative.
 func (f *file) check(op string, off int64) error {
 	if f.closed.Load() {
 		return &fs.PathError{Op: op, Path: f.name, Err: fs.ErrClosed}
@@ -81,7 +82,7 @@ func (f *file) WriteAt(p []byte, off int64) (int, error) {
 	return copy(f.data[off:], p), nil
 }
 
-// grow makes data n bytes long, if it is shorter. The lock is held.
+// grow makes data length bytes long if it is shorter. The caller holds mu.
 func (n *node) grow(length int) {
 	old := len(n.data)
 	switch {
@@ -93,7 +94,7 @@ func (n *node) grow(length int) {
 		n.data = data
 	default:
 		n.data = n.data[:length]
-		clear(n.data[old:]) // what a truncation left there
+		clear(n.data[old:]) // a truncation may have left bytes there
 	}
 }
 
@@ -171,5 +172,5 @@ func (f *file) CopyOnWrite() bool { return false }
 // Stored implements [vfs.File].
 func (f *file) Stored([]byte, int64) bool { return false }
 
-// Renamed implements [vfs.File]; no error of an open file names it but that of its being closed.
+// Renamed implements [vfs.File]. It does nothing: only the errors of a closed file give its name.
 func (f *file) Renamed(string) {}

@@ -1,4 +1,4 @@
-// Package memfs is a file system in memory, in which a log does all that it does on a disk.
+// Package memfs is a file system in memory. A log can do in it all that it can do on a disk.
 package memfs
 
 import (
@@ -14,8 +14,8 @@ import (
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
-// FS is a file system in memory. It has a root, "/", to begin with. Every name is taken from
-// there, so the process's directory makes no difference. It is safe for concurrent use.
+// FS is a file system in memory. A new one has only its root, "/". Every name is relative to the
+// root, so the working directory of the process makes no difference. It is safe for concurrent use.
 type FS struct {
 	mu   sync.Mutex
 	dirs map[string]*directory // by path
@@ -28,7 +28,7 @@ func New() *FS {
 	return &FS{dirs: map[string]*directory{"/": newDirectory()}}
 }
 
-// clean returns the path by which dirs knows a name.
+// clean returns the path of a name, which is its key in dirs.
 func clean(name string) string { return path.Clean("/" + filepath.ToSlash(name)) }
 
 // Abs implements [vfs.FS].
@@ -73,7 +73,8 @@ func (f *FS) Mkdir(dir string) error {
 	return nil
 }
 
-// renameDir gives a directory, and all below it, another path, which is free. f.mu is held.
+// renameDir gives a directory, and all below it, another path, which must be free. The caller holds
+// mu.
 func (f *FS) renameDir(from, to string) error {
 	if f.dirs[from] == nil {
 		return &fs.PathError{Op: "rename", Path: from, Err: fs.ErrNotExist}
@@ -90,7 +91,7 @@ func (f *FS) renameDir(from, to string) error {
 	return nil
 }
 
-// Remove implements [vfs.FS]: it deletes a directory that is empty, or a file.
+// Remove implements [vfs.FS]. It deletes an empty directory or a file.
 func (f *FS) Remove(name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -108,7 +109,7 @@ func (f *FS) Remove(name string) error {
 	return &fs.PathError{Op: "remove", Path: name, Err: fs.ErrNotExist}
 }
 
-// hasDirs reports whether there is a directory in the one at a path.
+// hasDirs reports whether there is a directory in the directory at a path.
 func (f *FS) hasDirs(at string) bool {
 	for name := range f.dirs {
 		if name != at && path.Dir(name) == at {

@@ -15,15 +15,15 @@ import (
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
-// both is a directory in memory and one on the disk, to which the same is done.
+// both is a directory in memory and one on the disk, on which the test performs the same calls.
 type both struct {
 	t     *testing.T
 	rnd   *rand.Rand
 	dirs  [2]vfs.Dir
-	files map[string][2]vfs.File // open ones, by the name and how they were opened
+	files map[string][2]vfs.File // the open ones, by name and how they were opened
 }
 
-// kind is what matters of an error.
+// kind returns the part of an error that has to be the same on both sides.
 func kind(err error) string {
 	for _, k := range []error{fs.ErrExist, fs.ErrNotExist, fs.ErrClosed, vfs.ErrLocked, io.EOF} {
 		if errors.Is(err, k) {
@@ -36,7 +36,7 @@ func kind(err error) string {
 	return "none"
 }
 
-// same does something on both sides and compares what comes of it.
+// same performs a call on both sides and compares the results.
 func (b *both) same(what string, do func(side int) (any, error)) {
 	b.t.Helper()
 	want, werr := do(1)
@@ -47,7 +47,7 @@ func (b *both) same(what string, do func(side int) (any, error)) {
 	}
 }
 
-// Whatever a log may do on a disk does the same in memory.
+// Whatever a log may do on a disk has the same result in memory.
 func TestMemoryDoesWhatADiskDoes(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("open files cannot be renamed or removed there")
@@ -77,7 +77,7 @@ func TestMemoryDoesWhatADiskDoes(t *testing.T) {
 	}
 }
 
-// step does one thing to the names or to an open file.
+// step performs one random call, on a name or on the open files.
 func (b *both) step() {
 	name, other := string(rune('a'+b.rnd.IntN(3))), string(rune('a'+b.rnd.IntN(3)))
 	switch k := b.rnd.IntN(10); k {
@@ -94,7 +94,7 @@ func (b *both) step() {
 	b.same("is file", func(s int) (any, error) { return b.dirs[s].IsFile(name) })
 }
 
-// open opens a file in one of the ways there are.
+// open opens a file in one of the four ways, or closes it if it is open in that way.
 func (b *both) open(name string, how int) {
 	key := fmt.Sprint(name, how)
 	if f, ok := b.files[key]; ok {

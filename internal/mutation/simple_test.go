@@ -16,7 +16,7 @@ func init() {
 			name:   "what is left of a file in memory after a truncation comes back",
 			file:   "internal/memfs/file.go",
 			module: "internal/memfs",
-			old:    "\t\tclear(n.data[old:]) // what a truncation left there\n",
+			old:    "\t\tclear(n.data[old:]) // a truncation may have left bytes there\n",
 			new:    "",
 			tests:  []string{"TestMemoryDoesWhatADiskDoes"},
 		}, {

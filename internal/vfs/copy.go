@@ -5,11 +5,11 @@ import (
 	"io"
 )
 
-// copySize is how much is copied with one read, in bytes, where the system cannot do it.
+// copySize is how many bytes are copied with one read if the system cannot copy by itself.
 const copySize = 1 << 20
 
-// Copy copies n bytes at an offset of one file to the same offset of another. Where the system can,
-// it does that by itself, and the blocks may be shared until one of the two is written to.
+// Copy copies n bytes at offset off of one file to the same offset of another. If the system can
+// copy by itself, it does: then the files may share blocks until one of the two is written to.
 func Copy(to, from File, off, n int64) error {
 	if done := copyRange(to, from, off, n); done > 0 {
 		off, n = off+done, n-done

@@ -2,8 +2,8 @@ package vfs
 
 import "golang.org/x/sys/unix"
 
-// copyRange copies what the kernel can copy by itself, and returns how much that was. What is
-// wrong otherwise, a read and a write will say.
+// copyRange copies as many of the n bytes as the kernel can copy by itself, and returns how many
+// that are. It returns no error: Copy reads and writes the rest, and fails if something is wrong.
 func copyRange(to, from File, off, n int64) (done int64) {
 	in, ok := from.(osFile)
 	out, ok2 := to.(osFile)

@@ -2,5 +2,5 @@
 
 package vfs
 
-// copyRange copies nothing: no other system that this runs on has a call for it.
+// copyRange copies nothing: on this system there is no call for it.
 func copyRange(_, _ File, _, _ int64) int64 { return 0 }

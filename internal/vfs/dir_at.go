@@ -13,11 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// osDir is a directory as a descriptor. Every name is looked up relative to it, so the path that
-// it was opened with is of no more consequence than for messages and for Check.
+// osDir is a directory that is held open by its descriptor. Every name is looked up relative to
+// that, so the path that it was opened with is used only in messages and by Check.
 //
-// It is not an os.Root, which refuses symbolic links that lead out of the directory: a segment may
-// be a link to a file on another disk.
+// It is not an os.Root: that refuses symbolic links that lead out of the directory, but a segment
+// may be a link to a file on another disk.
 type osDir struct {
 	lacks
 	file *os.File
@@ -36,7 +36,8 @@ func (OS) OpenDir(name string) (Dir, error) {
 // Path implements [Dir].
 func (d *osDir) Path() string { return d.path }
 
-// at makes a call relative to the descriptor, which stays open for as long as the call takes.
+// at makes a call relative to the descriptor, which stays open until the call returns. It repeats a
+// call that a signal has interrupted.
 func (d *osDir) at(op, name string, call func(fd int) error) error {
 	conn, err := d.file.SyscallConn()
 	if err == nil {
@@ -57,6 +58,7 @@ func (d *osDir) at(op, name string, call func(fd int) error) error {
 	return nil
 }
 
+// join returns the path of a file, for messages.
 func (d *osDir) join(name string) string { return filepath.Join(d.path, name) }
 
 // Check implements [Dir].
@@ -71,7 +73,8 @@ func (d *osDir) Check() error {
 	return sameDir(d.path, here)
 }
 
-// open opens a file that is a regular one. It does not wait for the other end of something else.
+// open opens a regular file. Anything else, such as a pipe, is ErrIrregular: open does not wait for
+// its other end.
 func (d *osDir) open(name string, flag int) (*os.File, error) {
 	var fd int
 	err := d.at("open", name, func(dir int) (err error) {
@@ -114,8 +117,8 @@ func (d *osDir) OpenLocked(name string) (File, error) {
 	return d.lock(name, unix.O_RDWR)
 }
 
-// CreateLocked implements [Dir]. What is there is looked at before it is opened, because opening a
-// device can do something; and the open does not follow a link that has come since.
+// CreateLocked implements [Dir]. It checks what is there before it opens it, because opening a
+// device can have an effect. The open does not follow a link that was created since.
 func (d *osDir) CreateLocked(name string) (File, error) {
 	s, err := d.stat(name)
 	if err == nil && (s.Mode&unix.S_IFMT != unix.S_IFREG || s.Nlink > 1) {
@@ -131,7 +134,7 @@ func (d *osDir) CreateLocked(name string) (File, error) {
 	return f, err
 }
 
-// lock opens a file and takes the lock that etcd's fileutil takes.
+// lock opens a file and takes the same lock as etcd's fileutil.
 func (d *osDir) lock(name string, flag int) (File, error) {
 	f, err := d.open(name, flag)
 	if err != nil {
@@ -158,6 +161,7 @@ func (d *osDir) CreateNew(name string) (File, error) {
 	return newFile(f, d), nil
 }
 
+// stat returns what the system says of a name, and does not follow a symbolic link.
 func (d *osDir) stat(name string) (s unix.Stat_t, err error) {
 	err = d.at("stat", name, func(fd int) error {
 		return unix.Fstatat(fd, name, &s, unix.AT_SYMLINK_NOFOLLOW)
@@ -182,7 +186,7 @@ func (d *osDir) Remove(name string) error {
 	return d.at("remove", name, func(fd int) error { return unix.Unlinkat(fd, name, 0) })
 }
 
-// List implements [Dir]. It has a descriptor of its own, with a cursor of its own.
+// List implements [Dir]. It opens a descriptor of its own, because a descriptor has one cursor.
 func (d *osDir) List() ([]string, error) {
 	var dir int
 	err := d.at("open", ".", func(fd int) (err error) {

@@ -13,8 +13,9 @@ import (
 	"go.etcd.io/etcd/client/pkg/v3/fileutil"
 )
 
-// osDir is a directory by its path. Before each change of names the path is compared with the
-// directory that was opened, which is held open too, so that its identity is not given to another.
+// osDir is a directory that is used by its path. Before each call it checks that the path still
+// names the directory that was opened. That directory is held open too, so that the system does not
+// give its identity to another one.
 type osDir struct {
 	lacks
 	file   *os.File
@@ -59,7 +60,7 @@ func (d *osDir) name(name string) (string, error) {
 	return filepath.Join(d.path, name), nil
 }
 
-// regular returns the path of a file that is a regular one.
+// regular returns the path of a file, and ErrIrregular if it is not a regular one.
 func (d *osDir) regular(name string, stat func(string) (os.FileInfo, error)) (string, error) {
 	path, err := d.name(name)
 	if err != nil {
@@ -167,7 +168,7 @@ func (d *osDir) Sync() error {
 	if err != nil {
 		return err
 	}
-	defer f.Close() // it was not written to
+	defer f.Close() // nothing was written through it
 	return syncDir(f, &d.lacks)
 }
 
@@ -177,6 +178,7 @@ func (d *osDir) Close() error {
 	return d.file.Close()
 }
 
+// lock opens a file and takes the lock of etcd's fileutil.
 func (d *osDir) lock(path string, flag int) (File, error) {
 	f, err := fileutil.TryLockFile(path, flag, fileutil.PrivateFileMode)
 	if errors.Is(err, fileutil.ErrLocked) {

@@ -8,7 +8,7 @@ import "syscall"
 // ERROR_HANDLE_DISK_FULL, ERROR_DISK_FULL, ERROR_NO_SYSTEM_RESOURCES and ERROR_DISK_QUOTA_EXCEEDED.
 var shortages = []syscall.Errno{4, 8, 39, 112, 1450, 1295}
 
-// unreservable is every error: there is no allocation that could be unsupported.
+// unreservable is empty: this system does not allocate ahead, so every error means that.
 var unreservable []syscall.Errno
 
 // unsyncable are the errors of a directory that cannot be synced.

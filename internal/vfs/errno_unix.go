@@ -4,12 +4,13 @@ package vfs
 
 import "syscall"
 
+// shortages are the errors that IsShortage reports.
 var shortages = []syscall.Errno{
 	syscall.ENOSPC, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOBUFS,
 }
 
-// unreservable are the errors of an allocation that would have failed as a write as well. Any other
-// one says that this file system, or what stands before it, does not allocate ahead.
+// unreservable are the errors of an allocation that a write would have got as well. Any other error
+// means that this file system, or a layer above it, does not allocate ahead.
 var unreservable = append([]syscall.Errno{
 	syscall.EIO, syscall.EFBIG, syscall.EROFS, syscall.EBADF, syscall.ESTALE,
 }, shortages...)

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tryLock takes the lock of an open file, the same kind as etcd's fileutil takes: it must keep
-// etcd's tools out, and be kept out by them.
+// tryLock takes the lock of an open file, or fails if it is taken. It is the kind of lock that
+// etcd's fileutil takes, so the log and etcd's tools keep each other out.
 func tryLock(f *os.File) error {
 	lock := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart}
 	err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &lock)

@@ -45,17 +45,17 @@ func (OS) IsDir(name string) (bool, error) {
 // Mkdir implements [FS].
 func (OS) Mkdir(dir string) error { return os.Mkdir(dir, fileutil.PrivateDirMode) }
 
-// SyncDir implements [FS]. What the file system cannot do is not an error.
+// SyncDir implements [FS]. If the file system cannot sync a directory, that is no error.
 func (OS) SyncDir(dir string) error {
 	d, err := fileutil.OpenDir(dir)
 	if err != nil {
 		return err
 	}
-	defer d.Close() // it was not written to
+	defer d.Close() // nothing was written through it
 	return syncDir(d, new(lacks))
 }
 
-// syncDir syncs a directory, if that can be done at all.
+// syncDir syncs a directory. If the file system cannot do that, it adds LackSyncDir to l.
 func syncDir(d *os.File, l *lacks) error {
 	err := retried(func() error { return fileutil.Fsync(d) })
 	if err != nil && isOneOf(err, unsyncable) {
@@ -75,7 +75,8 @@ func namesOf(d *os.File) ([]string, error) {
 	return names, err
 }
 
-// sameDir tells whether a path still names the directory that was opened with it.
+// sameDir returns nil if a path still names the directory that was opened with it, and ErrMoved if
+// it does not. If it cannot find out, it returns nil.
 func sameDir(path string, opened os.FileInfo) error {
 	there, err := os.Stat(path)
 	switch {
@@ -87,7 +88,7 @@ func sameDir(path string, opened os.FileInfo) error {
 	return nil
 }
 
-// irregular is the error of opening something that is no regular file.
+// irregular returns the error of opening something that is not a regular file.
 func irregular(path string) error {
 	return &fs.PathError{Op: "open", Path: path, Err: ErrIrregular}
 }

@@ -6,10 +6,11 @@ import (
 	"syscall"
 )
 
-// IsShortage reports whether an error says that something is used up which can be there again
-// later: space, quota, descriptors, memory.
+// IsShortage reports whether an error means that a resource is used up for now: space, quota,
+// descriptors, or memory. A later try may succeed.
 func IsShortage(err error) bool { return isOneOf(err, shortages) }
 
+// isOneOf reports whether an error is, or wraps, one of a list.
 func isOneOf(err error, list []syscall.Errno) bool {
 	for _, e := range list {
 		if errors.Is(err, e) {
@@ -19,22 +20,24 @@ func isOneOf(err error, list []syscall.Errno) bool {
 	return false
 }
 
-// Lack is something that a file system turned out to be unable to do. What is done in its place is
-// less than the log would have, but not wrong.
+// Lack is a set of things that a file system turned out to be unable to do. What is done instead
+// gives the log less, but is not wrong.
 type Lack uint32
 
 const (
-	// LackReserve is space that cannot be allocated ahead: the length alone was set, so a full disk
-	// can show at any write.
+	// LackReserve means that space cannot be allocated ahead. Only the length was set, so any write
+	// can find the disk full.
 	LackReserve Lack = 1 << iota
-	// LackSyncDir is a directory that cannot be synced: that a name is durable is left to the file
-	// system.
+	// LackSyncDir means that a directory cannot be synced. It is left to the file system to make names
+	// durable.
 	LackSyncDir
 )
 
-// lacks is what was found to be missing so far.
+// lacks collects what a file system cannot do, as far as was found out. It is safe for concurrent
+// use.
 type lacks struct{ bits atomic.Uint32 }
 
+// add adds to the set.
 func (l *lacks) add(lack Lack) { l.bits.Or(uint32(lack)) }
 
 // Lacks implements [Dir].

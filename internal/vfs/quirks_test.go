@@ -25,7 +25,7 @@ func TestAnInterruptedCallIsMadeAgain(t *testing.T) {
 	}
 }
 
-// A pipe cannot be synced, as some directories.
+// A pipe cannot be synced, as some directories cannot.
 func TestADirectoryThatCannotBeSyncedIsNoError(t *testing.T) {
 	r, w, err := os.Pipe()
 	require.NoError(t, err)

@@ -10,12 +10,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// data asks for the next data and the hole behind it; reserved space counts as a
-// hole. It moves the file's cursor, which nothing here uses.
+// data returns the first range of data from off on, as File.Data does. Reserved space counts as a
+// hole. It moves the file's cursor, which nothing else uses.
 func data(f *os.File, off, size int64) (start, end int64) {
 	start, err := f.Seek(off, unix.SEEK_DATA)
 	if errors.Is(err, unix.ENXIO) {
-		return size, size // nothing but a hole
+		return size, size // there is only a hole
 	}
 	if err != nil {
 		return off, size
@@ -26,9 +26,10 @@ func data(f *os.File, off, size int64) (start, end int64) {
 	return min(start, size), min(end, size)
 }
 
-// zeroed has the device zero the file from its end, old, to size, without a byte written
-// from here: that takes Linux 6.17, and a device that can. What was in the file before is out
-// of its reach. If it cannot be done, or not all of it, the space can still be reserved.
+// zeroed extends the file from its end, old, to size and lets the device zero what is added, so
+// that no bytes are sent to it. That needs Linux 6.17, and a device that can do it. It does not
+// touch what was in the file before. It reports whether it succeeded; if not, and even if a part
+// was zeroed, the space can still be reserved.
 func zeroed(f *os.File, old, size int64) bool {
 	return unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_WRITE_ZEROES, old, size-old) == nil
 }
@@ -36,6 +37,8 @@ func zeroed(f *os.File, old, size int64) bool {
 // nocow is the attribute of a file that btrfs overwrites in place (chattr +C).
 const nocow = 0x800000
 
+// copyOnWrite reports whether the file's file system writes new blocks where old ones are
+// overwritten.
 func copyOnWrite(f *os.File) bool {
 	var s unix.Statfs_t
 	if retried(func() error { return unix.Fstatfs(int(f.Fd()), &s) }) != nil {
@@ -51,14 +54,15 @@ func copyOnWrite(f *os.File) bool {
 	return false
 }
 
+// These are the types that statfs returns for file systems which the unix package does not name.
 const (
 	zfsMagic   = 0x2fc12fc1
 	nilfsMagic = 0x3434
 )
 
-// stored reads past the page cache, through another descriptor of the file. What is in the cache is
-// dropped before, as far as it can be, in case the file system reads some of it through the cache
-// anyway.
+// stored reports whether the device holds the bytes b at off. It reads past the page cache, through
+// another descriptor of the file. Before that it drops what the cache holds of the file, as far as
+// it can, in case the file system reads a part through the cache anyway.
 func stored(f *os.File, b []byte, off int64) bool {
 	const block = 4096
 	if f.Sync() != nil {
@@ -76,7 +80,7 @@ func stored(f *os.File, b []byte, off int64) bool {
 	if err != nil {
 		return false
 	}
-	defer func() { _ = unix.Munmap(found) }() // it fails only for what Mmap did not return
+	defer func() { _ = unix.Munmap(found) }() // it fails only for memory that Mmap did not return
 	n, err := direct.ReadAt(found, from)
 	if err != nil && err != io.EOF {
 		return false
@@ -85,8 +89,8 @@ func stored(f *os.File, b []byte, off int64) bool {
 	return n >= skip+len(b) && bytes.Equal(found[skip:skip+len(b)], b)
 }
 
-// writeBack submits the pages and does not wait for them, so it does not take the
-// device's error away from the sync that comes later. What it cannot do, the sync does.
+// writeBack submits the pages and does not wait for them. So it does not consume an error of the
+// device, which the sync that comes later has to report. What it cannot submit, that sync writes.
 func writeBack(f *os.File, off, n int64) {
 	_ = unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What is stored is what was written, wherever it begins and ends; on a file system that has no
-// direct reads nothing is known to be.
+// Stored reports what was written, wherever it begins and ends. On a file system without direct
+// reads it cannot find that out.
 func TestStoredIsWhatTheDeviceHas(t *testing.T) {
 	d := openDir(t, t.TempDir())
 	f, err := d.CreateLocked("f")
@@ -26,5 +26,5 @@ func TestStoredIsWhatTheDeviceHas(t *testing.T) {
 		other[len(other)-1]++
 		require.False(t, f.Stored(other, r[0]), r)
 	}
-	require.False(t, f.Stored(append(data, 0), 0), "behind the end")
+	require.False(t, f.Stored(append(data, 0), 0), "beyond the end")
 }
