@@ -30,7 +30,7 @@ const (
 	rotThin = 41 // for the shapes besides the main one
 
 	rotClosed   = 2  // for the main one when it is closed
-	rotUnclosed = 11 // for the main one when it is not closed or not sealed
+	rotUnclosed = 11 // for the main one when it is not closed or not trailered
 	rotFiles    = 37 // in files on the real disk
 )
 

@@ -247,9 +247,9 @@ func (r *crashRun) truncate(to uint64) {
 		func() error { return r.w.TruncateBack(to) })
 }
 
-// sealed reports whether what is saved next has trailers. A truncation that began the segment for
-// it may have been refused.
-func (r *crashRun) sealed() bool {
+// trailered reports whether what is saved next has trailers. A truncation that began the segment
+// for it may have been refused.
+func (r *crashRun) trailered() bool {
 	if r.dead || r.w == nil {
 		return true
 	}

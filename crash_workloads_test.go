@@ -305,7 +305,7 @@ var crashWorkloads = []crashWorkload{
 				r.powerCut(3, nil)
 			}
 		}},
-	{name: "a log of etcd's goes on sealed", kind: crashKind{etcd: true}, run: func(r *crashRun) {
+	{name: "a log of etcd's goes on trailered", kind: crashKind{etcd: true}, run: func(r *crashRun) {
 		opts := r.opts
 		r.opts = append(slices.Clone(opts), WithEtcdFormat())
 		r.create()
@@ -314,10 +314,10 @@ var crashWorkloads = []crashWorkload{
 		r.opts = opts
 		r.open()
 		r.save(nil, r.entries(2, 300)...) // still in etcd's segment
-		r.truncate(3)                     // begins a sealed one
-		r.kind.etcd = !r.sealed()
+		r.truncate(3)                     // begins a trailered one
+		r.kind.etcd = !r.trailered()
 		r.compact(1)
-		r.kind.etcd = !r.sealed()
+		r.kind.etcd = !r.trailered()
 		r.save(r.state(), r.entries(2, 300)...)
 		r.reopen()
 	}},

@@ -35,12 +35,12 @@ func (a *hintedRecord) AppendBinary(b []byte) ([]byte, error) {
 // bytes, and a size that is right, too small, too large or nonsense.
 func TestEncoder_WrongGuessesOfTheHeadCostNothing(t *testing.T) {
 	seen := map[int]bool{}
-	for _, sealed := range []bool{true, false} {
+	for _, trailered := range []bool{true, false} {
 		for _, crc := range []uint32{0, 1, 1 << 7, 1 << 14, 1 << 21, 1<<28 - 1, 1 << 28, 1<<32 - 1} {
 			for _, n := range []int{0, 1, 127, 128, 129, 16383, 16384} {
 				data := dataWithSum(crc, n)
-				want := chained(oracle.Frame{Type: 2, Data: data, Trailered: sealed}, 9)
-				if sealed {
+				want := chained(oracle.Frame{Type: 2, Data: data, Trailered: trailered}, 9)
+				if trailered {
 					want.Flags = frame.FlagSynced | frame.FlagCommit
 				}
 				if n >= 4 {
@@ -52,7 +52,7 @@ func TestEncoder_WrongGuessesOfTheHeadCostNothing(t *testing.T) {
 				} {
 					a.data = data
 					var e encoder
-					e.start(frame.Position{Seq: 1, Off: 64}, 9, sealed, true)
+					e.start(frame.Position{Seq: 1, Off: 64}, 9, trailered, true)
 					require.NoError(t, e.appendRecord(codec.NewSavedTypes(log.NewRegistry()).Of(log.EntryType, &a),
 						&a, frame.FlagCommit))
 					require.True(t, bytes.Equal(want.Build(1, 64), e.buf),
@@ -61,7 +61,7 @@ func TestEncoder_WrongGuessesOfTheHeadCostNothing(t *testing.T) {
 					// One more behind it, in the same batch.
 					end := int(e.end())
 					e.appendBytes(log.StateType, []byte("next"), 0)
-					next := chained(oracle.Frame{Type: 3, Data: []byte("next"), Trailered: sealed}, want.CRC)
+					next := chained(oracle.Frame{Type: 3, Data: []byte("next"), Trailered: trailered}, want.CRC)
 					require.True(t, bytes.Equal(next.Build(1, end), e.buf[end-64:]))
 				}
 				seen[walpb.RecordHeaderSize(2, want.CRC, -1)] = true

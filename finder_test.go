@@ -64,9 +64,9 @@ func TestFinder_TheFirstRecordIsFoundAmongBeginningsThatAreNone(t *testing.T) {
 func TestOutline_AgreesWithTheParsedFrame(t *testing.T) {
 	var c frame.Checker
 	for _, sh := range shapes() {
-		for _, sealed := range []bool{true, false} {
+		for _, trailered := range []bool{true, false} {
 			b := sh.frame
-			b.Trailered = sealed
+			b.Trailered = trailered
 			whole := chained(b, sceneCRC).Written(sceneSeq, 512)
 			for i := -1; i < len(whole)*8; i += 1 + len(whole)/200 {
 				if i >= 0 {
@@ -84,8 +84,8 @@ func TestOutline_AgreesWithTheParsedFrame(t *testing.T) {
 						[]any{o.Type, o.Crc, o.Size, o.HasTrailer, o.Flags, o.Sparsity})
 					require.Equal(t, len(f.Data), len(o.Payload(whole)))
 				} else {
-					require.True(t, err != nil || o.Size > int64(len(whole)), "%s, sealed %v, bit %d: %v", sh.name,
-						sealed, i, want)
+					require.True(t, err != nil || o.Size > int64(len(whole)),
+						"%s, trailered %v, bit %d: %v", sh.name, trailered, i, want)
 				}
 				if i >= 0 {
 					whole[i/8] ^= 1 << (i % 8)

@@ -14,10 +14,10 @@ import (
 )
 
 // encodeOne encodes one record with the encoder under test.
-func encodeOne(p frame.Position, crc uint32, sealed bool, typ log.RecordType, data []byte,
+func encodeOne(p frame.Position, crc uint32, trailered bool, typ log.RecordType, data []byte,
 	flags byte) []byte {
 	var e encoder
-	e.start(p, crc, sealed, flags&frame.FlagSynced != 0)
+	e.start(p, crc, trailered, flags&frame.FlagSynced != 0)
 	e.appendBytes(typ, data, flags&frame.FlagCommit)
 	return e.buf
 }
@@ -41,7 +41,7 @@ func TestFrame_IsAsTheFormatSays(t *testing.T) {
 	var c frame.Checker
 	p := frame.Position{Seq: 3, Off: 4096}
 	data := bytes.Repeat([]byte("0123456789abcdef"), 1<<18)
-	for _, sealed := range []bool{true, false} {
+	for _, trailered := range []bool{true, false} {
 		for _, typ := range []log.RecordType{log.MetadataType, log.EntryType, log.CrcType} {
 			for _, n := range append(sizes(), -1) {
 				if typ == log.CrcType && n > frame.MaxControl {
@@ -52,13 +52,13 @@ func TestFrame_IsAsTheFormatSays(t *testing.T) {
 					d = data[:n:n]
 				}
 				flags := byte(n+2) & frame.FlagMask
-				got := encodeOne(p, 77, sealed, typ, d, flags)
-				want := oracle.Frame{Type: int64(typ), Data: d, Trailered: sealed}
-				if sealed {
+				got := encodeOne(p, 77, trailered, typ, d, flags)
+				want := oracle.Frame{Type: int64(typ), Data: d, Trailered: trailered}
+				if trailered {
 					want.Flags = flags
 				}
 				want = chained(want, 77)
-				what := fmt.Sprintf("sealed %v, %s, %d bytes of data", sealed, typ, n)
+				what := fmt.Sprintf("trailered %v, %s, %d bytes of data", trailered, typ, n)
 				require.True(t, bytes.Equal(want.Build(p.Seq, int(p.Off)), got), what)
 				require.Zero(t, len(got)%frame.WordSize, what)
 
@@ -69,7 +69,7 @@ func TestFrame_IsAsTheFormatSays(t *testing.T) {
 				require.Equal(t, d == nil, f.Data == nil, "%s: nil and empty are told apart", what)
 				require.True(t, bytes.Equal(d, f.Data), what)
 				require.Equal(t, want.Flags, f.Flags, what)
-				require.Equal(t, sealed, f.HasTrailer, what)
+				require.Equal(t, trailered, f.HasTrailer, what)
 				require.EqualValues(t, len(got), f.Size, what)
 				require.Equal(t, want.CRC, f.Chain(77), what)
 			}
@@ -137,7 +137,7 @@ func TestFrame_MalformedIsRefused(t *testing.T) {
 		"shorter than a word": {func(b []byte) []byte { return b[:7] }, frame.ErrPastEnd},
 		"nothing":             {func([]byte) []byte { return nil }, frame.ErrPastEnd},
 		"unknown flag":        {func(b []byte) []byte { b[trailer+4] |= 4; return b }, frame.ErrCheck},
-		"other thinness":      {func(b []byte) []byte { b[trailer+6] = 1; return b }, frame.ErrCheck},
+		"other sparsity":      {func(b []byte) []byte { b[trailer+6] = 1; return b }, frame.ErrCheck},
 		"no mark":             {func(b []byte) []byte { b[trailer+7] = 0; return b }, frame.ErrTrailer},
 		"other mark": {func(b []byte) []byte {
 			b[trailer+7] = 0x5A

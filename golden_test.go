@@ -85,7 +85,7 @@ func undump(t *testing.T, text string) image {
 }
 
 func TestGolden_Files(t *testing.T) {
-	for name, opts := range map[string][]Option{"sealed": nil, "etcd": {WithEtcdFormat()}} {
+	for name, opts := range map[string][]Option{"trailered": nil, "etcd": {WithEtcdFormat()}} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join("testdata", name+".golden")
 			im := goldenLog(t, opts...)

@@ -170,7 +170,7 @@ func TestKnownBug_StateLostByCutAndPurge(t *testing.T) {
 		st   log.HardState
 		opts []Option
 	}{
-		"sealed":       {&walpb.HardState{Term: 3, Vote: 2, Commit: 1}, nil},
+		"trailered":    {&walpb.HardState{Term: 3, Vote: 2, Commit: 1}, nil},
 		"etcd format":  {&walpb.HardState{Term: 3, Vote: 2, Commit: 1}, []Option{WithEtcdFormat()}},
 		"custom state": {&loneState{walpb.HardState{Vote: 7}}, []Option{WithRegistry(custom)}},
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// A plainTail is a sealed segment behind which another program goes on with plain records, as
+// A plainTail is a trailered segment behind which another program goes on with plain records, as
 // etcd does. They are made with the oracle's code.
 type plainTail struct {
 	dir, path string
@@ -147,7 +147,7 @@ func TestPlainTail_CommitsTheSaveBeforeIt(t *testing.T) {
 	require.Equal(t, want, readAll(t, p.dir, nil))
 }
 
-// Torn at any byte, the first plain record is healed away and the segment stays sealed.
+// Torn at any byte, the first plain record is healed away and the segment stays trailered.
 func TestPlainTail_TornHeals(t *testing.T) {
 	w, dir := newLog(t)
 	require.NoError(t, w.SaveEntry(entries(1, 4)))
@@ -216,7 +216,7 @@ func TestPlainTail_NothingTraileredFollows(t *testing.T) {
 	require.NoError(t, err)
 	copy(b[p.off:], f.Written(0, int(p.off)))
 	require.NoError(t, os.WriteFile(p.path, b, 0o600))
-	requireCorrupt(t, p.dir, "a sealed record behind a plain one")
+	requireCorrupt(t, p.dir, "a trailered record behind a plain one")
 }
 
 // Numbers that a length word can hold and the chain can have are no reason to see a plain record.

@@ -55,7 +55,7 @@ func recordsLog(t *testing.T, opts ...Option) string {
 }
 
 func TestRecords_ShowsEveryRecordAsItStands(t *testing.T) {
-	for name, opts := range map[string][]Option{"sealed": nil, "plain": {WithEtcdFormat()}} {
+	for name, opts := range map[string][]Option{"trailered": nil, "plain": {WithEtcdFormat()}} {
 		t.Run(name, func(t *testing.T) {
 			dir := recordsLog(t, opts...)
 			before := files(t, dir)
@@ -97,7 +97,7 @@ func TestRecords_ShowsEveryRecordAsItStands(t *testing.T) {
 			require.Equal(t, 4+6+12+3, types[log.EntryType])
 			require.GreaterOrEqual(t, types[log.StateType], 2)
 			require.Equal(t, 2, types[log.SnapshotType])
-			if name == "sealed" {
+			if name == "trailered" {
 				require.Equal(t, 1, controls[ControlTruncate])
 				require.Equal(t, 1, controls[ControlClosed])
 			}
@@ -128,7 +128,7 @@ func TestRecords_CanBeLeftEarly(t *testing.T) {
 	}
 }
 
-// Whatever bit is flipped in a sealed log (one in rotStep, or all with fullRot): without
+// Whatever bit is flipped in a trailered log (one in rotStep, or all with fullRot): without
 // WithTolerant Records ends at the record with it, and with it all other records are shown as they
 // were.
 func TestRecords_WithEveryBitFlipped(t *testing.T) {

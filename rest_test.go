@@ -54,9 +54,9 @@ func (e endBytes) Data(off int64) (start, end int64, err error) {
 }
 
 // newBytesTail makes a tail of the bytes at p, and of zeros behind them up to a size.
-func newBytesTail(p frame.Position, data []byte, size int64, crc uint32, sealed bool) *rest {
+func newBytesTail(p frame.Position, data []byte, size int64, crc uint32, trailered bool) *rest {
 	end := p.Off + size
-	return newRest(&window{f: endBytes{p.Off, end, data}, name: "bytes", size: end}, p, crc, sealed)
+	return newRest(&window{f: endBytes{p.Off, end, data}, name: "bytes", size: end}, p, crc, trailered)
 }
 
 // shape is a record to be damaged.
@@ -64,7 +64,7 @@ type shape struct {
 	name    string
 	frame   oracle.Frame // without its crc
 	big     bool         // spans several sectors: not every bit of it is tried
-	control bool         // only in sealed segments
+	control bool         // only in trailered segments
 	madeUp  bool         // its data holds a record that says SYNCED and is right where it stands
 }
 
@@ -129,23 +129,23 @@ func shapes() []shape {
 var behind = []struct {
 	name   string
 	synced bool
-	make   func(off int, crc uint32, sealed bool) []byte
+	make   func(off int, crc uint32, trailered bool) []byte
 }{
 	{"nothing", false, func(int, uint32, bool) []byte { return nil }},
-	{"the rest of its batch", false, func(off int, crc uint32, sealed bool) []byte {
-		return chained(oracle.Frame{Type: 2, Data: []byte("more"), Trailered: sealed, Flags: 2}, crc).
+	{"the rest of its batch", false, func(off int, crc uint32, trailered bool) []byte {
+		return chained(oracle.Frame{Type: 2, Data: []byte("more"), Trailered: trailered, Flags: 2}, crc).
 			Written(sceneSeq, off)
 	}},
-	{"a later batch", true, func(off int, crc uint32, sealed bool) []byte {
-		return chained(oracle.Frame{Type: 2, Data: []byte("later"), Trailered: sealed, Flags: 3}, crc).
+	{"a later batch", true, func(off int, crc uint32, trailered bool) []byte {
+		return chained(oracle.Frame{Type: 2, Data: []byte("later"), Trailered: trailered, Flags: 3}, crc).
 			Written(sceneSeq, off)
 	}},
-	{"a later batch of another place", false, func(off int, crc uint32, sealed bool) []byte {
-		return chained(oracle.Frame{Type: 2, Data: []byte("later"), Trailered: sealed, Flags: 3}, crc).
+	{"a later batch of another place", false, func(off int, crc uint32, trailered bool) []byte {
+		return chained(oracle.Frame{Type: 2, Data: []byte("later"), Trailered: trailered, Flags: 3}, crc).
 			Written(sceneSeq, off+8)
 	}},
-	{"a later batch of another segment", false, func(off int, crc uint32, sealed bool) []byte {
-		return chained(oracle.Frame{Type: 2, Data: []byte("later"), Trailered: sealed, Flags: 3}, crc).
+	{"a later batch of another segment", false, func(off int, crc uint32, trailered bool) []byte {
+		return chained(oracle.Frame{Type: 2, Data: []byte("later"), Trailered: trailered, Flags: 3}, crc).
 			Written(sceneSeq+1, off)
 	}},
 }
@@ -159,15 +159,15 @@ func chained(f oracle.Frame, before uint32) oracle.Frame {
 
 // stage puts a record into a segment at p, and what is behind it, and prepared zeros.
 func stage(
-	f oracle.Frame, p int, sealed bool, next func(int, uint32, bool) []byte,
+	f oracle.Frame, p int, trailered bool, next func(int, uint32, bool) []byte,
 ) (s *oracle.Scene, size int) {
-	f.Trailered = sealed
+	f.Trailered = trailered
 	f = chained(f, sceneCRC)
 	b := f.Written(sceneSeq, p)
 	seg := append(bytes.Repeat([]byte{0xEE}, p), b...)
-	seg = append(seg, next(p+len(b), f.CRC, sealed)...)
+	seg = append(seg, next(p+len(b), f.CRC, trailered)...)
 	return &oracle.Scene{Segment: append(seg, make([]byte, 600)...), Seq: sceneSeq, Off: p,
-		CRC: sceneCRC, Trailered: sealed}, len(b)
+		CRC: sceneCRC, Trailered: trailered}, len(b)
 }
 
 // damage is one way to damage the record of size bytes at p. rows, if any, are
@@ -312,15 +312,15 @@ var reasons = map[string]string{
 
 func TestVerdict_FollowsTheTable(t *testing.T) {
 	// what is before p, and the record at p
-	for name, kind := range map[string]struct{ before, sealed bool }{
-		"sealed": {true, true}, "plain": {false, false}, "plain behind sealed": {true, false},
+	for name, kind := range map[string]struct{ before, trailered bool }{
+		"trailered": {true, true}, "plain": {false, false}, "plain behind trailered": {true, false},
 	} {
-		sealed := kind.sealed
+		trailered := kind.trailered
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			rows := map[string]int{}
 			for _, sh := range shapes() {
-				if sh.control && !sealed {
+				if sh.control && !trailered {
 					continue
 				}
 				at := []int{504, 512, 776, 1000}
@@ -332,7 +332,7 @@ func TestVerdict_FollowsTheTable(t *testing.T) {
 						if i > 2 && p != 504 || i == 1 && sh.big {
 							continue // one place will do for what is no record of this one
 						}
-						s, size := stage(sh.holding(t, p), p, sealed, b.make)
+						s, size := stage(sh.holding(t, p), p, trailered, b.make)
 						where := fmt.Sprintf("%s at %d, behind it %s: ", sh.name, p, b.name)
 						all := damages(s, size, sh, b.name == "nothing")
 						s.Trailered = kind.before
@@ -343,7 +343,7 @@ func TestVerdict_FollowsTheTable(t *testing.T) {
 								}
 							}
 						}
-						judgeAll(t, rows, s, all, b.synced && sealed, where)
+						judgeAll(t, rows, s, all, b.synced && trailered, where)
 					}
 				}
 			}
@@ -376,7 +376,7 @@ func judgeAll(
 		switch {
 		case whole && !f.Trailered && s.Trailered && row == "4" &&
 			oracle.IsZero(s.Segment[s.Off:s.Off+8]):
-			// It could be a sealed one without its length word.
+			// It could be a trailered one without its length word.
 		case synced && len(s.Segment) == len(orig):
 			require.Equal(t, "1", row, what)
 		case d.rows != nil && !synced:
@@ -398,24 +398,24 @@ func judgeAll(
 
 // Every bit of every shape, header, data, trailer and padding, is found again.
 func TestVerdict_FindFlipFindsEverySingleBit(t *testing.T) {
-	for _, sealed := range []bool{true, false} {
+	for _, trailered := range []bool{true, false} {
 		for _, sh := range shapes() {
-			if sh.control && !sealed {
+			if sh.control && !trailered {
 				continue
 			}
 			for _, p := range []int{0, 504} {
-				s, size := stage(sh.frame, p, sealed, behind[1].make)
+				s, size := stage(sh.frame, p, trailered, behind[1].make)
 				for bit := range int64(size * 8) {
 					data := bytes.Clone(s.Segment[p:])
 					data[bit/8] ^= 1 << (bit % 8)
 					tail := newBytesTail(frame.Position{Seq: sceneSeq, Off: int64(p)}, data, int64(len(data)),
-						s.CRC, sealed)
-					if _, err := tail.valid(); err == nil && !sealed && bit/8 == 9 {
+						s.CRC, trailered)
+					if _, err := tail.valid(); err == nil && !trailered && bit/8 == 9 {
 						continue // nothing vouches for a plain record's type
 					}
 					got, ok := tail.findFlip()
-					require.True(t, ok, "%s at %d, sealed %v: bit %d is not found", sh.name, p, sealed, bit)
-					require.Equal(t, bit, got, "%s at %d, sealed %v", sh.name, p, sealed)
+					require.True(t, ok, "%s at %d, trailered %v: bit %d is not found", sh.name, p, trailered, bit)
+					require.Equal(t, bit, got, "%s at %d, trailered %v", sh.name, p, trailered)
 				}
 			}
 		}
@@ -457,18 +457,18 @@ func TestVerdict_FlippedBitAgainstBruteForce(t *testing.T) {
 // Whether zeros at the end of a file are written or a hole does not change the judgement.
 func TestVerdict_DoesNotNeedTheZerosAtTheEnd(t *testing.T) {
 	for _, sh := range shapes() {
-		for _, sealed := range []bool{true, false} {
-			s, size := stage(sh.frame, 520, sealed, behind[0].make)
+		for _, trailered := range []bool{true, false} {
+			s, size := stage(sh.frame, 520, trailered, behind[0].make)
 			for _, bit := range []int{0, 5, 64, size*4 + 1, size*8 - 70} {
 				s.Segment[s.Off+bit/8] ^= 1 << (bit % 8)
 				whole, _, err := newBytesTail(frame.Position{Seq: sceneSeq, Off: 520}, s.Segment[520:],
-					int64(len(s.Segment)-520), s.CRC, sealed).verdict()
+					int64(len(s.Segment)-520), s.CRC, trailered).verdict()
 				require.NoError(t, err)
 				short, _, err := newBytesTail(frame.Position{Seq: sceneSeq, Off: 520},
-					trimZeros(s.Segment[520:]), int64(len(s.Segment)-520), s.CRC, sealed).verdict()
+					trimZeros(s.Segment[520:]), int64(len(s.Segment)-520), s.CRC, trailered).verdict()
 				require.NoError(t, err)
 				s.Segment[s.Off+bit/8] ^= 1 << (bit % 8)
-				require.Equal(t, whole, short, "%s, sealed %v, bit %d", sh.name, sealed, bit)
+				require.Equal(t, whole, short, "%s, trailered %v, bit %d", sh.name, trailered, bit)
 			}
 		}
 	}
@@ -480,11 +480,11 @@ func TestVerdict_OnHugeLengths(t *testing.T) {
 		data := make([]byte, 64)
 		data[40] = 1
 		binary.LittleEndian.PutUint64(data, 1<<shift)
-		for _, sealed := range []bool{true, false} {
-			s := oracle.Scene{Segment: data, Seq: sceneSeq, CRC: sceneCRC, Trailered: sealed}
+		for _, trailered := range []bool{true, false} {
+			s := oracle.Scene{Segment: data, Seq: sceneSeq, CRC: sceneCRC, Trailered: trailered}
 			row, _ := s.Row()
 			got, _, err := newBytesTail(frame.Position{Seq: sceneSeq}, data, int64(len(data)), sceneCRC,
-				sealed).verdict()
+				trailered).verdict()
 			require.NoError(t, err)
 			require.Equal(t, verdictOf(row), got.Verdict, "length word 1<<%d: row %s, got %+v", shift, row,
 				got)
@@ -493,7 +493,7 @@ func TestVerdict_OnHugeLengths(t *testing.T) {
 }
 
 // A torn record that lost a sector can look, by chance, as if one bit of its data were
-// flipped, be it elsewhere or in that very sector. Here the chance is made. Its thinness
+// flipped, be it elsewhere or in that very sector. Here the chance is made. Its sparsity
 // shows it for what it is: torn, in whatever sector, and whatever else in it is thin.
 func TestVerdict_ALostSectorIsNotTakenForAFlippedBit(t *testing.T) {
 	const (

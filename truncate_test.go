@@ -77,7 +77,7 @@ func TestTruncateBack_InEtcdFormat(t *testing.T) {
 	_, ents := contentsOf(t, w)
 	require.Equal(t, entries(1, 7), ents)
 
-	// Back in etcd format the sealed tail stays sealed, and the next segment is plain.
+	// Back in etcd format the trailered tail stays trailered, and the next segment is plain.
 	w = reopen(t, w, nil, WithEtcdFormat())
 	require.ErrorIs(t, w.TruncateBack(5), errors.ErrUnsupported)
 	require.NoError(t, w.SaveEntry(entries(8, 8)))

@@ -10,7 +10,7 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// etcd does not know the control records of a sealed segment, and takes them for
+// etcd does not know the control records of a trailered segment, and takes them for
 // the checksum records that they also are. Of CLOSED nothing is missed. Entries that
 // were dropped with TRUNCATE come back in etcd, until others are saved over them: who
 // wants to hand a log to etcd has to save those first.
@@ -47,7 +47,7 @@ func TestLogsWithControlRecordsAreReadByEtcdWhichSeesTruncatedEntries(t *testing
 }
 
 // A log of etcd's has no place for a TRUNCATE record in its plain tail, so
-// that truncating starts a sealed segment.
+// that truncating starts a trailered segment.
 func TestALogOfEtcdCanBeTruncated(t *testing.T) {
 	forSeeds(t, func(t *testing.T, seed uint64) {
 		h, dir := generate(seed, 20), newDir(t)

@@ -41,9 +41,9 @@ func TestOpeningALogOfEtcdLeavesItsBytesAsTheyWere(t *testing.T) {
 }
 
 // A tail that etcd wrote is gone on with in etcd's format; the segments behind
-// it are sealed, unless etcd's format is asked for. Either way etcd reads it all.
+// it are trailered, unless etcd's format is asked for. Either way etcd reads it all.
 func TestLogsOfEtcdAreAppendedTo(t *testing.T) {
-	forFormats(t, func(t *testing.T, seed uint64, sealed bool, opts ...wal.Option) {
+	forFormats(t, func(t *testing.T, seed uint64, trailered bool, opts ...wal.Option) {
 		g, dir := newGenerator(seed), newDir(t)
 		g.more(30)
 		writeEtcd(t, dir, g.history)
@@ -53,7 +53,7 @@ func TestLogsOfEtcdAreAppendedTo(t *testing.T) {
 		require.NoError(t, apply(t, openOurs(t, dir, newest, opts...), newest, g.more(30)).close())
 		requireBothRead(t, dir, g.history)
 		for i, f := range segments(t, dir) {
-			f.requireFormat(t, sealed && i >= len(before))
+			f.requireFormat(t, trailered && i >= len(before))
 		}
 	})
 }

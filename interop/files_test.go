@@ -87,10 +87,10 @@ func (f file) parse(t *testing.T) []walpb.Record {
 }
 
 // requireFormat proves that every record of the segment has a trailer, or that none has.
-func (f file) requireFormat(t *testing.T, sealed bool) {
+func (f file) requireFormat(t *testing.T, trailered bool) {
 	t.Helper()
 	for i, rec := range f.parse(t) {
-		require.Equal(t, sealed, rec.Trailer != 0, "%s: record %d is sealed", f.name, i)
+		require.Equal(t, trailered, rec.Trailer != 0, "%s: record %d is trailered", f.name, i)
 	}
 }
 

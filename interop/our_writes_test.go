@@ -10,11 +10,11 @@ import (
 )
 
 func TestOurLogsAreReadByEtcdAsWeReadThem(t *testing.T) {
-	forFormats(t, func(t *testing.T, seed uint64, sealed bool, opts ...wal.Option) {
+	forFormats(t, func(t *testing.T, seed uint64, trailered bool, opts ...wal.Option) {
 		h, dir := generate(seed, 40), newDir(t)
 		writeOurs(t, dir, h, opts...)
 		for _, f := range segments(t, dir) {
-			f.requireFormat(t, sealed)
+			f.requireFormat(t, trailered)
 		}
 		requireBothRead(t, dir, h)
 	})
@@ -23,7 +23,7 @@ func TestOurLogsAreReadByEtcdAsWeReadThem(t *testing.T) {
 // etcd opens a log for appending in another mode than for reading: it wants every
 // byte to be accounted for, and rewrites the end.
 func TestOurLogsAreOpenedForAppendingByEtcd(t *testing.T) {
-	forFormats(t, func(t *testing.T, seed uint64, sealed bool, opts ...wal.Option) {
+	forFormats(t, func(t *testing.T, seed uint64, trailered bool, opts ...wal.Option) {
 		h, dir := generate(seed, 30), newDir(t)
 		writeOurs(t, dir, h, opts...)
 		before := segments(t, dir)

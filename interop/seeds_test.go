@@ -28,10 +28,10 @@ func forSeeds(t *testing.T, test func(t *testing.T, seed uint64)) {
 // forFormats runs a test over generated logs for each of the formats that our
 // segments can be written in.
 func forFormats(
-	t *testing.T, test func(t *testing.T, seed uint64, sealed bool, opts ...wal.Option),
+	t *testing.T, test func(t *testing.T, seed uint64, trailered bool, opts ...wal.Option),
 ) {
 	t.Helper()
-	t.Run("sealed", func(t *testing.T) {
+	t.Run("trailered", func(t *testing.T) {
 		forSeeds(t, func(t *testing.T, seed uint64) { test(t, seed, true) })
 	})
 	t.Run("etcd", func(t *testing.T) {

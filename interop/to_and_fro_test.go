@@ -21,8 +21,8 @@ func TestALogGoesToEtcdAndBackAgainAndAgain(t *testing.T) {
 		segments int64 // times segmentSize
 		opts     []wal.Option
 	}{
-		"sealed": {1, nil}, "etcd": {4, []wal.Option{wal.WithEtcdFormat()}},
-		"sealed, long segments": {8, nil},
+		"trailered": {1, nil}, "etcd": {4, []wal.Option{wal.WithEtcdFormat()}},
+		"trailered, long segments": {8, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			setSegmentSize(t, c.segments*segmentSize)

@@ -17,10 +17,10 @@ func setSegmentSize(t *testing.T, bytes int64) {
 	t.Cleanup(func() { etcdwal.SegmentSizeBytes = segmentSize })
 }
 
-// etcd opens a sealed log and appends plain records to its sealed segment. It has acknowledged
-// them, so they are never taken for a torn tail, whatever zeros they hold: the segment is plain
-// from there on.
-func TestWhatEtcdAppendsToASealedSegmentIsPartOfTheLog(t *testing.T) {
+// etcd opens a trailered log and appends plain records to its trailered segment. It has
+// acknowledged them, so they are never taken for a torn tail, whatever zeros they hold: the segment
+// is plain from there on.
+func TestWhatEtcdAppendsToATraileredSegmentIsPartOfTheLog(t *testing.T) {
 	// Room behind CLOSED, which stands 4 KiB from the beginning, so that etcd does
 	// not go on to a segment of its own at once.
 	setSegmentSize(t, 16*segmentSize)
