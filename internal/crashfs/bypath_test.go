@@ -6,7 +6,8 @@ import (
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
-// byPath is a file system whose files are found by their paths. Each call opens the directory anew.
+// byPath is a file system whose files are named by their paths. Each call opens the directory
+// again.
 type byPath struct{ vfs.FS }
 
 func in[T any](b byPath, dir string, call func(d vfs.Dir) (T, error)) (T, error) {
@@ -50,7 +51,7 @@ func (b byPath) List(dir string) ([]string, error) {
 	return in(b, dir, func(d vfs.Dir) ([]string, error) { return d.List() })
 }
 
-// removeFile removes a file; Remove of an FS is for directories.
+// removeFile removes a file. The Remove of an FS is for directories.
 func (b byPath) removeFile(name string) error {
 	_, err := in(b, filepath.Dir(name), func(d vfs.Dir) (any, error) {
 		return nil, d.Remove(filepath.Base(name))

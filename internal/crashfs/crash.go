@@ -8,10 +8,10 @@ import (
 	"slices"
 )
 
-// BlockSize is the larger unit in which sectors are lost together, in bytes.
+// BlockSize is the size in bytes of the blocks in which [Media.Sample] loses sectors together.
 const BlockSize = 4096
 
-// loose is a cell that has more than one version.
+// loose is a cell, or a change of names, that has more than one version.
 type loose interface {
 	count() int
 	pick(i int)
@@ -34,14 +34,15 @@ func (r *naming) asOf(at int) int {
 	return len(r.names)
 }
 
-// group is the loose cells that a disk may write at once: one block of a file,
-// one length or one name.
+// group is the loose cells that a disk may write at once: those of one block of a file, one length,
+// or one change of names.
 type group struct {
 	cells  []loose
 	sector bool
 }
 
-// groups returns what is loose in all that can be reached from the root in any image.
+// groups returns what is loose in everything that can be reached from the root in any image. It
+// picks the oldest version of all.
 func (m *Media) groups() []group {
 	var out []group
 	seen := map[int]bool{}
@@ -68,6 +69,7 @@ func (m *Media) groups() []group {
 	return out
 }
 
+// groups appends what is loose in an inode.
 func (s *stored) groups(out []group) []group {
 	one := func(c loose) []loose {
 		c.pick(0)
@@ -94,7 +96,7 @@ func (s *stored) groups(out []group) []group {
 	return out
 }
 
-// Images returns how many images [Media.Each] would give.
+// Images returns how many images [Media.Each] makes, or the largest uint64 if there are more.
 func (m *Media) Images() uint64 {
 	n := uint64(1)
 	for _, g := range m.groups() {
@@ -132,9 +134,10 @@ func (m *Media) Each(f func(Image) bool) {
 	}
 }
 
-// Sample returns one of the images that a crash at this moment may leave. It depends on
-// the record and on rnd only. Every image can come out, and the likely ones do so often: all
-// kept or all lost, changes kept in order, whole blocks lost, one thing lost or kept alone.
+// Sample returns one of the images that a crash at this moment may leave. It depends only on the
+// record and on rnd. Every image is possible. The likely ones come more often: those in which all
+// is kept or all is lost, changes are kept in order, whole blocks are lost, or a single thing is
+// lost or kept.
 func (m *Media) Sample(rnd *rand.Rand) Image {
 	groups := m.groups()
 	newest := func(c loose) { c.pick(c.count() - 1) }
@@ -150,13 +153,13 @@ func (m *Media) Sample(rnd *rand.Rand) Image {
 	each(func(c loose) { oldest = min(oldest, c.since()-1) })
 	moment := func() int { return oldest + rnd.IntN(m.at-oldest+1) }
 	switch rnd.IntN(16) {
-	case 0: // all lost
-	case 1:
+	case 0: // all is lost
+	case 1: // all is kept
 		each(newest)
-	case 2, 3: // in order
+	case 2, 3: // the changes up to a moment are kept
 		at := moment()
 		each(func(c loose) { c.pick(c.asOf(at)) })
-	case 4, 5, 6: // in blocks
+	case 4, 5, 6: // each block is as it was at a moment
 		for _, g := range groups {
 			at := moment()
 			if rnd.IntN(2) == 0 {
@@ -164,7 +167,7 @@ func (m *Media) Sample(rnd *rand.Rand) Image {
 			}
 			g.pick(at)
 		}
-	case 7, 8: // one thing not as the others
+	case 7, 8: // one thing is kept or lost, unlike the others
 		lost := rnd.IntN(2) == 0
 		if lost {
 			each(newest)
@@ -173,7 +176,7 @@ func (m *Media) Sample(rnd *rand.Rand) Image {
 			g := groups[rnd.IntN(len(groups))]
 			either(g.cells[rnd.IntN(len(g.cells))])
 		}
-	case 9, 10, 11, 12: // sectors in any mixture, the rest is kept
+	case 9, 10, 11, 12: // the sectors are in any mixture, the rest is kept
 		for _, g := range groups {
 			for _, c := range g.cells {
 				if newest(c); g.sector {
@@ -187,20 +190,20 @@ func (m *Media) Sample(rnd *rand.Rand) Image {
 	return m.image()
 }
 
-// pick takes of all that is in the group what was there at a moment.
+// pick picks, for all that is in the group, the version that it had at a moment.
 func (g group) pick(at int) {
 	for _, c := range g.cells {
 		c.pick(c.asOf(at))
 	}
 }
 
-// Oldest returns the image in which all is lost that can be.
+// Oldest returns the image in which everything is lost that can be lost.
 func (m *Media) Oldest() Image {
-	m.groups() // which takes the oldest version of everything
+	m.groups() // this picks the oldest version of everything
 	return m.image()
 }
 
-// Newest returns the image in which nothing is lost: what a process that dies leaves.
+// Newest returns the image in which nothing is lost: that is what remains if only the process dies.
 func (m *Media) Newest() Image {
 	for _, g := range m.groups() {
 		for _, c := range g.cells {
@@ -210,13 +213,14 @@ func (m *Media) Newest() Image {
 	return m.image()
 }
 
-// image makes the image of what is picked.
+// image returns the image of the picked versions.
 func (m *Media) image() Image {
 	im := Image{}
 	m.collect(im, m.nodes[m.record.base.id], "")
 	return im
 }
 
+// collect adds to an image what is below a directory, whose path is prefix.
 func (m *Media) collect(im Image, dir *stored, prefix string) {
 	for name, id := range dir.bound() {
 		n := m.nodes[id]
@@ -229,7 +233,7 @@ func (m *Media) collect(im Image, dir *stored, prefix string) {
 	}
 }
 
-// bytes are the bytes of a file as they are picked.
+// bytes returns the bytes of a file in the picked versions.
 func (s *stored) bytes() []byte {
 	b := make([]byte, s.size.value())
 	for i, c := range s.sectors {

@@ -20,8 +20,8 @@ import (
 
 const sector = crashfs.SectorSize
 
-// show puts an image in words: each file with a letter a sector, and what is left over of the last
-// one as a number.
+// show describes an image: each file with a letter for each sector, and the number of bytes of the
+// last sector if it is not full.
 func show(im crashfs.Image) string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(im)) {
@@ -47,7 +47,7 @@ func show(im crashfs.Image) string {
 	return strings.Join(out, " ")
 }
 
-// world is a disk on which one file is open.
+// world is a disk that has one file open.
 type world struct {
 	t *testing.T
 	*crashfs.Disk
@@ -56,8 +56,8 @@ type world struct {
 
 func (w *world) ok(err error) { require.NoError(w.t, err) }
 
-// write fills sectors of the file, from the first one on, with a letter each; '-' leaves one as it
-// is.
+// write fills each sector of the file, from the first one on, with a letter of its own. '-' leaves
+// a sector as it is.
 func (w *world) write(letters string) {
 	for i, c := range letters {
 		if c != '-' {
@@ -72,7 +72,7 @@ func (w *world) fail(f crashfs.Fault) {
 	w.Inject(func(faultfs.Call) *crashfs.Fault { return &f })
 }
 
-// The complete list of what a crash leaves, for each rule of what a sync does.
+// For each rule of what a sync does, this is the complete list of what a crash may leave.
 func TestWhatACrashLeaves(t *testing.T) {
 	ab := crashfs.Image{"d/": nil, "d/f": bytes.Repeat([]byte("a"), 2*sector)}
 	tests := []struct {
@@ -256,7 +256,7 @@ func end(rec *crashfs.Record) *crashfs.Media {
 	return m
 }
 
-// each calls f with all images of a moment, which must be as many as Images says.
+// each calls f with all images of a moment, and requires that they are as many as Images says.
 func each(t *testing.T, m *crashfs.Media, f func(im crashfs.Image)) {
 	n := uint64(0)
 	m.Each(func(im crashfs.Image) bool {
@@ -267,7 +267,7 @@ func each(t *testing.T, m *crashfs.Media, f func(im crashfs.Image)) {
 	require.Equal(t, m.Images(), n)
 }
 
-// A sync takes a while: what others write meanwhile is not covered by it.
+// A sync takes some time: it does not cover what is written meanwhile.
 func TestASyncCoversWhatWasBeforeIt(t *testing.T) {
 	const writes = 50
 	for try := 0; ; try++ {
@@ -307,7 +307,7 @@ func TestASyncCoversWhatWasBeforeIt(t *testing.T) {
 	}
 }
 
-// Samples come out of the list of all images, all of them do, and a seed gives the same ones.
+// Every sample is one of all images, all images are sampled, and a seed repeats the samples.
 func TestSamplesAreAllImages(t *testing.T) {
 	d := crashfs.New(crashfs.Image{"d/": nil, "d/f": make([]byte, 3*sector)})
 	f, err := byPath{d}.OpenLocked("d/f")
@@ -333,7 +333,7 @@ func TestSamplesAreAllImages(t *testing.T) {
 	require.Equal(t, sample(1), sample(1))
 }
 
-// A block of 4 KiB is also lost as a whole, with all others kept.
+// A block of 4 KiB may be lost as a whole while all others are kept.
 func TestSamplesLoseWholeBlocks(t *testing.T) {
 	d := crashfs.New(crashfs.Image{"f": make([]byte, 4*crashfs.BlockSize)})
 	f, err := byPath{d}.OpenLocked("f")
@@ -355,8 +355,8 @@ func TestSamplesLoseWholeBlocks(t *testing.T) {
 	}
 }
 
-// Random operations: the image in which nothing is lost is what the running system sees, at
-// each moment, and so is the disk of a process that dies; what was synced is in every image.
+// After each of many random operations, the image in which nothing is lost is what the running
+// system sees, and so is the disk after the process has died. What was synced is in every image.
 func TestNewestIsWhatTheSystemSees(t *testing.T) {
 	const seed = 7
 	for round := range uint64(60) {
@@ -389,7 +389,7 @@ func TestNewestIsWhatTheSystemSees(t *testing.T) {
 	}
 }
 
-// someCall makes one of the calls on one of a few files; some fail, as they must.
+// someCall makes a random call on one of a few files. Some calls must fail.
 func someCall(rnd *rand.Rand, d *crashfs.Disk) {
 	name := func() string { return "d/" + string(rune('a'+rnd.IntN(3))) }
 	f, err := byPath{d}.CreateLocked(name())

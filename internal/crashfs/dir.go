@@ -15,14 +15,15 @@ import (
 type dir struct {
 	disk    *Disk
 	node    *inode
-	path    string // that it was opened with
+	path    string // the path that it was opened with
 	closed  bool
-	process int // which one opened it
+	process int // the number of the process that opened it
 }
 
 var _ vfs.Dir = (*dir)(nil)
 
-// begin takes the disk's lock for a call.
+// begin takes the disk's lock for a call, which the caller releases even after an error. It returns
+// an error if the directory is not open.
 func (d *dir) begin(kind faultfs.Kind) error {
 	d.disk.mu.Lock()
 	if d.closed || d.process != d.disk.deaths {
@@ -53,13 +54,14 @@ func (d *dir) Check() error {
 	return nil
 }
 
-// mode is how a file is opened.
+// mode says how a file is opened.
 type mode struct {
 	kind                  faultfs.Kind
 	write, create, unique bool
 	lock                  bool
 }
 
+// open opens a file of the directory.
 func (d *dir) open(base string, m mode) (vfs.File, error) {
 	err := d.begin(m.kind)
 	defer d.disk.mu.Unlock()

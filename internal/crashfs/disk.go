@@ -14,15 +14,15 @@ import (
 
 // Disk is a file system in memory. It is safe for concurrent use.
 //
-// Relative and absolute paths begin at the same root, which is always there.
+// Relative and absolute paths begin at the same root, which always exists.
 type Disk struct {
 	mu     sync.Mutex
 	root   *inode
-	nodes  int // inodes made so far
-	deaths int // of the process that has the files open
-	opened int // files and directories that it has open
+	nodes  int // how many inodes were created
+	deaths int // how many times the process that uses the disk has died
+	opened int // how many files and directories the process has open
 	fail   func(faultfs.Call) *Fault
-	pieces func(n int) int // how many of the n bytes of a read that are left are read next; nil: all
+	pieces func(n int) int // how many of the last n bytes of a read are read next; nil: all
 	record *Record         // nil: changes are not kept
 }
 
@@ -31,16 +31,16 @@ var _ vfs.FS = (*Disk)(nil)
 // inode is a file or directory, as the running system sees it.
 type inode struct {
 	id     int
-	name   string            // its path by now
+	name   string            // its current path
 	files  map[string]*inode // of a directory; nil for a file
 	data   []byte
-	backed []bool // by sector: written at some time, and not only reserved
-	holder *file  // of the lock; nil: nobody
+	backed []bool // for each sector whether it was ever written, and not only reserved
+	holder *file  // of the lock; nil: it is free
 }
 
 func (n *inode) isDir() bool { return n.files != nil }
 
-// rename says what an inode, and all below it, is called by now.
+// rename sets the path of an inode, and of all below it.
 func (n *inode) rename(name string) {
 	n.name = name
 	for base, f := range n.files {
@@ -48,8 +48,8 @@ func (n *inode) rename(name string) {
 	}
 }
 
-// New makes a disk with an image on it, all of it on stable storage. The disk
-// takes over the image's bytes.
+// New returns a disk that holds an image, all of it on stable storage. The caller may not use the
+// image's bytes any more.
 func New(im Image) *Disk {
 	d := &Disk{}
 	d.root = d.newNode(".", true)
@@ -57,7 +57,7 @@ func New(im Image) *Disk {
 		dir, isDir := strings.CutSuffix(name, "/")
 		parent, base, err := d.locate("open", dir)
 		if err != nil {
-			parent, base = d.root, dir // an image without its directories is not one that this package makes
+			parent, base = d.root, dir // the image lacks a directory, so it is not of this package
 		}
 		n := d.newNode(dir, isDir)
 		if !isDir {
@@ -69,6 +69,7 @@ func New(im Image) *Disk {
 	return d
 }
 
+// newNode creates an inode. The caller holds the lock.
 func (d *Disk) newNode(name string, dir bool) *inode {
 	n := &inode{id: d.nodes, name: name}
 	d.nodes++
@@ -78,7 +79,7 @@ func (d *Disk) newNode(name string, dir bool) *inode {
 	return n
 }
 
-// Kill ends the process that uses the disk: every open file is closed, and its lock free. The
+// Kill ends the process that uses the disk: every open file is closed, and its lock is free. The
 // machine stays up, so nothing that was written is lost.
 func (d *Disk) Kill() {
 	d.mu.Lock()
@@ -103,6 +104,7 @@ func (d *Disk) Image() Image {
 	return im
 }
 
+// collect adds what is below a directory to an image.
 func (n *inode) collect(im Image) {
 	for _, f := range n.files {
 		if f.isDir() {
@@ -114,7 +116,7 @@ func (n *inode) collect(im Image) {
 	}
 }
 
-// clean makes a caller's path one from the root.
+// clean returns the path from the root that a caller's path stands for.
 func clean(name string) string {
 	name = path.Clean("/" + strings.TrimPrefix(filepath.ToSlash(name),
 		filepath.ToSlash(filepath.VolumeName(name))))
@@ -124,7 +126,8 @@ func clean(name string) string {
 	return name[1:]
 }
 
-// locate finds the directory that a path is in, and the path's last element. The lock is held.
+// locate returns the directory that a path is in, and the last element of the path. The caller
+// holds the lock.
 func (d *Disk) locate(op, name string) (dir *inode, base string, err error) {
 	dir = d.root
 	elems := strings.Split(clean(name), "/")
@@ -139,7 +142,7 @@ func (d *Disk) locate(op, name string) (dir *inode, base string, err error) {
 	return dir, elems[len(elems)-1], nil
 }
 
-// find returns what a path names, nil if there is nothing. The lock is held.
+// find returns what a path names, or nil if there is nothing. The caller holds the lock.
 func (d *Disk) find(op, name string) (*inode, error) {
 	dir, base, err := d.locate(op, name)
 	if err != nil {
@@ -151,7 +154,7 @@ func (d *Disk) find(op, name string) (*inode, error) {
 	return dir.files[base], nil
 }
 
-// bind changes names in a directory, all by one call, in this order. The lock is held.
+// bind changes names in a directory, in the given order, as one change. The caller holds the lock.
 func (d *Disk) bind(dir *inode, names ...binding) {
 	for i := range names {
 		b := &names[i]
@@ -165,7 +168,7 @@ func (d *Disk) bind(dir *inode, names ...binding) {
 	d.keep(change{kind: bound, node: dir.id, names: names})
 }
 
-// Abs implements [vfs.FS]. No process is anywhere on a simulated disk.
+// Abs implements [vfs.FS]. A simulated disk has no working directory other than its root.
 func (d *Disk) Abs(dir string) (string, error) { return clean(dir), nil }
 
 // IsDir implements [vfs.FS].
@@ -233,7 +236,8 @@ func (d *Disk) Remove(name string) error {
 	return d.remove(dir, base, name, err)
 }
 
-// remove removes a name from a directory, unless that could not be found. The lock is held.
+// remove removes a name from a directory. err is the error of looking up the directory. The caller
+// holds the lock.
 func (d *Disk) remove(dir *inode, base, name string, err error) error {
 	do, fault := d.allow(faultfs.Call{Kind: faultfs.Remove, Name: clean(name)})
 	if !do {

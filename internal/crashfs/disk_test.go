@@ -16,7 +16,7 @@ import (
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
-// What a caller sees of the simulated disk is what it sees of the real one.
+// To a caller, the simulated disk behaves like the real one.
 func TestBehavesLikeTheRealOne(t *testing.T) {
 	tests := []struct {
 		name string
@@ -39,7 +39,7 @@ func TestBehavesLikeTheRealOne(t *testing.T) {
 	}
 }
 
-// put makes a file and closes it.
+// put creates a file with the given content and closes it.
 func put(t *testing.T, fsys byPath, name, data string) {
 	f, err := fsys.CreateNew(name)
 	require.NoError(t, err)
@@ -241,7 +241,7 @@ func TestADeadProcessHoldsNoLockAndCannotWrite(t *testing.T) {
 
 var errFault = errors.New("fault")
 
-// Each call can be made to fail, before or after it was done.
+// Each call can be made to fail, before or after it is performed.
 func TestEveryCallCanFail(t *testing.T) {
 	d := crashfs.New(crashfs.Image{"dir/": nil, "dir/f": []byte("data"), "dir/g": nil})
 	dir, err := d.OpenDir("dir")

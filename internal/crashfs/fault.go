@@ -2,25 +2,25 @@ package crashfs
 
 import "github.com/seed449c39bc/wal/internal/faultfs"
 
-// Fault is what happens in place of a call.
+// Fault says what happens instead of a call.
 type Fault struct {
 	Err     error // what the call returns
-	Partial int   // bytes of a Write that are written all the same
-	Done    bool  // the call is done, and fails nevertheless
-	Clean   bool  // the pages of the file that a Sync or Datasync failed for count as clean
+	Partial int   // how many bytes of a Write are written nevertheless
+	Done    bool  // the call is performed, and fails nevertheless
+	Clean   bool  // of a Sync or Datasync: the pages that it would have written count as clean
 }
 
-// Inject makes the disk ask fail before each call. A nil *Fault lets the call pass. fail is called
-// with the disk's lock held, one call at a time, and must not use the disk. Names of calls are
-// paths; that of a Rename is the new one. A Close always closes, whatever it returns. A nil fail
-// ends the faults.
+// Inject makes the disk call fail before each call. If fail returns nil, the call is performed. The
+// disk calls fail with its lock held, one call at a time, and fail must not use the disk. The name
+// in a Call is a path; for a Rename it is the new one. A Close always closes, whatever it returns.
+// Inject(nil) ends the faults.
 func (d *Disk) Inject(fail func(faultfs.Call) *Fault) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.fail = fail
 }
 
-// fault returns a call's fault; nil is none. The lock is held.
+// fault returns the fault of a call, or nil if it has none. The caller holds the lock.
 func (d *Disk) fault(c faultfs.Call) *Fault {
 	if d.fail == nil {
 		return nil
@@ -28,8 +28,8 @@ func (d *Disk) fault(c faultfs.Call) *Fault {
 	return d.fail(c)
 }
 
-// allow asks whether a call that either happens or does not may happen. It returns whether the
-// caller does the work, and the error that it returns then. The lock is held.
+// allow is for calls that have no partial effect. It reports whether the call is performed, and
+// returns the error that the call returns. The caller holds the lock.
 func (d *Disk) allow(c faultfs.Call) (do bool, err error) {
 	f := d.fault(c)
 	if f == nil {

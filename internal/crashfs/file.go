@@ -12,7 +12,7 @@ import (
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
-// SectorSize is what the disk writes whole or not at all, in bytes.
+// SectorSize is the size in bytes of what the disk writes whole or not at all.
 const SectorSize = 512
 
 // file is an open file.
@@ -21,14 +21,15 @@ type file struct {
 	node    *inode
 	write   bool
 	closed  bool
-	process int // which one opened it
+	process int // the number of the process that opened it
 }
 
 var _ vfs.File = (*file)(nil)
 
 func isNotExist(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
-// begin takes the disk's lock for a call, which it asks about.
+// begin takes the disk's lock for a call, which the caller releases even after an error. It returns
+// the fault of the call, if there is one, and an error if the file is not open.
 func (f *file) begin(kind faultfs.Kind, off int64, n int) (fault *Fault, err error) {
 	f.disk.mu.Lock()
 	if !f.open() {
@@ -37,12 +38,15 @@ func (f *file) begin(kind faultfs.Kind, off int64, n int) (fault *Fault, err err
 	return f.disk.fault(faultfs.Call{Kind: kind, Name: f.node.name, Off: off, N: n}), nil
 }
 
+// open reports whether the file is open: it is not if it was closed, or if its process has died.
 func (f *file) open() bool { return !f.closed && f.process == f.disk.deaths }
 
+// error returns the error of a call, with the file's path.
 func (f *file) error(kind faultfs.Kind, err error) error {
 	return &fs.PathError{Op: string(kind), Path: f.node.name, Err: err}
 }
 
+// ReadAt implements [io.ReaderAt].
 func (f *file) ReadAt(b []byte, off int64) (int, error) {
 	fault, err := f.begin(faultfs.Read, off, len(b))
 	defer f.disk.mu.Unlock()
@@ -55,7 +59,7 @@ func (f *file) ReadAt(b []byte, off int64) (int, error) {
 	n := 0
 	for more := true; more; {
 		from, part := off+int64(n), b[n:]
-		if f.disk.pieces != nil { // a read is not one moment either
+		if f.disk.pieces != nil { // even a single read does not show one moment
 			part = part[:f.disk.pieces(len(part))]
 		}
 		got := 0
@@ -71,6 +75,7 @@ func (f *file) ReadAt(b []byte, off int64) (int, error) {
 	return n, nil
 }
 
+// WriteAt implements [io.WriterAt].
 func (f *file) WriteAt(b []byte, off int64) (int, error) {
 	fault, err := f.begin(faultfs.Write, off, len(b))
 	defer f.disk.mu.Unlock()
@@ -96,28 +101,29 @@ func (f *file) WriteAt(b []byte, off int64) (int, error) {
 	return len(b), err
 }
 
-// write puts b where it belongs.
+// write writes b at offset off.
 func (n *inode) write(off int64, b []byte) {
 	n.resize(max(int64(len(n.data)), off+int64(len(b))))
 	copy(n.data[off:], b)
 	n.markBacked(off, off+int64(len(b)))
 }
 
-// resize sets the length. Bytes that a growing adds are zeros.
+// resize sets the length. Bytes that are added are zeros.
 func (n *inode) resize(size int64) {
 	switch grow := size - int64(len(n.data)); {
 	case grow > 0:
 		n.data = append(n.data, make([]byte, grow)...)
 	case grow < 0:
-		clear(n.data[size:]) // they may come into use again
+		clear(n.data[size:]) // the file may grow again, into these bytes
 		n.data = n.data[:size]
 		n.backed = n.backed[:min(len(n.backed), int(sectorsIn(size)))]
 	}
 }
 
-// sectorsIn is how many sectors a file of some size has.
+// sectorsIn returns how many sectors a file of the given size has.
 func sectorsIn(size int64) int64 { return (size + SectorSize - 1) / SectorSize }
 
+// markBacked records that the sectors from offset from to offset to were written.
 func (n *inode) markBacked(from, to int64) {
 	if grow := int(sectorsIn(to)) - len(n.backed); grow > 0 {
 		n.backed = append(n.backed, make([]bool, grow)...)
@@ -127,15 +133,17 @@ func (n *inode) markBacked(from, to int64) {
 	}
 }
 
+// Truncate implements [vfs.File].
 func (f *file) Truncate(size int64) error {
 	return f.setSize(faultfs.Truncate, size, size)
 }
 
+// Reserve implements [vfs.File].
 func (f *file) Reserve(size int64) error {
 	return f.setSize(faultfs.Reserve, size, -1)
 }
 
-// setSize sets the size; a negative shrink says that the file must not become shorter.
+// setSize sets the length to size. If shrink is negative, the file does not become shorter.
 func (f *file) setSize(kind faultfs.Kind, size, shrink int64) error {
 	fault, err := f.begin(kind, size, 0)
 	defer f.disk.mu.Unlock()
@@ -162,6 +170,7 @@ func (f *file) setSize(kind faultfs.Kind, size, shrink int64) error {
 	return nil
 }
 
+// Size implements [vfs.File].
 func (f *file) Size() (int64, error) {
 	fault, err := f.begin(faultfs.Size, 0, 0)
 	defer f.disk.mu.Unlock()
@@ -174,6 +183,7 @@ func (f *file) Size() (int64, error) {
 	return int64(len(f.node.data)), nil
 }
 
+// Data implements [vfs.File].
 func (f *file) Data(off int64) (start, end int64, err error) {
 	fault, err := f.begin(faultfs.Data, off, 0)
 	defer f.disk.mu.Unlock()
@@ -196,21 +206,26 @@ func (f *file) Data(off int64) (start, end int64, err error) {
 	return min(start, size), min(i*SectorSize, size), nil
 }
 
-// Renamed does nothing: the inode knows its name.
+// Renamed implements [vfs.File]. It does nothing, because the inode has its name.
 func (f *file) Renamed(string) {}
 
-// CopyOnWrite is false: what is overwritten is overwritten.
+// CopyOnWrite implements [vfs.File]: the disk overwrites in place.
 func (f *file) CopyOnWrite() bool { return false }
 
-// Stored is false: it cannot be found out.
+// Stored implements [vfs.File]: it cannot find out what is stored.
 func (f *file) Stored([]byte, int64) bool { return false }
 
-// WriteBack does nothing: what was not synced may be on the disk anyhow.
+// WriteBack implements [vfs.File]. It does nothing, because what was not synced may be on the disk
+// anyway.
 func (f *file) WriteBack(int64, int64) {}
 
+// Datasync implements [vfs.File].
 func (f *file) Datasync() error { return f.sync(faultfs.Datasync, dataSynced) }
-func (f *file) Sync() error     { return f.sync(faultfs.Sync, synced) }
 
+// Sync implements [vfs.File].
+func (f *file) Sync() error { return f.sync(faultfs.Sync, synced) }
+
+// sync makes a sync of kind k, unless the call has a fault that forbids it.
 func (f *file) sync(kind faultfs.Kind, k changeKind) error {
 	fault, err := f.begin(kind, 0, 0)
 	defer f.disk.mu.Unlock()
@@ -229,8 +244,8 @@ func (f *file) sync(kind faultfs.Kind, k changeKind) error {
 	return fault.Err
 }
 
-// sync keeps a sync. It takes a while, in which others may go on: what they do
-// meanwhile is not covered. The lock is held, and given up for that while.
+// sync records a sync. A sync takes some time, and does not cover what other goroutines do
+// meanwhile. The caller holds the lock, which sync gives up for that time.
 func (d *Disk) sync(n *inode, c change) {
 	if d.record == nil {
 		return
@@ -242,6 +257,7 @@ func (d *Disk) sync(n *inode, c change) {
 	d.keep(c)
 }
 
+// Close implements [vfs.File].
 func (f *file) Close() error {
 	fault, err := f.begin(faultfs.Close, 0, 0)
 	defer f.disk.mu.Unlock()

@@ -8,9 +8,8 @@ import (
 	"strings"
 )
 
-// Image is what is on a disk: the bytes of each file by its path, and nil for each
-// directory by its path with a slash at the end. Paths are clean, relative to the
-// disk's root, and slashed.
+// Image is what is on a disk: the bytes of each file by its path, and nil for each directory by its
+// path with a slash at the end. Paths are clean, relative to the disk's root, and have slashes.
 type Image map[string][]byte
 
 // Clone returns a copy that shares nothing.
@@ -22,8 +21,8 @@ func (im Image) Clone() Image {
 	return out
 }
 
-// Dir returns the files in a directory by their names, sharing their bytes; nil if there is
-// no such directory.
+// Dir returns the files in a directory by their names, or nil if there is no such directory. The
+// bytes are not copied.
 func (im Image) Dir(dir string) map[string][]byte {
 	prefix := path.Clean(dir) + "/"
 	if _, ok := im[prefix]; !ok {
@@ -38,5 +37,5 @@ func (im Image) Dir(dir string) map[string][]byte {
 	return out
 }
 
-// names returns the paths in order: a directory before what is in it.
+// names returns the paths in order. A directory comes before what is in it.
 func (im Image) names() []string { return slices.Sorted(maps.Keys(im)) }

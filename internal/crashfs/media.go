@@ -6,57 +6,60 @@ import (
 	"slices"
 )
 
-// Media is what is on the disk's media after a number of a record's changes. It
-// is for one goroutine.
+// Media is what the disk's media hold after the first changes of a record. It is not safe for
+// concurrent use.
 type Media struct {
 	record *Record
 	at     int
 	nodes  map[int]*stored
 }
 
-// stored is an inode, as far as it is on the media.
+// stored is what the media hold of an inode.
 type stored struct {
-	names   map[string]int  // of a directory: which inode has the name, on stable storage
-	renames []*naming       // what came after, in order
-	sectors []*cell[[]byte] // of a file; nil stands for zeros
+	names   map[string]int  // of a directory: the inode of each name, on stable storage
+	renames []*naming       // the changes of names after that, in order
+	sectors []*cell[[]byte] // of a file; a nil value stands for zeros
 	size    cell[int64]
-	end     int64 // of the bytes written to it
+	end     int64 // where the bytes that were written to the file end
 }
 
-// naming is one call's change of a directory's names. A crash may leave the first so
-// many of its bindings: none, the new name of a renaming beside the old one, or all.
+// naming is the change of a directory's names by one call. A crash may leave any number of its
+// bindings, from the first one on: none, or all; of a rename also the new name beside the old one.
 type naming struct {
 	at     int
 	names  []binding
 	picked int
 }
 
-// cell is one thing that comes out of a crash in one of several versions. The
-// first is the one on stable storage.
+// cell is one thing that has one of several versions after a crash. The first version is the one on
+// stable storage.
 type cell[T any] struct {
 	versions []version[T]
-	picked   int // what the image that is being made has of it
+	picked   int // the version that is picked for the image that is being made
 }
 
-// version is what a change made of a cell.
+// version is what a change has made of a cell.
 type version[T any] struct {
 	at    int // the number of that change; 0: it was there before
 	value T
-	clean bool // a sync failed for it: it may be on the media, and no sync will put it there
+	clean bool // a sync failed for it: it may be on the media, and no later sync puts it there
 }
 
+// settled returns a cell whose only version is on stable storage.
 func settled[T any](value T) cell[T] { return cell[T]{versions: []version[T]{{value: value}}} }
 
-// now is what the running system sees.
+// now returns what the running system sees.
 func (c *cell[T]) now() T { return c.versions[len(c.versions)-1].value }
 
+// value returns the value of the version that is picked.
 func (c *cell[T]) value() T { return c.versions[c.picked].value }
 
+// add adds the version that change at has made.
 func (c *cell[T]) add(at int, value T) {
 	c.versions = append(c.versions, version[T]{at: at, value: value})
 }
 
-// asOf returns the position of the version that a moment had.
+// asOf returns which version was the newest after change at.
 func (c *cell[T]) asOf(at int) int {
 	i := len(c.versions) - 1
 	for i > 0 && c.versions[i].at > at {
@@ -65,21 +68,22 @@ func (c *cell[T]) asOf(at int) int {
 	return i
 }
 
-// settle is a sync of what was there at a moment.
+// settle applies a sync that covers the changes up to at.
 func (c *cell[T]) settle(at int) {
 	if i := c.asOf(at); !c.versions[i].clean {
 		c.versions = slices.Delete(c.versions, 0, i)
 	}
 }
 
-// lose is a sync that failed, of what was there at a moment.
+// lose applies a sync that failed and would have covered the changes up to at: their pages count as
+// clean.
 func (c *cell[T]) lose(at int) {
 	for i := 1; i <= c.asOf(at); i++ {
 		c.versions[i].clean = true
 	}
 }
 
-// Media returns the media before the first change.
+// Media returns the media as they are before the first change.
 func (r *Record) Media() *Media {
 	m := &Media{record: r, nodes: map[int]*stored{}}
 	if r.loose == nil {
@@ -92,9 +96,9 @@ func (r *Record) Media() *Media {
 	return m
 }
 
-// Killed returns the disk as the next process finds it if the one that uses it
-// dies now, and the machine stays up: all that was written can be read, and what of it was not
-// synced can still be lost. The record goes on from here.
+// Killed returns the disk as the next process finds it if the one that uses it dies now and the
+// machine stays up: everything that was written can be read, and what was not synced can still be
+// lost. The record that it returns goes on from here.
 func (m *Media) Killed() (*Disk, *Record) {
 	d := &Disk{}
 	d.root = m.running(m.record.base.id, ".")
@@ -108,7 +112,7 @@ func (m *Media) Killed() (*Disk, *Record) {
 	return d, d.record
 }
 
-// running is an inode and all below it, as the running system sees it.
+// running returns an inode and all below it as the running system sees them.
 func (m *Media) running(id int, name string) *inode {
 	s, n := m.nodes[id], &inode{id: id, name: name}
 	if s.names == nil {
@@ -130,7 +134,7 @@ func (m *Media) running(id int, name string) *inode {
 	return n
 }
 
-// copy returns a copy whose versions count as made before the first change.
+// copy returns a copy whose versions count as older than the first change.
 func (s *stored) copy() *stored {
 	out := &stored{names: maps.Clone(s.names), size: s.size.copy(), end: s.end}
 	for _, r := range s.renames {
@@ -143,6 +147,7 @@ func (s *stored) copy() *stored {
 	return out
 }
 
+// copy returns a copy whose versions count as older than the first change.
 func (c *cell[T]) copy() cell[T] {
 	out := cell[T]{versions: slices.Clone(c.versions)}
 	for i := range out.versions {
@@ -151,6 +156,7 @@ func (c *cell[T]) copy() cell[T] {
 	return out
 }
 
+// put puts an inode and all below it on stable storage.
 func (m *Media) put(n *inode) {
 	s := &stored{size: settled(int64(len(n.data))), end: int64(len(n.data))}
 	m.nodes[n.id] = s
@@ -170,7 +176,7 @@ func (m *Media) put(n *inode) {
 	}
 }
 
-// Advance goes on to after the next change; it returns false if there is none.
+// Advance applies the next change, and reports whether there was one.
 func (m *Media) Advance() bool {
 	m.record.disk.mu.Lock()
 	if m.at == len(m.record.changes) {
@@ -184,9 +190,10 @@ func (m *Media) Advance() bool {
 	return true
 }
 
-// At returns the number of changes that are behind.
+// At returns the number of changes that were applied.
 func (m *Media) At() int { return m.at }
 
+// apply applies a change, which is number m.at.
 func (m *Media) apply(c change) {
 	s := m.nodes[c.node]
 	switch c.kind {
@@ -203,6 +210,7 @@ func (m *Media) apply(c change) {
 	}
 }
 
+// bind adds a change of names in a directory.
 func (m *Media) bind(dir *stored, c change) {
 	for _, b := range c.names {
 		if b.to == nil || m.nodes[b.to.id] != nil {
@@ -217,7 +225,7 @@ func (m *Media) bind(dir *stored, c change) {
 	dir.renames = append(dir.renames, &naming{at: m.at, names: c.names})
 }
 
-// bound returns the names in a directory as they are picked.
+// bound returns the names in a directory in the picked version.
 func (s *stored) bound() map[string]int {
 	names := maps.Clone(s.names)
 	for _, r := range s.renames {
@@ -226,6 +234,7 @@ func (s *stored) bound() map[string]int {
 	return names
 }
 
+// apply makes the first so many of the bindings.
 func (r *naming) apply(names map[string]int, first int) {
 	for _, b := range r.names[:first] {
 		if b.to == nil {
@@ -236,7 +245,7 @@ func (r *naming) apply(names map[string]int, first int) {
 	}
 }
 
-// settleNames is a sync of the names that were there at a moment.
+// settleNames applies a sync of a directory that covers the changes up to at.
 func (s *stored) settleNames(at int) {
 	for len(s.renames) > 0 && s.renames[0].at <= at {
 		s.renames[0].apply(s.names, len(s.renames[0].names))
@@ -244,7 +253,8 @@ func (s *stored) settleNames(at int) {
 	}
 }
 
-// sector returns a sector of a file, which has never been written if it is new.
+// sector returns sector i of a file. If the file has no such sector yet, it adds sectors of zeros
+// up to that one.
 func (s *stored) sector(i int64) *cell[[]byte] {
 	for int64(len(s.sectors)) <= i {
 		c := settled[[]byte](nil)
@@ -253,7 +263,7 @@ func (s *stored) sector(i int64) *cell[[]byte] {
 	return s.sectors[i]
 }
 
-// change makes a new version of a sector, with b at an offset in it.
+// change adds a version of sector i that has b at offset off in the sector.
 func (s *stored) change(at int, i, off int64, b []byte) {
 	c := s.sector(i)
 	sector := make([]byte, SectorSize)
@@ -262,13 +272,14 @@ func (s *stored) change(at int, i, off int64, b []byte) {
 	c.add(at, sector)
 }
 
+// write adds the versions that a write of b at offset off makes.
 func (s *stored) write(at int, off int64, b []byte) {
 	for end := off + int64(len(b)); off < end; {
 		i := off / SectorSize
 		n := min((i+1)*SectorSize, end) - off
 		s.change(at, i, off%SectorSize, b[:n])
 		off, b = off+n, b[n:]
-		// The file may have grown by some of the sectors only.
+		// After a crash the file may have grown by only a part of the sectors.
 		if off > s.size.now() {
 			s.size.add(at, off)
 		}
@@ -276,7 +287,8 @@ func (s *stored) write(at int, off int64, b []byte) {
 	s.end = max(s.end, off)
 }
 
-// resize sets the length. What a shrinking cuts off is zeros if it comes into use again.
+// resize adds the versions that setting the length makes. What the file loses when it shrinks is
+// zero when it grows again.
 func (s *stored) resize(at int, size int64) {
 	for i := size / SectorSize; i < int64(len(s.sectors)); i++ {
 		from := max(size-i*SectorSize, 0)
@@ -288,7 +300,7 @@ func (s *stored) resize(at int, size int64) {
 	s.size.add(at, size)
 }
 
-// sync is a sync of a file, be it one that failed.
+// sync applies a sync of a file, also one that failed.
 func (s *stored) sync(c change) {
 	for _, sector := range s.sectors {
 		if c.kind == syncLost {
@@ -300,7 +312,7 @@ func (s *stored) sync(c change) {
 	switch c.kind {
 	case synced:
 		s.size.settle(c.since)
-	case dataSynced: // settles no more of the length than is needed to read the data
+	case dataSynced: // it settles the length only as far as that is needed to read the data
 		i := s.size.asOf(c.since)
 		need := min(s.end, s.size.versions[i].value)
 		kept := slices.DeleteFunc(slices.Clone(s.size.versions[:i]),

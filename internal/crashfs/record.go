@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// Record is every change of a disk since [Disk.Record], in order. It can be read while
-// the disk goes on.
+// Record holds every change of a disk since [Disk.Record], in order. It can be read while the disk
+// is in use.
 type Record struct {
 	disk    *Disk
 	base    *inode   // the tree at the beginning, with its bytes
-	loose   *Media   // what of it was not on stable storage; nil: all was
-	changes []change // under the disk's lock
+	loose   *Media   // the media at the beginning; nil: all of base was on stable storage
+	changes []change // guarded by the disk's lock
 }
 
 type changeKind string
@@ -22,7 +22,7 @@ const (
 	bound      changeKind = "names"
 	synced     changeKind = "sync"
 	dataSynced changeKind = "datasync"
-	syncLost   changeKind = "lost sync" // failed, and the pages count as clean
+	syncLost   changeKind = "lost sync" // it failed, and the pages count as clean
 	dirSynced  changeKind = "sync-dir"
 )
 
@@ -30,13 +30,14 @@ const (
 type change struct {
 	kind  changeKind
 	node  int
-	off   int64     // of a write; the size of a resize
+	off   int64     // of a write; of a resize, the new size
 	data  []byte    // of a write
 	names []binding // of a directory, changed by one call
-	since int       // of a sync: the changes before it began
+	since int       // of a sync: how many changes there were before it began
 }
 
-// binding is what a name in a directory stands for from then on; nil is nothing.
+// binding says what a name in a directory stands for from then on. If to is nil, it stands for
+// nothing.
 type binding struct {
 	name string
 	to   *inode
@@ -61,8 +62,8 @@ func (c change) String() string {
 	return fmt.Sprintf("%s #%d, what was before %d", c.kind, c.node, c.since)
 }
 
-// Record begins to keep all changes. What is on the disk now counts as being on
-// stable storage. It ends an earlier record.
+// Record begins to keep all changes. What is on the disk now counts as being on stable storage. An
+// earlier record ends.
 func (d *Disk) Record() *Record {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -84,7 +85,7 @@ func (n *inode) copy() *inode {
 	return out
 }
 
-// keep notes a change. The lock is held.
+// keep adds a change to the record. The caller holds the lock.
 func (d *Disk) keep(c change) {
 	if d.record != nil {
 		d.record.changes = append(d.record.changes, c)
@@ -98,7 +99,7 @@ func (r *Record) Len() int {
 	return len(r.changes)
 }
 
-// String lists the changes, one a line, for the message of a failing test.
+// String returns the changes, one a line, for the message of a failing test.
 func (r *Record) String() string {
 	r.disk.mu.Lock()
 	defer r.disk.mu.Unlock()

@@ -7,21 +7,21 @@ import (
 	"github.com/seed449c39bc/wal/internal/faultfs"
 )
 
-// Replay is a disk on which the changes of a record happen once more, while somebody else
-// uses it: a writer whose steps come between the calls of a reader.
+// Replay is a disk on which the changes of a record happen again, while a test reads from it: the
+// steps of the writer come between the calls of the reader.
 type Replay struct {
 	*Disk
 	changes []change
-	at      int // changes that are behind
-	part    int // bytes of the next one, a write, that are written
+	at      int // how many changes were made
+	part    int // how many bytes of the next change, a write, were written
 	nodes   map[int]*inode
 	rnd     *rand.Rand
 }
 
-// Replay returns a disk as it was when the record began. Before each call on it, and before some
-// pieces of what a Read reads, turn is asked how many steps the writer takes. A step is a change,
-// or some part of a write, cut at random. turn is called with the disk's lock held, and must not
-// use the disk, but for At.
+// Replay returns a disk as it was when the record began. Before each call on it, and between some
+// pieces of a Read, turn returns how many steps the writer takes. A step is a change, or a part of
+// a write, of random length. turn is called with the disk's lock held, and must not use the disk,
+// except At.
 func (r *Record) Replay(rnd *rand.Rand, turn func(p *Replay, c faultfs.Call) int) *Replay {
 	r.disk.mu.Lock()
 	defer r.disk.mu.Unlock()
@@ -46,7 +46,7 @@ func (r *Record) Replay(rnd *rand.Rand, turn func(p *Replay, c faultfs.Call) int
 	return p
 }
 
-// add knows an inode and all below it from now on.
+// add adds an inode and all below it to the nodes.
 func (p *Replay) add(n *inode) {
 	p.nodes[n.id] = n
 	p.Disk.nodes = max(p.Disk.nodes, n.id+1)
@@ -56,10 +56,12 @@ func (p *Replay) add(n *inode) {
 	}
 }
 
-// At returns the number of changes that are behind. A write that is under way is not.
+// At returns the number of changes that were made. A write of which only a part was made does not
+// count.
 func (p *Replay) At() int { return p.at }
 
-// Begun returns the number of changes that have begun.
+// Begun returns the number of changes that were begun. A write of which only a part was made
+// counts.
 func (p *Replay) Begun() int {
 	if p.part > 0 {
 		return p.at + 1
@@ -76,7 +78,7 @@ func (p *Replay) Skip(n int) {
 	}
 }
 
-// step takes one step, if one is left. The lock is held.
+// step takes one step, if one is left. The caller holds the lock.
 func (p *Replay) step() {
 	if p.at == len(p.changes) {
 		return
@@ -102,7 +104,7 @@ func (p *Replay) step() {
 	p.at++
 }
 
-// bind changes names in a directory.
+// bind changes names in a directory, and adds the inodes that are new.
 func (p *Replay) bind(dir *inode, names []binding) {
 	for _, b := range names {
 		if b.to == nil {
