@@ -1,6 +1,6 @@
 package mutation
 
-// Calls into a user's types.
+// These mutations are in the calls of a user's types.
 func init() {
 	const wild = "TestCodec_AMethodOfAUsersTypeHurtsOnlyTheCallThatItIsPartOf"
 	table = append(table, mutation{

@@ -1,6 +1,6 @@
 package mutation
 
-// Telling the caller.
+// These mutations are in what a listener and a logger are told.
 func init() {
 	table = append(table, mutation{
 		name: "a listener is told in the middle of a batch", file: "stats.go",

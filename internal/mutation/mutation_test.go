@@ -13,7 +13,7 @@ import (
 )
 
 // allEnv is the variable that makes the test try the whole table, which takes minutes. Without it
-// the test tries a few mutations, each with the first of its tests.
+// the test tries a few mutations, each only with the first of its tests.
 const allEnv = "WAL_TEST_ALL_MUTATIONS"
 
 func TestEveryMutationIsCaught(t *testing.T) {
@@ -37,8 +37,8 @@ func TestEveryMutationIsCaught(t *testing.T) {
 	}
 }
 
-// The whole table takes minutes to try, and is tried by hand. A line of it that has lost its place
-// in the code shows at once.
+// The whole table takes minutes, so it is tried by hand. This test is fast, and fails as soon as a
+// row of the table no longer matches the code.
 func TestEveryMutationHasItsPlace(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	require.NoError(t, err)
@@ -47,7 +47,8 @@ func TestEveryMutationHasItsPlace(t *testing.T) {
 	}
 }
 
-// source returns the file that the mutation changes. It holds what is changed exactly once.
+// source returns the text of the file that the mutation changes. It fails unless the file holds the
+// old text exactly once.
 func (m mutation) source(t *testing.T, root string) string {
 	src, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(m.file)))
 	require.NoError(t, err)
@@ -56,12 +57,12 @@ func (m mutation) source(t *testing.T, root string) string {
 	return string(src)
 }
 
-// changed returns the file with the mutation.
+// changed returns the text of the file with the mutation.
 func (m mutation) changed(t *testing.T, root string) string {
 	return strings.Replace(m.source(t, root), m.old, m.new, 1)
 }
 
-// run builds the tests with the mutation, once, and runs those that must fail.
+// run builds the tests with the mutation once, and runs those that must fail.
 func (m mutation) run(t *testing.T, goTool, root string) {
 	tmp, pkg := t.TempDir(), filepath.Join(root, m.module)
 	binary := filepath.Join(tmp, "mutation.test")
@@ -91,8 +92,8 @@ func (m mutation) run(t *testing.T, goTool, root string) {
 	}
 }
 
-// overlay writes the file with the mutation, and returns the path of the list that makes the go
-// command take it.
+// overlay writes the file with the mutation, and returns the path of the overlay file that makes
+// the go command use it.
 func (m mutation) overlay(t *testing.T, root, tmp string) string {
 	path := filepath.Join(root, filepath.FromSlash(m.file))
 	changed := filepath.Join(tmp, "changed.go")

@@ -1,13 +1,13 @@
 package mutation
 
-// mutation is one mistake in one place, and the tests that must notice it.
+// mutation is one mistake at one position, and the tests that must notice it.
 type mutation struct {
 	name     string
-	file     string // from the module's root
-	old, new string // old stands there once
+	file     string // its path from the module's root
+	old, new string // old stands in the file exactly once, and is replaced by new
 	tests    []string
-	module   string // whose tests; the root's by default
-	quick    bool   // also in a run of all tests of the module, with the first of its tests
+	module   string // the module whose tests they are; the root by default
+	quick    bool   // tried in every run of this package's tests, with the first of its tests
 }
 
 const (

@@ -1,6 +1,6 @@
 package mutation
 
-// What is acknowledged can be read again.
+// These mutations break the rule that what is acknowledged can be read again.
 func init() {
 	table = append(table, mutation{
 		name: "a type is not tried", file: "internal/codec/saved.go",

@@ -8,7 +8,8 @@ import (
 const format = "docs/FORMAT.md"
 
 var (
-	// Behind the page's name: "3.2", ", section 3", "sections 2, 3 and 5", "7, row 3'".
+	// citation matches, after the page's name, "3.2", ", section 3", "sections 2, 3 and 5" and
+	// "7, row 3'".
 	citation = regexp.MustCompile(
 		`FORMAT\.md,?\s+(?:sections?\s+)?(\d+(?:\.\d+)*(?:(?:,|\s+and|,\s+and)\s+\d+(?:\.\d+)*)*)` +
 			`(?:,\s+rows?\s+(\d+'?(?:(?:,|\s+and|,\s+and)\s+\d+'?)*))?`)
@@ -18,8 +19,8 @@ var (
 	tableRow = regexp.MustCompile(`(?m)^\| *(\d+'?) *\|`)
 )
 
-// Citations finds citations of sections, or of rows of a section's table, that docs/FORMAT.md does
-// not have, and those that name no section by its number.
+// Citations finds citations of docs/FORMAT.md that give no section by its number, or that give a
+// section, or a row of a section's table, which the page does not have.
 func (t *Tree) Citations() (found []Finding) {
 	sections := numbered(t.text(format))
 	for _, p := range append(t.comments(), t.pages()...) {
@@ -50,7 +51,7 @@ func (t *Tree) Citations() (found []Finding) {
 	return found
 }
 
-// numbered returns the sections of a page by their numbers. A section has those that are inside it.
+// numbered returns the sections of a page by their numbers. A section includes its subsections.
 func numbered(page string) map[string]string {
 	sections := map[string]string{}
 	for _, m := range heading.FindAllStringSubmatchIndex(page, -1) {

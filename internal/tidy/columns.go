@@ -13,8 +13,9 @@ const MaxColumns = 100
 
 var linkTarget = regexp.MustCompile(`\]\([^)]*\)`)
 
-// Columns finds lines that are too long: in Go, scripts and the Makefile all lines, in pages those
-// of paragraphs. A table cannot be wrapped, nor can code, or the target of a link.
+// Columns finds lines that are too long: all lines of Go, scripts, workflows and the Makefile, and
+// of pages those in paragraphs. Tables, code, and the targets of links do not count, because they
+// cannot be wrapped.
 func (t *Tree) Columns() (found []Finding) {
 	for _, f := range t.files {
 		lines := f.lines()
@@ -36,7 +37,7 @@ func (t *Tree) Columns() (found []Finding) {
 	return found
 }
 
-// paragraphs returns the lines of a page with those emptied that cannot be wrapped.
+// paragraphs returns the lines of a page, with an empty line for each one that cannot be wrapped.
 func paragraphs(lines []string) []string {
 	kept := make([]string, len(lines))
 	code := false

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// passage is a text that explains: a comment in Go, or a page.
+// passage is a comment in Go, a page, or a part of one.
 type passage struct {
 	path string
-	line int // of its beginning
+	line int // where it begins
 	text string
 }
 
@@ -23,11 +23,11 @@ func (p passage) part(from, to int) passage {
 	return passage{p.path, p.at(from, "").Line, p.text[from:to]}
 }
 
-// line returns the line of a place in a Go file.
+// line returns the line of a position in a Go file.
 func (t *Tree) line(pos token.Pos) int { return t.fset.Position(pos).Line }
 
-// comments returns the comments of all Go files, without their slashes and stars. Comments that
-// follow each other are one.
+// comments returns the comments of all Go files, without slashes and stars. Comments without an
+// empty line between them are one passage.
 func (t *Tree) comments() (all []passage) {
 	for _, f := range t.files {
 		tree := t.parsed[f.Path]
@@ -41,7 +41,7 @@ func (t *Tree) comments() (all []passage) {
 	return all
 }
 
-// plain returns the text of comments, with a line for each of theirs. What is for a tool is empty.
+// plain returns the text of comments, line by line. Lines that are directives for a tool are empty.
 func plain(group *ast.CommentGroup) string {
 	var lines []string
 	for _, c := range group.List {
@@ -57,8 +57,8 @@ func plain(group *ast.CommentGroup) string {
 	return strings.Join(lines, "\n")
 }
 
-// pages returns the pages that say what is so now: not what the tree was once, and not what a
-// program wrote.
+// pages returns the pages that describe the tree as it is now: not CHANGELOG.md, which describes
+// what it was, and not those that a program writes.
 func (t *Tree) pages() (all []passage) {
 	for _, f := range t.files {
 		if f.markdown() && f.Path != "CHANGELOG.md" && !f.generated() {

@@ -9,7 +9,7 @@ import (
 // MaxLines is how many lines the body of a function may have.
 const MaxLines = 50
 
-// Functions finds functions that are too long, tests included. The rows of a table do not count.
+// Functions finds functions that are too long, tests included. The rows of tables do not count.
 func (t *Tree) Functions() (found []Finding) {
 	for _, f := range t.files {
 		tree := t.parsed[f.Path]
@@ -31,12 +31,12 @@ func (t *Tree) Functions() (found []Finding) {
 	return found
 }
 
-// between returns the number of lines between those of two braces.
+// between returns the number of lines between the lines of two braces.
 func (t *Tree) between(open, end token.Pos) int {
 	return max(t.line(end)-t.line(open)-1, 0)
 }
 
-// rows returns the number of lines inside the slices and maps that a function body spells out.
+// rows returns the number of lines inside the literals of slices and maps in a function body.
 func (t *Tree) rows(body *ast.BlockStmt) (n int) {
 	ast.Inspect(body, func(node ast.Node) bool {
 		table, ok := node.(*ast.CompositeLit)

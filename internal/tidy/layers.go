@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// A Layer is a part of a package: files, by name, that are separated by spaces. A file may use
-// those that come before it, in its own layer and in the layers before. Files in brackets, as
-// "[tree.go words.go]", are one object in several files, and may use each other.
+// A Layer is a part of a package. Files are the names of its files, separated by spaces. A file may
+// use the files that come before it, in its own layer and in the layers before. Files in brackets,
+// as in "[tree.go words.go]", are one object in several files, and may use each other.
 type Layer struct{ Name, Files string }
 
-// CheckLayers returns how the uses break the layers, and which of the files are in no layer or in
-// two: one line each, sorted, none if all is well.
+// CheckLayers returns which uses break the layers, and which of the files are in no layer or in
+// two: one line for each, sorted.
 func CheckLayers(layers []Layer, files []string, uses []Use) []string {
 	var wrong []string
 	rank := map[string]int{}
@@ -51,8 +51,9 @@ func CheckLayers(layers []Layer, files []string, uses []Use) []string {
 	return slices.Compact(wrong)
 }
 
-// CheckImports returns which packages import what they may not, one line each. Both maps go from a
-// package to those that it imports, or may import, all within one module and named relative to it.
+// CheckImports returns which packages import packages that they may not import: one line for each,
+// sorted. The keys of both maps are packages, and the values are those that they may import, or
+// that they do import. All are in one module, and named relative to it.
 func CheckImports(allowed, imports map[string][]string) []string {
 	var wrong []string
 	for from, to := range imports {

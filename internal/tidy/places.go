@@ -2,7 +2,7 @@ package tidy
 
 import "regexp"
 
-// What belongs to one machine, and is no business of the tree's.
+// places are patterns for what belongs to one machine and must not be in the tree.
 var places = []struct {
 	what    string
 	pattern *regexp.Regexp
@@ -14,7 +14,7 @@ var places = []struct {
 			`registry\.\w+\.\w+|\bpypi\.|deb\.debian\.org`)},
 }
 
-// Places finds absolute paths of a machine, and hosts of registries.
+// Places finds absolute paths of one machine, and hosts of registries.
 func (t *Tree) Places() (found []Finding) {
 	for _, f := range t.files {
 		for i, line := range f.lines() {

@@ -13,8 +13,8 @@ var (
 	quoted       = regexp.MustCompile("`([^`\n]+)`")
 )
 
-// Rooms finds files of the root and directories with Go code that ARCHITECTURE's rooms leave out,
-// and rooms that do not exist.
+// Rooms finds Go files of the root, and directories with Go code, that the rooms of ARCHITECTURE.md
+// leave out, and names in the rooms that do not exist.
 func (t *Tree) Rooms() (found []Finding) {
 	page := t.text(architecture)
 	at := roomsHeading.FindStringIndex(page)
@@ -42,8 +42,8 @@ func (t *Tree) Rooms() (found []Finding) {
 	return found
 }
 
-// housed reports whether a Go file is in a room. In the root that are its own; a test needs none
-// there. Elsewhere it is that of its directory, or of one above.
+// housed reports whether a Go file is in a room. A file of the root must be named itself, unless it
+// is a test. For any other file it is enough that its directory is named, or one above it.
 func housed(rooms map[string]bool, name string) bool {
 	dir := path.Dir(name)
 	if dir == "." {

@@ -9,8 +9,8 @@ import (
 // MaxSubject is how many characters the subject of a commit may have.
 const MaxSubject = 72
 
-// Subjects finds subjects of commits that are too long. The log has a line for each commit, with
-// its hash, a space and the subject.
+// Subjects finds subjects of commits that are too long. log has a line for each commit: its hash, a
+// space, and the subject.
 func Subjects(log string) (found []Finding) {
 	for line := range strings.Lines(log) {
 		hash, subject, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")

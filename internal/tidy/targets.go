@@ -11,7 +11,8 @@ var (
 	targetOfMake = regexp.MustCompile(`(?m)^([a-z][a-z-]*):`)
 )
 
-// Targets finds targets of make that a page, .ci/run or a workflow names, and the Makefile lacks.
+// Targets finds targets of make that a page, .ci/run or a workflow names and that the Makefile does
+// not have.
 func (t *Tree) Targets() (found []Finding) {
 	var targets []string
 	for _, m := range targetOfMake.FindAllStringSubmatch(t.text("Makefile"), -1) {

@@ -11,14 +11,14 @@ import (
 	"github.com/seed449c39bc/wal/internal/tidy"
 )
 
-// planted is a tree of one or more files, and what a rule finds in it.
+// planted is a tree of one or more files, and what a rule must find in it.
 type planted struct {
 	name  string
 	files map[string]string
 	want  []string
 }
 
-// try checks that the rule finds in each tree what was planted there, and nothing else.
+// try requires that the rule finds in each tree what was planted there, and nothing else.
 func try(t *testing.T, rule func(*tidy.Tree) []tidy.Finding, trees []planted) {
 	t.Helper()
 	for _, p := range trees {

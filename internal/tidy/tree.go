@@ -19,7 +19,7 @@ import (
 
 var isTest = regexp.MustCompile(`^(?:Test|Fuzz|Benchmark)`)
 
-// Finding is one place that breaks a rule.
+// Finding is one line that breaks a rule.
 type Finding struct {
 	Path string
 	Line int
@@ -28,19 +28,19 @@ type Finding struct {
 
 func (f Finding) String() string { return fmt.Sprintf("%s:%d: %s", f.Path, f.Line, f.What) }
 
-// File is a text file of the tree. Path begins at the root, and has slashes.
+// File is a text file of the tree. Path is relative to the root, and has slashes.
 type File struct{ Path, Text string }
 
-// Tree is what the rules read: all text files of a repository, with its Go files parsed.
+// Tree is what the rules read: all text files of a repository, and its Go files parsed.
 type Tree struct {
 	files  []File
 	fset   *token.FileSet
 	parsed map[string]*ast.File
-	idents map[string]bool // identifiers, names of packages and directories in the Go files
-	tests  string          // the names of tests, in lines
+	idents map[string]bool // identifiers in the Go files, and names of packages and directories
+	tests  string          // the names of tests, one a line
 }
 
-// Load reads the text files below a directory, but for those of git and those in testdata.
+// Load reads the text files below a directory, except those of git and those in testdata.
 func Load(root string) (*Tree, error) {
 	var files []File
 	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
@@ -70,7 +70,7 @@ func Load(root string) (*Tree, error) {
 	return New(files...)
 }
 
-// New makes a tree of the files given.
+// New returns a tree of the given files.
 func New(files ...File) (*Tree, error) {
 	t := &Tree{
 		files: files, fset: token.NewFileSet(),
@@ -94,7 +94,7 @@ func New(files ...File) (*Tree, error) {
 	return t, nil
 }
 
-// note remembers the names in a Go file.
+// note records the name that a node of a Go file has. It is for ast.Inspect.
 func (t *Tree) note(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.FuncDecl:
@@ -109,7 +109,7 @@ func (t *Tree) note(n ast.Node) bool {
 	return true
 }
 
-// text returns the text of a file, and "" if there is none.
+// text returns the text of a file, or "" if there is no such file.
 func (t *Tree) text(name string) string {
 	for _, f := range t.files {
 		if f.Path == name {
@@ -135,13 +135,13 @@ func (f File) generated() bool {
 
 func (f File) markdown() bool { return path.Ext(f.Path) == ".md" }
 
-// script reports whether the file is a program of the shell's or of make's.
+// script reports whether the file is a shell script or a Makefile.
 func (f File) script() bool {
 	return path.Base(f.Path) == "Makefile" || strings.HasPrefix(f.Text, "#!")
 }
 
-// lines returns the lines of the file, and numbers them from 0.
+// lines returns the lines of the file.
 func (f File) lines() []string { return strings.Split(f.Text, "\n") }
 
-// lineAt returns the number, from 1, of the line of a text that an offset is in.
+// lineAt returns the number of the line that an offset of a text is in. The first line is 1.
 func lineAt(text string, offset int) int { return 1 + strings.Count(text[:offset], "\n") }

@@ -1,5 +1,6 @@
 // Package tidy has the rules for the form of this project: which file may use which, and what holds
-// for every file. Each rule returns what breaks it, and changes nothing. It is for tests only.
+// for every file. Each rule returns what breaks it, and changes nothing. The package is for tests
+// only.
 package tidy
 
 import (
@@ -18,15 +19,15 @@ import (
 	"path/filepath"
 )
 
-// Use is that a file uses something that another file of the package declares.
+// Use says that a file uses a name that another file of the package declares.
 type Use struct {
 	From, To string // names of files, without their directory
 	Name     string // of what is used
 	Line     int    // in From
 }
 
-// Uses returns what the files of the package in dir use of each other, tests left out:
-// package-level names, methods and fields. It needs the go command, which compiles what the package
+// Uses returns what the files of the package in dir use of each other: names of the package,
+// methods and fields. It leaves out tests. It needs the go command, which compiles what the package
 // imports.
 func Uses(dir string) ([]Use, error) {
 	p, err := list(dir)
@@ -62,8 +63,8 @@ func Uses(dir string) ([]Use, error) {
 	return uses, nil
 }
 
-// isDeclared reports whether an object of a package is declared at its top level, or is a method or
-// a field.
+// isDeclared reports whether an object is declared at the top level of its package, or is a method
+// or a field.
 func isDeclared(obj types.Object) bool {
 	switch o := obj.(type) {
 	case *types.Func:
@@ -109,4 +110,5 @@ func list(dir string) (*listed, error) {
 	}
 }
 
+// export opens the compiled package that has the import path.
 func (p *listed) export(path string) (io.ReadCloser, error) { return os.Open(p.exports[path]) }

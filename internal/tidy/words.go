@@ -17,11 +17,12 @@ var (
 	fileName = regexp.MustCompile(`[\w./-]*\w\.(?:go|md|proto)\b`)
 )
 
-// Words finds names in comments, pages and scripts that nothing has: a word that is written like an
-// identifier, as is fileName; a link to one, [Tree.Words]; the name of a file. In a page only what
-// stands in backquotes can be one; in ARCHITECTURE each single word that does is one. A part of the
-// name of a test is a name too, because go test takes it. The allowed words are names of elsewhere;
-// one that is not needed is found too.
+// Words finds names in comments, pages and scripts that do not exist. A name is a word that is
+// written like an identifier, such as fileName; a link to one, such as [Tree.Words]; or the name of
+// a file. In a page, only words in backquotes can be names; in ARCHITECTURE.md, every single word
+// in backquotes is one. A part of the name of a test exists too, because go test -run takes it.
+//
+// The allowed words are names from elsewhere. Words also finds allowed words that are not needed.
 func (t *Tree) Words(allowed ...string) (found []Finding) {
 	c := checker{t: t, unused: map[string]bool{}}
 	for _, name := range allowed {
@@ -56,21 +57,21 @@ func (t *Tree) Words(allowed ...string) (found []Finding) {
 	return c.found
 }
 
-// erase returns the text with spaces in place of what the pattern matches.
+// erase returns the text with spaces instead of what the pattern matches.
 func erase(text string, pattern *regexp.Regexp) string {
 	return pattern.ReplaceAllStringFunc(text, func(s string) string {
 		return strings.Repeat(" ", len(s))
 	})
 }
 
-// checker collects the names that do not exist.
+// checker collects names that do not exist.
 type checker struct {
 	t               *Tree
 	allowed, unused map[string]bool
 	found           []Finding
 }
 
-// check adds a finding if the name at an offset of the passage does not exist.
+// check adds a finding if the name at an offset of the passage neither exists nor is allowed.
 func (c *checker) check(p passage, offset int, name string, exists bool) {
 	if exists {
 		return
@@ -82,7 +83,7 @@ func (c *checker) check(p passage, offset int, name string, exists bool) {
 	c.found = append(c.found, p.at(offset, "nothing has the name "+name))
 }
 
-// camels checks the words of a passage in which a capital letter follows another letter.
+// camels checks the words of a passage in which a capital letter follows a small one.
 func (c *checker) camels(p passage) {
 	for _, m := range word.FindAllStringIndex(p.text, -1) {
 		if name := p.text[m[0]:m[1]]; camel(name) {
@@ -103,14 +104,14 @@ func camel(name string) bool {
 	return false
 }
 
-// links checks what stands in brackets and can be a link to a documented name.
+// links checks the text in brackets that can be a link to a documented name.
 func (c *checker) links(p passage) {
 	for _, m := range docLink.FindAllStringSubmatchIndex(p.text, -1) {
 		c.name(p.part(m[2], m[3]))
 	}
 }
 
-// name checks a passage that is a name, or several with dots between them.
+// name checks a passage that is one name, or several with dots between them.
 func (c *checker) name(p passage) {
 	if !selector.MatchString(p.text) || fileName.MatchString(p.text) {
 		return
@@ -120,13 +121,14 @@ func (c *checker) name(p passage) {
 	}
 }
 
-// named reports whether something in the Go files has the name, or a test has it in its own.
+// named reports whether something in the Go files has the name, or whether the name of a test
+// contains it.
 func (t *Tree) named(name string) bool {
 	return t.idents[name] || strings.Contains(t.tests, name)
 }
 
-// fileNames checks the names of files: each is a path from the root or from the passage's own
-// directory, or what a file is called somewhere.
+// fileNames checks the names of files in a passage: each must be a path from the root or from the
+// directory of the passage, or the name of a file in any directory.
 func (c *checker) fileNames(p passage) {
 	for _, m := range fileName.FindAllStringIndex(p.text, -1) {
 		name := p.text[m[0]:m[1]]
@@ -134,7 +136,7 @@ func (c *checker) fileNames(p passage) {
 	}
 }
 
-// called reports whether there is a file that the file at a path can mean by a name.
+// called reports whether there is a file that the file at the path from can mean by a name.
 func (t *Tree) called(from, name string) bool {
 	if t.has(path.Clean(name)) || t.has(path.Join(path.Dir(from), name)) {
 		return true
