@@ -83,12 +83,9 @@ func (w *WAL) letGoCompacted() error {
 	if i, ok := w.lowest(); ok {
 		seq = w.index.at(i).name.seq
 	}
-	lowest, left := w.lowestMark()
+	lowest, left := w.marks.lowest()
 	w.mu.RUnlock()
-	i := 0
-	for w.segments[i].seq < seq {
-		i++
-	}
+	i := int(seq - w.segments[0].seq)
 	if left {
 		i = min(i, w.snapshotPosition(lowest))
 	}

@@ -16,10 +16,10 @@ type contents struct {
 	snapAt    uint64 // its index
 	last      uint64 // last entry or snapshot index: the next entry's is at most one more
 	jump      jump
-	restored  uint64         // number of the segment in which the log was restored last
-	compacted uint64         // the entries up to it are dropped, although the index may hold them
-	marks     []snapshotMark // the snapshots in the segments read that can still be released
-	released  uint64         // index of the newest snapshot that was released
+	restored  uint64 // number of the segment in which the log was restored last
+	compacted uint64 // the entries up to it are dropped, although the index may hold them
+	marks     marks  // the snapshots in the segments read that can still be released
+	released  uint64 // index of the newest snapshot that was released
 	index     index
 	replaced  uint64 // the lowest entry replaced or dropped since it was last looked at; 0: none
 
@@ -57,7 +57,7 @@ func (c *contents) apply(x *edit, n segmentName) {
 // comes.
 func (c *contents) addSnapshot(x *edit, seq uint64) {
 	c.snapshot, c.snapAt = overwrite(c.snapshot, x.data), x.index
-	c.addMark(snapshotMark{codec.SnapshotID{Index: x.index, Term: x.term, Termed: x.termed}, seq})
+	c.marks.add(snapshotMark{codec.SnapshotID{Index: x.index, Term: x.term, Termed: x.termed}, seq})
 	c.leap(x.index)
 	if x.index > 0 {
 		c.anchored = true
@@ -105,5 +105,5 @@ func (c *contents) lowest() (i uint64, ok bool) {
 // dropBefore forgets the entries and snapshots in segments before seq.
 func (c *contents) dropBefore(seq uint64) {
 	c.index.dropBefore(seq)
-	c.dropMarks(func(m snapshotMark) bool { return m.seq < seq })
+	c.marks.dropBefore(seq)
 }

@@ -68,7 +68,7 @@ func (c *contents) control(x *edit, n segmentName) {
 func (c *contents) restore(i uint64, n segmentName) {
 	c.replace(min(c.first(), i+1))
 	c.index.clear()
-	c.marks, c.released, c.jump, c.compacted = nil, 0, jump{}, 0
+	c.marks, c.released, c.jump, c.compacted = marks{}, 0, jump{}, 0
 	c.snapshot, c.snapAt = nil, 0
 	c.last, c.anchored = i, true
 	c.restored = n.seq
@@ -80,7 +80,7 @@ func (c *contents) dropUpTo(i uint64) {
 	i = min(i, c.last)
 	c.compacted = max(c.compacted, i)
 	c.stay(i)
-	c.dropMarks(func(m snapshotMark) bool { return m.Index < i })
+	c.marks.dropBelow(i)
 	if c.snapAt < i {
 		c.snapshot, c.snapAt = nil, 0
 	}
@@ -88,7 +88,7 @@ func (c *contents) dropUpTo(i uint64) {
 
 // lacksUpTo reports whether dropUpTo(i) would change nothing.
 func (c *contents) lacksUpTo(i uint64) bool {
-	m, ok := c.lowestMark()
+	m, ok := c.marks.lowest()
 	return i <= c.compacted && (!ok || m.Index >= i) && (c.snapshot == nil || c.snapAt >= i)
 }
 

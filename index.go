@@ -2,7 +2,6 @@ package wal
 
 import (
 	"math"
-	"slices"
 	"sort"
 
 	"github.com/seed449c39bc/wal/internal/frame"
@@ -169,7 +168,7 @@ func (x *index) letGo(n int) {
 	if x.keeps {
 		x.gone = append(x.gone, x.runs[:n]...)
 	}
-	x.runs = slices.Clone(x.runs[n:])
+	x.runs = dropFront(x.runs, n)
 }
 
 // seek returns the last point at or before entry i, which the run holds: the position of its chunk,

@@ -61,8 +61,8 @@ func (c *contents) shorten(i uint64) {
 	case i <= j.from:
 		*j = jump{}
 	default:
-		j.to = slices.DeleteFunc(slices.Clone(j.to), func(to uint64) bool { return to >= i })
-		j.to = append(j.to, i)
+		n, _ := slices.BinarySearch(j.to, i)
+		j.to = append(j.to[:n], i)
 	}
 }
 
@@ -73,7 +73,11 @@ func (c *contents) stay(i uint64) {
 		return
 	}
 	c.index.clear()
-	above := slices.DeleteFunc(slices.Clone(c.jump.to), func(to uint64) bool { return to <= i })
+	n, is := slices.BinarySearch(c.jump.to, i)
+	if is {
+		n++
+	}
+	above := c.jump.to[n:]
 	if c.jump = (jump{}); len(above) > 0 {
 		c.jump = jump{from: i, to: above}
 	}
@@ -91,14 +95,15 @@ func (c *contents) goesOnAt(snapshot, committed uint64) (last uint64, ok bool) {
 	if !c.jump.pending() {
 		return 0, false
 	}
-	last = c.jump.from
-	for _, to := range c.jump.to {
-		switch {
-		case to <= snapshot:
-			last = to
-		case to <= committed:
-			return 0, false
-		}
+	n, is := slices.BinarySearch(c.jump.to, snapshot)
+	if is {
+		n++
+	}
+	if above := c.jump.to[n:]; len(above) > 0 && above[0] <= committed {
+		return 0, false
+	}
+	if last = c.jump.from; n > 0 {
+		last = c.jump.to[n-1]
 	}
 	if last == snapshot {
 		return last, true

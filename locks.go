@@ -103,7 +103,7 @@ func (h *locked) drop(d vfs.Dir, i int) (names []segmentName, err error) {
 		names = append(names, s.segmentName)
 	}
 	closeAll((*h)[:i])
-	*h = append(locked(nil), (*h)[i:]...)
+	*h = dropFront(*h, i)
 	return names, nil
 }
 

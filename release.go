@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 
 	"github.com/seed449c39bc/wal/internal/codec"
 	"github.com/seed449c39bc/wal/log"
@@ -39,7 +38,7 @@ func (w *WAL) Release(snap log.Snapshot) error {
 		return err
 	}
 	w.mu.RLock()
-	found, known, ok := w.findMark(mark)
+	found, known, ok := w.marks.find(mark)
 	older := mark.Index <= w.released
 	w.mu.RUnlock()
 	switch {
@@ -66,8 +65,9 @@ func (w *WAL) letGo(i int, index uint64) error {
 	w.dropped = append(w.dropped, names...)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.marks.dropBelow(index)
 	w.dropBefore(w.segments[0].seq)
-	w.dropMarks(func(m snapshotMark) bool { return m.Index < index })
+	w.holders.dropBefore(w.segments[0].seq)
 	w.released = max(w.released, index)
 	return nil
 }
@@ -75,23 +75,20 @@ func (w *WAL) letGo(i int, index uint64) error {
 // snapshotPosition returns which of w.segments is the first one that an open at a snapshot needs.
 // The writer's lock is held.
 func (w *WAL) snapshotPosition(m snapshotMark) int {
-	names := make([]segmentName, len(w.segments))
-	for i, s := range w.segments {
-		names[i] = s.segmentName
+	first, last := w.segments[0].seq, w.tailSegment().seq
+	for seq := max(first, w.holders.next); seq <= last; seq++ {
+		w.holders.add(w.segments[seq-first].segmentName)
 	}
-	i := max(holding(names, m.Index), 0)
-	// After an overwrite below the snapshot, its record can stand in an earlier segment.
-	for i > 0 && names[i].seq > m.seq {
-		i--
+	seq := first
+	if n, ok := w.holders.find(m.Index); ok {
+		// After an overwrite below the snapshot, its record can stand in an earlier segment.
+		seq = max(first, min(n.seq, m.seq))
 	}
 	// Segments before a Restore are not needed.
 	w.mu.RLock()
-	restored := w.restored
+	seq = max(seq, min(w.restored, last))
 	w.mu.RUnlock()
-	for i < len(names)-1 && names[i].seq < restored {
-		i++
-	}
-	return i
+	return int(seq - first)
 }
 
 // Purge deletes the segments that are released, oldest first, and returns how many it deleted.
@@ -107,7 +104,7 @@ func (w *WAL) Purge() (removed int, err error) {
 		w.writer.Unlock()
 		return 0, err
 	}
-	first, names := w.segments[0].seq, slices.Clone(w.dropped)
+	first, names := w.segments[0].seq, w.dropped
 	w.writer.Unlock()
 	if err := w.checkDir(); err != nil {
 		return 0, w.fail("purge", err)
@@ -161,5 +158,7 @@ func (w *WAL) remove(names []segmentName, first uint64) (removed int, err error)
 func (w *WAL) deleted(n segmentName) {
 	w.writer.Lock()
 	defer w.unlock()
-	w.dropped = slices.DeleteFunc(w.dropped, func(d segmentName) bool { return d == n })
+	if len(w.dropped) > 0 && w.dropped[0] == n { // Purge has them in their order
+		w.dropped = w.dropped[1:]
+	}
 }

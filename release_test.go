@@ -91,7 +91,7 @@ func TestRelease_ForgetsTheSnapshotsBelow(t *testing.T) {
 		require.NoError(t, w.SaveSnap(at(i)))
 		require.NoError(t, w.SaveSnap(at(i)), "the same one twice counts once")
 		require.NoError(t, w.Release(at(i)))
-		require.LessOrEqual(t, len(w.marks), 1)
+		require.LessOrEqual(t, len(w.marks.byID), 1)
 	}
 }
 

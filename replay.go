@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/seed449c39bc/wal/internal/codec"
 	"github.com/seed449c39bc/wal/internal/frame"
@@ -17,16 +16,17 @@ import (
 // indexes leave no gap.
 type replay struct {
 	contents
-	registry  *log.Registry
-	segments  int                     // taken so far
-	crc       uint32                  // the chain after them
-	records   int                     // of their whole saves
-	named     bool                    // the metadata is known
-	committed frame.Position          // after the last whole save
-	lastThere uint64                  // the last index at that position
-	wanted    func(index uint64) bool // which snapshots to keep; nil: none
-	recorded  []recordedSnapshot      // those, in the order of their records
-	restoring frame.Position          // where the save begins that restored the log last
+	registry    *log.Registry
+	segments    int                     // taken so far
+	crc         uint32                  // the chain after them
+	records     int                     // of their whole saves
+	named       bool                    // the metadata is known
+	committed   frame.Position          // after the last whole save
+	lastThere   uint64                  // the last index at that position
+	wanted      func(index uint64) bool // which snapshots to keep; nil: none
+	recorded    []recordedSnapshot      // those, in the order of their records: see recordedSnapshots
+	compactions []compaction            // what is yet to be done to recorded, in their order
+	restoring   frame.Position          // where the save begins that restored the log last
 }
 
 // recordedSnapshot is a snapshot that a segment records.
@@ -113,7 +113,7 @@ func (r *replay) edit(s *scan, x *edit) error {
 	case log.CrcType:
 		switch x.control {
 		case frame.ControlRestore:
-			r.recorded = nil
+			r.recorded, r.compactions = nil, nil
 			r.restoring = frame.Position{Seq: s.name.seq, Off: x.save}
 		case frame.ControlCompact:
 			r.compactRecorded(min(x.index, r.last))
@@ -139,14 +139,46 @@ func (r *replay) edit(s *scan, x *edit) error {
 	return nil
 }
 
-// compactRecorded drops the recorded snapshots below i, and has those at i count as committed.
+// compaction is a COMPACT record: what it does to the first snapshots that are recorded.
+type compaction struct {
+	index uint64
+	count int // how many snapshots are recorded before it
+}
+
+// compactRecorded drops the recorded snapshots below i, and has those at i count as committed. It
+// only notes that: recordedSnapshots does it for all compactions at once.
 func (r *replay) compactRecorded(i uint64) {
-	r.recorded = slices.DeleteFunc(r.recorded, func(s recordedSnapshot) bool { return s.Index < i })
-	for n := range r.recorded {
-		if r.recorded[n].Index == i {
-			r.recorded[n].committed = true
+	if n := len(r.compactions); n > 0 && r.compactions[n-1].count == len(r.recorded) {
+		r.compactions[n-1].index = max(r.compactions[n-1].index, i)
+	} else if len(r.recorded) > 0 {
+		r.compactions = append(r.compactions, compaction{i, len(r.recorded)})
+	}
+}
+
+// recordedSnapshots returns the snapshots that are recorded, and that no compaction has dropped.
+func (r *replay) recordedSnapshots() []recordedSnapshot {
+	all, todo := r.recorded, r.compactions
+	if len(todo) == 0 {
+		return all
+	}
+	r.compactions = nil
+	var highest uint64 // of the compactions after the n-th snapshot
+	compacted := false // there is one
+	kept := len(all)
+	for n := len(all) - 1; n >= 0; n-- {
+		for len(todo) > 0 && todo[len(todo)-1].count > n {
+			highest, compacted = max(highest, todo[len(todo)-1].index), true
+			todo = todo[:len(todo)-1]
+		}
+		s := all[n]
+		s.committed = s.committed || compacted && s.Index == highest
+		if s.Index >= highest {
+			kept--
+			all[kept] = s
 		}
 	}
+	r.recorded = dropFront(all, kept)
+	return r.recorded
 }
 
 // setMetadata takes over the metadata of the first segment. That of every later one must be the

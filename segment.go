@@ -3,6 +3,7 @@ package wal
 import (
 	"cmp"
 	"fmt"
+	"sort"
 	"strconv"
 
 	"github.com/seed449c39bc/wal/internal/frame"
@@ -93,6 +94,51 @@ func holding(names []segmentName, index uint64) int {
 		}
 	}
 	return -1
+}
+
+// holders finds segments as holding does. Segments are added to it in the order of their numbers.
+// It keeps those that holding can return: a segment is never returned again once there is a later
+// one whose name has the same index or a lower one. So its names ascend.
+type holders struct {
+	names []segmentName
+	next  uint64 // the number of the next segment to add
+}
+
+// add adds a segment.
+func (h *holders) add(n segmentName) {
+	i := len(h.names)
+	for i > 0 && h.names[i-1].index >= n.index {
+		i--
+	}
+	h.names, h.next = append(h.names[:i], n), n.seq+1
+}
+
+// find returns the segment at which a reader of the entries above index has to begin. ok is false
+// if it is gone.
+func (h *holders) find(index uint64) (n segmentName, ok bool) {
+	i := sort.Search(len(h.names), func(i int) bool { return h.names[i].index > index })
+	if i == 0 {
+		return n, false
+	}
+	return h.names[i-1], true
+}
+
+// dropBefore forgets the segments before number seq.
+func (h *holders) dropBefore(seq uint64) {
+	n := sort.Search(len(h.names), func(i int) bool { return h.names[i].seq >= seq })
+	h.names = dropFront(h.names, n)
+}
+
+// dropFront returns s without its first n elements, and lets go of what they hold. It copies the
+// others only if no more of them are left than are dropped, so that dropping all of them one after
+// the other does not copy the others each time.
+func dropFront[S ~[]E, E any](s S, n int) S {
+	left := s[n:]
+	if n > 0 && n >= len(left) {
+		return append(S(nil), left...)
+	}
+	clear(s[:n])
+	return left
 }
 
 // header is what the first records of a segment say.

@@ -87,7 +87,7 @@ func (s *start) loadRestored(l *loader, by loadFunc, damage error) (*loaded, err
 // found reports whether the snapshot is recorded in what was loaded. mismatch says that it is
 // recorded with another term only.
 func (s *start) found(ld *loaded) (found bool, mismatch error) {
-	for _, r := range ld.recorded {
+	for _, r := range ld.recordedSnapshots() {
 		is, err := codec.IsSnapshot(r.snap, s.snap)
 		if is {
 			return true, nil

@@ -77,7 +77,7 @@ func (s *surveyed) snapshots() (valid []log.Snapshot, err error) {
 	}
 	var found []recordedSnapshot
 	seen := map[string]bool{}
-	for _, r := range s.recorded {
+	for _, r := range s.recordedSnapshots() {
 		counts := r.Index <= committed || r.committed
 		if counts && !seen[string(r.data)] && s.opensAt(r.snapshotMark, committed) {
 			seen[string(r.data)] = true

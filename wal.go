@@ -40,6 +40,7 @@ type WAL struct {
 	leader     leadership
 	room       sync.Cond     // on writer: the open batch has room, or nobody leads any more
 	segments   locked        // in the order of their numbers; the last one is appended to
+	holders    holders       // finds among them the one that holds an index
 	dropped    []segmentName // released and not deleted yet, in the order of their numbers
 	headerEnd  int64         // end of the last segment's header; 0 if Open found the segment
 	appended   appended

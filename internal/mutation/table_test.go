@@ -121,8 +121,8 @@ var table = []mutation{
 		tests: []string{crashTest},
 	}, {
 		name: "one segment too many is released", file: "release.go",
-		old:   "\t}\n\treturn i\n}\n\n// Purge deletes",
-		new:   "\t}\n\treturn min(i+1, len(names)-1)\n}\n\n// Purge deletes",
+		old:   "return int(seq - first)",
+		new:   "return int(min(seq+1, last) - first)",
 		tests: []string{"TestRelease_AndPurgeKeepWhatAnOpenAtTheSnapshotNeeds"},
 	}, {
 		name: "Close does not sync", file: "close.go",
