@@ -284,7 +284,8 @@ func (c *cursor) decode(i uint64, data []byte) (log.LogEntry, error) {
 // corrupt returns a CorruptionError for damage at the frame that was read last, which is that of
 // entry i. At stake are the entries from i on.
 func (c *cursor) corrupt(i uint64, reason string) error {
-	return &CorruptionError{Segment: c.file.name.String(), Offset: c.off, Reason: reason,
+	return &CorruptionError{Dir: c.view.dir.Path(),
+		Segment: c.file.name.String(), Offset: c.off, Reason: reason,
 		FirstIndex: i, LastIndex: max(i, c.view.LastIndex())}
 }
 

@@ -85,6 +85,7 @@ var (
 // CorruptionError says what is damaged, and which entries are at stake. It satisfies errors.Is with
 // [ErrCorrupt].
 type CorruptionError struct {
+	Dir     string // the log's directory
 	Segment string // file name of the segment, without its directory
 	Offset  int64  // offset in it, in bytes, of the first frame that is not intact
 	Reason  string // what is wrong with that frame
@@ -105,8 +106,8 @@ type CorruptionError struct {
 }
 
 func (e *CorruptionError) Error() string {
-	msg := fmt.Sprintf("wal: log is corrupt in segment %s at offset %d: %s",
-		e.Segment, e.Offset, e.Reason)
+	msg := fmt.Sprintf("wal: log is corrupt in segment %s of %s at offset %d: %s",
+		e.Segment, e.Dir, e.Offset, e.Reason)
 	if e.LastIndex > 0 {
 		msg += fmt.Sprintf("; entries %d to %d are at stake", e.FirstIndex, e.LastIndex)
 	}
@@ -141,6 +142,7 @@ func (e *OverwrittenError) Is(target error) bool { return target == ErrOverwritt
 // NewerFormatError says which record is of a newer version. It satisfies errors.Is with
 // [ErrNewerFormat]. docs/FORMAT.md 8 has the rule that distinguishes it from damage.
 type NewerFormatError struct {
+	Dir     string // the log's directory
 	Segment string // file name of the segment, without its directory
 	Offset  int64  // offset of the record in it, in bytes
 	Kind    string // what this version does not know, such as "a record of type 7"
@@ -148,12 +150,25 @@ type NewerFormatError struct {
 
 func (e *NewerFormatError) Error() string {
 	return fmt.Sprintf("wal: log was written by a newer version: "+
-		"segment %s holds at offset %d %s, which this version does not know; "+
-		"open it with the version that wrote it, or a later one", e.Segment, e.Offset, e.Kind)
+		"segment %s of %s holds at offset %d %s, which this version does not know; "+
+		"open it with the version that wrote it, or a later one", e.Segment, e.Dir, e.Offset, e.Kind)
 }
 
 // Is makes every NewerFormatError an [ErrNewerFormat].
 func (e *NewerFormatError) Is(target error) bool { return target == ErrNewerFormat }
+
+// inDir tells an error about damage, or about a newer version, in which directory the log is.
+func inDir(err error, dir string) error {
+	var corrupt *CorruptionError
+	if errors.As(err, &corrupt) {
+		corrupt.Dir = dir
+	}
+	var newer *NewerFormatError
+	if errors.As(err, &newer) {
+		newer.Dir = dir
+	}
+	return err
+}
 
 // TornTail describes the bytes behind the last whole save. They belong to a save that was never
 // acknowledged, because a crash interrupted it.

@@ -3,14 +3,17 @@ package wal
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/faultfs"
+	"github.com/seed449c39bc/wal/internal/frame"
 )
 
 // The error of a segment's file has the name that the file has by now, and not the one under which
@@ -135,4 +138,45 @@ func TestErrors_OfAReadOnlyFileSystem(t *testing.T) {
 		}
 	}
 	openLog(t, dir, nil)
+}
+
+// Two logs may be open in one process: an error about damage says which one it is of.
+func TestErrors_DamageNamesTheDirectory(t *testing.T) {
+	w, dir := newLog(t)
+	fillSegments(t, w, 2)
+	require.NoError(t, w.Sync())
+	f, err := os.OpenFile(segmentsOf(t, dir)[1], os.O_RDWR, 0)
+	require.NoError(t, err)
+	defer f.Close()
+	frames := framesOf(t, f.Name())
+	flipAt(t, f, frames[len(frames)/2].off+frame.WordSize+2)
+	lookups := map[string]func() error{
+		"Entries": func() error {
+			for _, err := range w.Entries(w.FirstIndex(), w.LastIndex()+1) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		"OpenForRead": func() error { _, err := OpenForRead(nil, dir, nil); return err },
+		"Verify":      func() error { _, err := Verify(nil, dir); return err },
+		"Records": func() error {
+			for _, err := range Records(dir) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		"Open":   func() error { w.Abandon(); _, err := Open(nil, dir, nil); return err },
+		"Repair": func() error { w.Abandon(); _, err := Repair(nil, dir); return err },
+	}
+	for _, name := range slices.Sorted(maps.Keys(lookups)) {
+		err := lookups[name]()
+		var c *CorruptionError
+		require.ErrorAs(t, err, &c, name)
+		require.Equal(t, dir, c.Dir, name)
+		require.ErrorContains(t, err, dir, name)
+	}
 }

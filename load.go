@@ -81,12 +81,11 @@ func (l *loader) load(names []segmentName) (*loaded, error) {
 	case err == nil:
 		return ld, nil
 	case !errors.As(err, &first):
-		return nil, err
+		ld = nil
+	case !l.positionOnly:
+		err = l.addLostEntries(ld.names, first, ld.lastThere)
 	}
-	if l.positionOnly {
-		return ld, err
-	}
-	return ld, l.addLostEntries(ld.names, first, ld.lastThere)
+	return ld, inDir(err, l.dir.Path())
 }
 
 // replay scans consecutive segments and takes them into ld. If toEnd is true, the last of them is

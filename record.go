@@ -134,7 +134,9 @@ type recordReader struct {
 }
 
 // report yields damage, and reports whether to go on.
-func (r *recordReader) report(damage error) bool { return r.yield(Record{}, damage) && r.tolerant }
+func (r *recordReader) report(damage error) bool {
+	return r.yield(Record{}, inDir(damage, r.files.dir.Path())) && r.tolerant
+}
 
 // segment yields the records of one segment, and reports whether to go on.
 func (r *recordReader) segment(file *segmentFile, size int64, last bool) bool {
