@@ -1,5 +1,5 @@
-// Package crashtest is a counter on a log, and the tests that show that it keeps what it said
-// through crashes. docs/TESTING.md explains them.
+// Package crashtest is a counter on a log, with tests which show that it loses nothing acknowledged
+// in a crash. docs/TESTING.md explains them.
 package crashtest
 
 import (
@@ -10,14 +10,14 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// A Counter is a sum that survives crashes. It is for one goroutine.
+// A Counter is a sum that survives crashes. It is not safe for concurrent use.
 type Counter struct {
 	w    *wal.WAL
 	last uint64 // index of the last entry
 	sum  int
 }
 
-// Open opens the counter in dir, or makes a new one. The options are the log's.
+// Open opens the counter in dir, or creates one. The options are for the log.
 func Open(dir string, opts ...wal.Option) (*Counter, error) {
 	w, err := wal.OpenOrCreate(nil, dir, []byte("counter"), opts...)
 	if err != nil {
@@ -38,8 +38,8 @@ func Open(dir string, opts ...wal.Option) (*Counter, error) {
 	return c, nil
 }
 
-// Add adds n. The sum holds it, whatever happens, once Add has returned nil; after an error it
-// may or may not be there when the counter is opened again.
+// Add adds n. Once Add has returned nil, the sum holds n, whatever happens. After an error, n may
+// or may not be in the sum when the counter is opened again.
 func (c *Counter) Add(n int) error {
 	ent := &walpb.Entry{Index: c.last + 1, Data: []byte(strconv.Itoa(n))}
 	if err := c.w.SaveEntry([]log.LogEntry{ent}); err != nil {
@@ -49,7 +49,7 @@ func (c *Counter) Add(n int) error {
 	return nil
 }
 
-// Sum is the sum of all that was added.
+// Sum returns the sum of all that was added.
 func (c *Counter) Sum() int { return c.sum }
 
 // Close closes the counter.

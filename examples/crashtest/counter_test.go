@@ -30,7 +30,7 @@ func TestCounter_SurvivesACrash(t *testing.T) {
 			}
 			sum += n
 		}
-		c.w.Abandon() // in place of Close
+		c.w.Abandon() // instead of Close
 	}
 }
 
@@ -105,7 +105,7 @@ func TestCounter_SurvivesAKill(t *testing.T) {
 			default:
 				fmt.Sscanf(line, "sum %d", &acknowledged)
 			}
-			if n == 20+life { // in the middle of something, another one each time
+			if n == 20+life { // at another moment in each life
 				child.Process.Kill()
 			}
 		}

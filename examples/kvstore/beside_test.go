@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The commands that read, beside a store that is saved to.
+// The commands that read work while another process saves to the store.
 func TestReadingBesideASavingStore(t *testing.T) {
 	p := newProgram(t)
 	p.ok("put", "key", "value")

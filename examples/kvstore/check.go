@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// saveName names a save of the demo by round, goroutine, and number.
+// saveName returns the name of a save of the demo: its round, goroutine, and number.
 func saveName(round, writer, n int) string { return fmt.Sprintf("r%d/w%d/%05d", round, writer, n) }
 
-// writerOf is the part of a save's name that its goroutine's saves share.
+// writerOf returns the part of a save's name that all saves of its goroutine share.
 func writerOf(save string) string { return save[:strings.LastIndexByte(save, '/')] }
 
-// demoSave returns the pairs of a save. They follow from its name, so the
-// name is enough to tell whether they are intact.
+// demoSave returns the pairs of a save. They follow from its name, so the name is enough to check
+// whether they are intact.
 func demoSave(name string) []*Entry {
 	pairs := make([]*Entry, demoPairs)
 	for i := range pairs {
@@ -26,20 +26,20 @@ func demoSave(name string) []*Entry {
 
 func demoValue(key string) string { return strings.Repeat("value of "+key+". ", 5) }
 
-// ledger holds the names of the saves that must be in the store: those that
-// were acknowledged, and those that were seen there after an earlier kill.
+// ledger holds the names of the saves that must be in the store: those that were acknowledged, and
+// those that were found there after an earlier kill.
 type ledger map[string]bool
 
-// finding is what a comparison came to.
+// finding is the result of a comparison.
 type finding struct {
-	recovered int // saves that came since the comparison before
-	inFlight  int // those of them that were not acknowledged
+	recovered int // how many saves came since the last comparison
+	inFlight  int // how many of them were not acknowledged
 	problems  []string
 }
 
-// compare tells whether a store holds what was acknowledged since the comparison
-// before, all that it held then, and besides that at most one save per goroutine:
-// the next one after those acknowledged. The ledger then has what was found.
+// compare checks that a store holds what the last comparison found and what was acknowledged since
+// then, and besides at most one save of each goroutine: the one after those that were acknowledged.
+// It adds what it finds to the ledger.
 func (l ledger) compare(acknowledged []string, t Table) finding {
 	var f finding
 	problem := func(format string, args ...any) {
@@ -75,8 +75,7 @@ func (l ledger) compare(acknowledged []string, t Table) finding {
 	return f
 }
 
-// wholeSaves returns the names of the saves in the table of which all pairs are
-// there and intact.
+// wholeSaves returns the names of the saves whose pairs are all in the table and intact.
 func wholeSaves(t Table, problem func(format string, args ...any)) map[string]bool {
 	count := make(map[string]int)
 	for _, key := range t.Keys("") {

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// What the child prints, a line each: "saved NAME" after a save has returned
-// nil, and "snapshot INDEX" after a snapshot has.
+// The child prints a line "saved NAME" after a save has returned nil, and a line "snapshot INDEX"
+// after a snapshot has.
 const (
 	savedLine    = "saved "
 	snapshotLine = "snapshot "
@@ -23,9 +23,9 @@ const (
 
 const (
 	snapshotAfter = 20               // saves of one goroutine before the child's snapshot
-	childLife     = 60 * time.Second // if nobody kills it
-	patience      = time.Second      // for the number of acknowledgements; a slow disk has fewer
-	killLimit     = 10 * time.Second // for any at all
+	childLife     = 60 * time.Second // after it the child ends if it was not killed
+	patience      = time.Second      // after it one acknowledgement is enough: the disk is slow
+	killLimit     = 10 * time.Second // after it the child is killed in any case
 )
 
 // child runs the process that the demo kills: goroutines that save until it dies.
@@ -53,14 +53,14 @@ func (a *app) child(args []string) error {
 	}
 }
 
-// saveForever is one of the goroutines.
+// saveForever saves until it fails. Each of the goroutines runs it.
 func saveForever(s *Store, round, writer int, snapshot bool, reports *reporter) error {
 	for n := 0; ; n++ {
 		name := saveName(round, writer, n)
 		if err := s.Save(demoSave(name)...); err != nil {
 			return err
 		}
-		// Only now, with the save on stable storage.
+		// The save is reported only now, when it is on stable storage.
 		if err := reports.line(savedLine + name); err != nil {
 			return err
 		}
@@ -89,11 +89,11 @@ func (r *reporter) line(text string) error {
 	return err
 }
 
-// child is the parent's side: the process, and what it has reported.
+// child is what the parent knows of the process: how it is started, and what it has reported.
 type child struct {
 	cfg      Config
 	round    int
-	snapshot bool // whether it is to make one
+	snapshot bool // the child makes a snapshot
 
 	acknowledged  []string // names of saves
 	snapshotIndex uint64   // 0: none yet
@@ -119,8 +119,8 @@ func (c *child) saveUntilKilled(killAfter int) error {
 	}
 	limit := time.AfterFunc(killLimit, func() { cmd.Process.Kill() })
 	killed, err := c.listen(pipe, killAfter, cmd.Process.Kill)
-	cmd.Process.Kill() // whatever listen has done
-	cmd.Wait()         // its error is the kill; only now are the log's locks free
+	cmd.Process.Kill() // if listen has not killed it
+	cmd.Wait()         // the error is that of the kill; only now are the log's locks free
 	pending := limit.Stop()
 	switch {
 	case err != nil:
@@ -133,15 +133,15 @@ func (c *child) saveUntilKilled(killAfter int) error {
 	return nil
 }
 
-// listen takes in the child's reports, and kills it in the middle of them. What
-// is in the pipe then was acknowledged too, so it reads on to the end.
+// listen records the child's reports, and kills it in the middle of them. What is in the pipe by
+// then was acknowledged too, so it reads on to the end.
 func (c *child) listen(pipe io.Reader, killAfter int, kill func() error) (killed bool, err error) {
 	began := time.Now()
 	lines := bufio.NewReader(pipe)
 	for {
 		text, err := lines.ReadString('\n')
 		if err == io.EOF {
-			return killed, nil // a line without its end says nothing
+			return killed, nil // a line that does not end is not a report
 		}
 		if err != nil {
 			return killed, err
@@ -160,7 +160,7 @@ func (c *child) listen(pipe io.Reader, killAfter int, kill func() error) (killed
 	}
 }
 
-// note takes in one report.
+// note records one report.
 func (c *child) note(text string) (err error) {
 	if name, ok := strings.CutPrefix(text, savedLine); ok {
 		c.acknowledged = append(c.acknowledged, name)

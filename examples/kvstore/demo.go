@@ -66,8 +66,8 @@ func (a *app) demo([]string) error {
 	return nil
 }
 
-// demoConfig returns where the demo works: in the directory that was asked for,
-// if that is empty, or in a temporary one.
+// demoConfig returns a configuration for the demo. It works in the directory that was asked for,
+// which must be empty, or else in a temporary one.
 func (a *app) demoConfig() (cfg Config, temporary bool, err error) {
 	cfg = Config{Dir: a.cfg.Dir, SegmentSize: demoSegmentSize, Logger: zap.NewNop()}
 	if a.given["segment-size"] {
@@ -106,7 +106,7 @@ func (d *demo) rounds() error {
 	return nil
 }
 
-// round lets a child save, kills it, and compares.
+// round lets a child save, kills it, and compares the store with its reports.
 func (d *demo) round(n int) error {
 	killAfter := 100 + rand.IntN(200) // acknowledgements
 	c := child{cfg: d.cfg, round: n, snapshot: n == snapshotRound}
@@ -132,13 +132,13 @@ func (d *demo) round(n int) error {
 	return nil
 }
 
-// reopened is what a store held after a kill, and how it came back.
+// reopened is what a store held after a kill, and how it was opened again.
 type reopened struct {
 	table    Table
 	start    uint64 // index of the snapshot that it was opened at
 	segments int
 	torn     *wal.TornTail // nil: there was none to heal
-	powerCut bool          // the torn tail was played
+	powerCut bool          // a power cut was simulated
 }
 
 // reopen opens the store as any program would after a crash, and closes it.
@@ -158,7 +158,7 @@ func reopen(cfg Config) (reopened, error) {
 	return r, err
 }
 
-// report prints what came of a round.
+// report prints the result of a round.
 func (d *demo) report(n int, c *child, r reopened, found finding) {
 	line := func(label, format string, args ...any) {
 		fmt.Fprintf(d.out, "         %-14s"+format+"\n", append([]any{label}, args...)...)

@@ -58,7 +58,7 @@ func TestATornTailIsHealedAndTold(t *testing.T) {
 	require.Equal(t, "grass\tgreen\nsky\tblue\n", p.ok("list"))
 }
 
-// The comparison is what the demo's word rests on, so each way to disagree is tried.
+// The demo is only as good as its comparison, so every way to disagree is tried.
 func TestCompareFindsEveryDisagreement(t *testing.T) {
 	acknowledged := []string{saveName(2, 0, 0), saveName(2, 0, 1), saveName(2, 1, 0)}
 	earlier := saveName(1, 3, 7)
@@ -153,7 +153,8 @@ func TestAHalfWrittenSnapshotIsNeverUsed(t *testing.T) {
 	p.ok("put", "sky", "blue")
 	dir := filepath.Join(p.dir, "snapshots")
 	require.NoError(t, os.MkdirAll(dir, 0o700))
-	// Written, but not told to the log before the crash; and not even renamed.
+	// The first snapshot was written but not saved in the log before the crash. The second one was
+	// not even renamed.
 	require.NoError(t, writeSnapshot(dir, Table{Index: 1, Pairs: map[string]string{"other": "x"}}))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "0000000000000002.json.tmp"), []byte("half"),
 		0o600))

@@ -13,8 +13,8 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// inspect shows what the log holds. It reads from the oldest segment on,
-// without a lock, so it works beside a process that is writing.
+// inspect shows what the log holds. It reads from the oldest segment on, and takes no lock, so it
+// works while another process is writing.
 func (a *app) inspect(args []string) error {
 	flags := newFlags("log")
 	count := flags.Uint64("n", 10, "")
@@ -53,7 +53,7 @@ func (a *app) summary(out io.Writer, r *wal.Reader) error {
 		return err
 	}
 	fmt.Fprintf(out, "metadata   %q\n", r.Metadata())
-	st := r.State().(*State) // the types that the registry has, here and below
+	st := r.State().(*State) // its type is the one that is registered, here and below
 	fmt.Fprintf(out, "state      term %d, committed up to entry %d\n", st.Term, st.Commit)
 	fmt.Fprintf(out, "snapshots  %s\n", places(recorded))
 	if first, last := r.FirstIndex(), r.LastIndex(); first <= last {
@@ -74,7 +74,7 @@ func (a *app) summary(out io.Writer, r *wal.Reader) error {
 	return files(out, "snapshot files", a.cfg.snapshotDir(), ".json")
 }
 
-// places tells at which entries there are snapshots.
+// places says at which entries there are snapshots.
 func places(snaps []log.Snapshot) string {
 	var at []string
 	for _, snap := range snaps {
@@ -97,7 +97,7 @@ func files(out io.Writer, title, dir, suffix string) error {
 	for _, f := range all {
 		info, err := f.Info()
 		if err != nil || !strings.HasSuffix(f.Name(), suffix) {
-			continue // not one of them, or purged since it was listed
+			continue // it has another suffix, or was purged since it was listed
 		}
 		fmt.Fprintf(out, "  %s %10d bytes\n", f.Name(), info.Size())
 		found = true
@@ -129,8 +129,7 @@ func lastEntries(out io.Writer, r *wal.Reader, count uint64) error {
 	return nil
 }
 
-// records prints every record of the log as it stands in its files, also when the log
-// is damaged.
+// records prints every record of the log as it stands in its files, even if the log is damaged.
 func (a *app) records() error {
 	out := bufio.NewWriter(a.stdout)
 	segment := ""

@@ -16,8 +16,8 @@ import (
 	"github.com/seed449c39bc/wal"
 )
 
-// asProgram makes the test binary be the program: the demo starts its own
-// executable, which in a test is this one.
+// asProgram is the variable that turns the test binary into the program. The demo starts its own
+// executable, which in a test is the test binary.
 const asProgram = "KVSTORE_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -46,7 +46,7 @@ func (p program) run(args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
-// ok runs a command that has to succeed without a warning, and returns what it prints.
+// ok runs a command that must succeed without a warning, and returns what it prints.
 func (p program) ok(args ...string) string {
 	p.t.Helper()
 	code, stdout, stderr := p.run(args...)
@@ -55,7 +55,7 @@ func (p program) ok(args ...string) string {
 	return stdout
 }
 
-// fails runs a command that has to fail with an exit code, and returns its error.
+// fails runs a command that must fail with the given exit code, and returns its error.
 func (p program) fails(want int, args ...string) string {
 	p.t.Helper()
 	code, stdout, stderr := p.run(args...)
@@ -76,7 +76,7 @@ func (p program) file(content string) string {
 	return name
 }
 
-// only returns the one file in a directory of the store.
+// only returns the path of the only file that matches in a directory of the store.
 func (p program) only(dir, pattern string) string {
 	p.t.Helper()
 	found, err := filepath.Glob(filepath.Join(p.dir, dir, pattern))
@@ -85,7 +85,7 @@ func (p program) only(dir, pattern string) string {
 	return found[0]
 }
 
-// damage flips a bit of a file, in the first place where a text stands.
+// damage flips a bit of a file, where a text first stands.
 func damage(t *testing.T, name, text string) {
 	t.Helper()
 	data, err := os.ReadFile(name)

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	batchLines = 1000      // lines that go into one save at most
-	batchBytes = 256 << 10 // and how many bytes of pairs, roughly
+	batchLines = 1000      // how many lines go into one save at most
+	batchBytes = 256 << 10 // how many bytes of pairs go into one save, roughly
 )
 
 // load saves the lines of a file.
@@ -38,10 +38,10 @@ func (a *app) load(args []string) error {
 	})
 }
 
-// manyEntries is how many entries take about a second to be read.
+// manyEntries is about how many entries can be read in a second.
 const manyEntries = 100_000
 
-// suggestSnapshot says what to do when every command has to read many entries.
+// suggestSnapshot suggests a snapshot if every command has to read many entries.
 func suggestSnapshot(out io.Writer, behind uint64) error {
 	if behind < manyEntries {
 		return nil
@@ -51,22 +51,21 @@ func suggestSnapshot(out io.Writer, behind uint64) error {
 	return err
 }
 
-// loader puts lines into the store, many per save: a save costs a sync, however
-// much is in it.
+// loader saves lines in the store, many at a time: a save costs one sync, however much it holds.
 type loader struct {
 	store    *Store
 	progress *progress
 	batch    []*Entry
-	bytes    int   // of the pairs in batch
-	saved    int   // pairs that are on stable storage
-	read     int64 // bytes of the file
+	bytes    int   // the size of the pairs in batch
+	saved    int   // how many pairs are on stable storage
+	read     int64 // how many bytes of the file were read
 }
 
 // byteOrderMark is what some editors put before the first line; it is not part of a key.
 const byteOrderMark = "\ufeff"
 
-// run reads KEY<TAB>VALUE lines and saves them. At the first bad line it stops,
-// with everything before that line saved, and says so. Empty lines are passed over.
+// run reads lines of KEY<TAB>VALUE and saves them. It passes over empty lines. At the first bad
+// line it stops with an error, after it has saved everything before that line.
 func (l *loader) run(in io.Reader) error {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, len(byteOrderMark)+maxPair+len("\t\r\n")+1)
@@ -97,7 +96,7 @@ func (l *loader) run(in io.Reader) error {
 	return l.flush()
 }
 
-// line takes one line into the batch.
+// line adds one line to the batch.
 func (l *loader) line(text string) error {
 	if text == "" {
 		return nil
@@ -122,12 +121,12 @@ func (l *loader) flush() error {
 			len(l.batch))
 	}
 	l.saved += len(l.batch)
-	l.batch, l.bytes = nil, 0 // the store has the old one
+	l.batch, l.bytes = nil, 0 // the store keeps the old batch
 	l.progress.show(l.saved, l.read)
 	return nil
 }
 
-// stop ends the load at line n.
+// stop saves the batch, and returns the error that ends the load at line n.
 func (l *loader) stop(n int, reason error) error {
 	if err := l.flush(); err != nil {
 		return err
@@ -136,8 +135,8 @@ func (l *loader) stop(n int, reason error) error {
 		l.saved)
 }
 
-// progress tells how far a long load is: on a terminal in one line that is
-// rewritten, elsewhere in a new line now and then.
+// progress shows how far a long load is: on a terminal in one line that is rewritten, elsewhere in
+// a new line from time to time.
 type progress struct {
 	out      io.Writer
 	size     int64 // bytes to read; 0: unknown
@@ -145,7 +144,7 @@ type progress struct {
 	every    time.Duration
 	began    time.Time
 	shown    time.Time
-	open     bool // the cursor stands in a line to be rewritten
+	open     bool // the cursor stands in a line that is rewritten
 }
 
 func newProgress(out io.Writer, size int64) *progress {
@@ -187,7 +186,7 @@ func (p *progress) show(pairs int, read int64) {
 	fmt.Fprintln(p.out, text)
 }
 
-// end leaves the line that was rewritten.
+// end ends the line that was rewritten.
 func (p *progress) end() {
 	if p.open {
 		fmt.Fprintln(p.out)

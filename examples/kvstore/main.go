@@ -1,5 +1,5 @@
-// Command kvstore is a small durable key-value store: the program to read if
-// you want to embed the log in one of your own.
+// Command kvstore is a small durable key-value store. Read it if you want to embed the log in a
+// program of your own.
 //
 //	go run ./examples/kvstore demo          kills itself while saving, and shows that nothing is lost
 //	go run ./examples/kvstore put sky blue  saves a pair in ./kvstore-data
@@ -7,14 +7,14 @@
 //
 // Read it in this order:
 //
-//   - records.go: what goes into the log: an entry, a state and a snapshot of
-//     the program's own, and the registry that tells the log of them
-//   - store.go: the state machine: how it saves, and how it comes back
+//   - records.go: what goes into the log: the program's types for entries, states and snapshots,
+//     and the registry that makes them known to the log
+//   - store.go: the state machine: how it saves, and how it is restored
 //   - snapshot.go: how a snapshot is made safe before the log lets go of entries
 //
-// The rest is the program around them: load.go and inspect.go are the two larger
-// commands; demo.go starts child.go as a process, kills it, and has check.go
-// compare what it was told with what it finds.
+// The rest is the program around them. load.go and inspect.go are the two larger commands. demo.go
+// starts child.go as a process and kills it, and check.go compares what the process reported with
+// what is in the store.
 package main
 
 import (
@@ -38,7 +38,7 @@ const (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// app is what a command has at hand.
+// app is what a command works with.
 type app struct {
 	cfg            Config
 	given          map[string]bool // the flags that were set
@@ -48,7 +48,7 @@ type app struct {
 // command is one of the program's commands.
 type command struct {
 	name, args, help string
-	min, max         int // number of arguments; max < 0: it parses them itself
+	min, max         int // how many arguments it takes; max < 0: it parses them itself
 	run              func(a *app, args []string) error
 }
 
@@ -71,8 +71,8 @@ type usageError string
 
 func (e usageError) Error() string { return string(e) }
 
-// run is main without the process: it returns the exit code, which is 0 for
-// success, 1 for a failure and 2 for a wrong call.
+// run runs the program and returns its exit code: 0 for success, 1 for a failure, and 2 for a wrong
+// call.
 func run(args []string, stdout, stderr io.Writer) int {
 	err := dispatch(args, stdout, stderr)
 	var usage usageError
@@ -114,8 +114,8 @@ func dispatch(args []string, stdout, stderr io.Writer) error {
 	return commands[i].call(a, rest)
 }
 
-// call runs the command if its arguments are as many as it takes. Behind "--" they are taken as
-// they are, also what asks for help otherwise.
+// call runs the command if it has the right number of arguments. Arguments after "--" are taken as
+// they are, even those that would otherwise ask for help.
 func (c command) call(a *app, args []string) error {
 	usage := strings.TrimSpace("usage: kvstore " + c.name + " " + c.args)
 	if len(args) > 0 {
@@ -133,7 +133,7 @@ func (c command) call(a *app, args []string) error {
 	return c.run(a, args)
 }
 
-// newFlags returns a set of flags that reports mistakes as errors only.
+// newFlags returns a set of flags that reports mistakes only as errors.
 func newFlags(name string) *flag.FlagSet {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -160,21 +160,20 @@ Exit codes: 0 done, 1 failed, 2 called wrongly.
 	return out.Flush()
 }
 
-// newLogger returns a logger for what the log has to say beyond errors, such as
-// that it healed a torn tail.
+// newLogger returns a logger for the warnings of the log, such as that it has healed a torn tail.
 func newLogger(w io.Writer) *zap.Logger {
 	enc := zapcore.NewConsoleEncoder(zap.NewDevelopmentEncoderConfig())
 	return zap.New(zapcore.NewCore(enc, zapcore.Lock(zapcore.AddSync(w)), zap.WarnLevel))
 }
 
-// withStore runs do on the open store, and closes it.
+// withStore opens the store, runs do on it, and closes it.
 func (a *app) withStore(open func(Config) (*Store, error), do func(*Store) error) error {
 	s, err := open(a.cfg)
 	if err != nil {
 		return err
 	}
 	err = do(s)
-	if cerr := s.Close(); err == nil { // after a failure, Close only repeats it
+	if cerr := s.Close(); err == nil { // after a failure, Close only repeats the error
 		err = cerr
 	}
 	return err

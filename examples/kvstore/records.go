@@ -10,19 +10,19 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// The three types that go into the log. Any encoding will do; JSON is easy to
-// look at. A type may also have AppendBinary of encoding.BinaryAppender, which
-// spares the log an allocation per record.
+// Three types go into the log: Entry, State and Snapshot. Any encoding will do; JSON is easy to
+// read. A type may also have AppendBinary of encoding.BinaryAppender, which saves the log an
+// allocation for each record.
 
 // Entry is one change of the store.
 type Entry struct {
-	Index uint64 `json:"index"` // its place in the log, counted from 1 without gaps
+	Index uint64 `json:"index"` // counted from 1 without gaps
 	Op    Op     `json:"op"`
 	Key   string `json:"key"`
 	Value string `json:"value,omitempty"`
 }
 
-// Op is what an Entry does.
+// Op says what an Entry does.
 type Op string
 
 const (
@@ -39,8 +39,8 @@ func Delete(key string) *Entry { return &Entry{Op: OpDelete, Key: key} }
 // Marshal implements log.RecordData.
 func (e *Entry) Marshal() ([]byte, error) { return json.Marshal(e) }
 
-// Unmarshal implements log.RecordData. An operation that this version does not
-// know is refused here, so that it is an error at open and not a change left out.
+// Unmarshal implements log.RecordData. It refuses an operation that this version does not know: so
+// opening the store fails, instead of leaving a change out.
 func (e *Entry) Unmarshal(data []byte) error {
 	*e = Entry{} // json.Unmarshal leaves fields alone that data does not have
 	if err := json.Unmarshal(data, e); err != nil {
@@ -52,9 +52,9 @@ func (e *Entry) Unmarshal(data []byte) error {
 	return nil
 }
 
-// ReadIndex implements log.IndexReader, so that opening the log need not decode its entries. It
-// must fail where Unmarshal does; so it looks at all of an entry that stands as Marshal writes
-// most of them, without escapes, and decodes any other.
+// ReadIndex implements log.IndexReader, so opening the log need not decode its entries. It must
+// fail where Unmarshal fails. So it checks the whole entry if it has the form that Marshal gives
+// most entries, without escapes, and decodes it otherwise.
 func (e *Entry) ReadIndex(data []byte) (uint64, error) {
 	if index, ok := plainIndex(data); ok {
 		return index, nil
@@ -64,8 +64,8 @@ func (e *Entry) ReadIndex(data []byte) (uint64, error) {
 	return decoded.Index, err
 }
 
-// plainIndex returns the index of {"index":1,"op":"put","key":"k","value":"v"}, if data is of just
-// that form, with nothing to be unescaped.
+// plainIndex returns the index of {"index":1,"op":"put","key":"k","value":"v"}. ok is false if data
+// has not exactly that form, or has escapes.
 func plainIndex(data []byte) (index uint64, ok bool) {
 	rest, ok := bytes.CutPrefix(data, []byte(`{"index":`))
 	digits := 0
@@ -93,8 +93,8 @@ func plainIndex(data []byte) (index uint64, ok bool) {
 	return index, string(rest) == "}"
 }
 
-// plainString returns what follows a JSON string that data begins with, nil if there is none, or
-// one with escapes.
+// plainString returns what follows the JSON string that data begins with. It returns nil if data
+// does not begin with a string, or if the string has escapes.
 func plainString(data []byte) []byte {
 	if len(data) == 0 || data[0] != '"' {
 		return nil
@@ -116,14 +116,14 @@ func (e *Entry) GetIndex() uint64 { return e.Index }
 // Size implements log.LogEntry. It is a hint: 64 is about what JSON adds.
 func (e *Entry) Size() int { return len(e.Key) + len(e.Value) + 64 }
 
-// State is what the store must remember besides its entries. Every save carries
-// one, so the log always knows how far the entries count.
+// State is what the store must remember besides its entries. Every save holds one, so the log
+// always knows up to which entry the entries count.
 type State struct {
 	Term   uint64 `json:"term"`   // constant here; in Raft it changes with each election
 	Commit uint64 `json:"commit"` // index of the last entry that counts
 }
 
-// term is the only one there is, because a single node elects nobody.
+// term is the only term there is, because a single node holds no elections.
 const term = 1
 
 // Marshal implements log.RecordData.
@@ -141,8 +141,8 @@ func (s *State) GetCommitted() uint64 { return s.Commit }
 // Reset implements log.HardState.
 func (s *State) Reset() { *s = State{} }
 
-// Snapshot tells the log that there is a snapshot file at an index. The pairs
-// are in that file, not in the log.
+// Snapshot records in the log that there is a snapshot file at an index. The pairs are in that
+// file, not in the log.
 type Snapshot struct {
 	Index uint64 `json:"index"` // of the last entry that the snapshot covers
 	Term  uint64 `json:"term"`
@@ -160,12 +160,12 @@ func (s *Snapshot) Unmarshal(data []byte) error {
 // GetIndex implements log.Snapshot.
 func (s *Snapshot) GetIndex() uint64 { return s.Index }
 
-// GetTerm implements log.TermedSnapshot: the log then also compares the term
-// when it is opened at a snapshot.
+// GetTerm implements log.TermedSnapshot: so the log compares the term too when it is opened at a
+// snapshot.
 func (s *Snapshot) GetTerm() uint64 { return s.Term }
 
-// records returns the registry that makes the log use these types. It belongs to
-// this program's log alone: another log in the same process can have others.
+// records returns the registry that makes the log use these types. It is only for the log of this
+// program: another log in the same process can have other types.
 func records() *log.Registry {
 	r := log.NewRegistry()
 	r.Register(log.EntryType, &Entry{})
@@ -177,7 +177,7 @@ func records() *log.Registry {
 // maxPair is how many bytes a key and its value may have together.
 const maxPair = 1 << 20
 
-// check tells whether the entry can be stored and listed without loss. JSON
+// check returns an error if the entry cannot be stored and listed without loss. For example, JSON
 // would silently replace what is not UTF-8.
 func (e *Entry) check() error {
 	switch {

@@ -8,7 +8,7 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// What Marshal writes is told its index without decoding it, unless it has escapes.
+// The index of what Marshal writes is read without decoding the entry, unless it has escapes.
 func TestTheIndexOfAPlainEntryIsReadWithoutDecoding(t *testing.T) {
 	for _, e := range []*Entry{Put("sky", "blue"), Put("sky", ""), Put("ключ", "значение"),
 		Delete("sky")} {

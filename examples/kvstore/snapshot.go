@@ -13,22 +13,22 @@ import (
 	"strings"
 )
 
-// errNoSnapshot is returned when the log begins behind a snapshot whose file is gone or damaged.
+// errNoSnapshot is returned if the log begins after a snapshot whose file is gone or damaged.
 var errNoSnapshot = errors.New("the log begins at a snapshot that cannot be read; restore its " +
 	"file from a backup")
 
-// A snapshot file is one line with a checksum, and behind it the table in JSON.
+// A snapshot file is one line with a checksum, and after it the table in JSON.
 const (
-	snapshotName   = "%016x.json"  // of the index
-	snapshotHeader = "crc32c %08x" // of what stands behind the line
+	snapshotName   = "%016x.json"  // with the index
+	snapshotHeader = "crc32c %08x" // with the checksum of what stands after the line
 )
 
-// Snapshot saves the table in a file and deletes what that makes needless: the
-// segments of the log with older entries only, and older snapshot files. It returns
-// the snapshot's index and the number of segments deleted.
+// Snapshot saves the table in a file and deletes what that makes needless: older snapshot files,
+// and segments of the log that hold only older entries. It returns the snapshot's index and the
+// number of segments that were deleted.
 //
-// The order is what makes it safe. A crash between any two steps leaves more
-// files than needed, and never fewer.
+// The order of the steps makes it safe: a crash between any two of them leaves more files than are
+// needed, and never fewer.
 func (s *Store) Snapshot() (index uint64, removed int, err error) {
 	s.snapshotting.Lock()
 	defer s.snapshotting.Unlock()
@@ -36,16 +36,16 @@ func (s *Store) Snapshot() (index uint64, removed int, err error) {
 	if table.Index == 0 {
 		return 0, 0, errors.New("the store has never held anything, so there is nothing to save")
 	}
-	// 1. The snapshot itself. Until the log knows of it, it is just a file.
+	// 1. Write the snapshot. Until the log records it, it is only a file.
 	if err := writeSnapshot(s.cfg.snapshotDir(), table); err != nil {
 		return 0, 0, fmt.Errorf("save snapshot: %w", err)
 	}
-	// 2. Tell the log. From here on the store opens at this snapshot.
+	// 2. Record it in the log. From here on the store opens at this snapshot.
 	snap := &Snapshot{Index: table.Index, Term: term}
 	if err := s.log.SaveSnap(snap); err != nil {
 		return 0, 0, err
 	}
-	// 3. Delete what nobody needs any more.
+	// 3. Delete what is no longer needed.
 	if err := s.log.Release(snap); err != nil {
 		return 0, 0, err
 	}
@@ -55,8 +55,8 @@ func (s *Store) Snapshot() (index uint64, removed int, err error) {
 	return table.Index, removed, removeOlder(s.cfg.snapshotDir(), table.Index)
 }
 
-// writeSnapshot makes the file appear whole, or not at all: it is written under
-// another name, made durable, renamed, and the name is made durable.
+// writeSnapshot creates the file, whole or not at all: it writes it under another name, syncs it,
+// renames it, and syncs the directory.
 func writeSnapshot(dir string, table Table) error {
 	data, err := json.Marshal(table)
 	if err != nil {
@@ -97,7 +97,7 @@ func writeSynced(name string, parts ...[]byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// readSnapshot returns the table in a snapshot file that is intact.
+// readSnapshot returns the table in a snapshot file, or an error if the file is not intact.
 func readSnapshot(dir string, index uint64) (Table, error) {
 	var table Table
 	name := filepath.Join(dir, fmt.Sprintf(snapshotName, index))
@@ -122,8 +122,8 @@ func checksum(data []byte) uint32 {
 	return crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli))
 }
 
-// listSnapshots returns the names of the snapshot files, those half written
-// included, oldest first. The directory need not exist.
+// listSnapshots returns the names of the snapshot files, oldest first, including those that are
+// only half written. The directory need not exist.
 func listSnapshots(dir string) ([]string, error) {
 	files, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -138,8 +138,8 @@ func listSnapshots(dir string) ([]string, error) {
 	return names, nil
 }
 
-// removeOlder deletes all snapshot files but the one at index. It need not be
-// durable: a file that a crash brings back is deleted by the next snapshot.
+// removeOlder deletes all snapshot files but the one at index. That need not be durable: a file
+// that a crash brings back is deleted by the next snapshot.
 func removeOlder(dir string, index uint64) error {
 	names, err := listSnapshots(dir)
 	if err != nil {
@@ -159,7 +159,7 @@ func removeOlder(dir string, index uint64) error {
 // syncDir makes the names in a directory durable.
 func syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
-		return nil // a directory cannot be synced there; its journal keeps renames in order
+		return nil // a directory cannot be synced there; a journal keeps renames in order
 	}
 	d, err := os.Open(dir)
 	if err != nil {

@@ -17,10 +17,10 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// formatName is the log's metadata: it tells whose log a directory holds.
+// formatName is the log's metadata. It says which program the log in a directory belongs to.
 const formatName = "kvstore 1"
 
-// errNoStore is returned when there is no store, and none was to be made.
+// errNoStore is returned if there is no store.
 var errNoStore = errors.New("there is no store; put or load makes one")
 
 // Config says where a store is and how its log is to be written.
@@ -28,7 +28,7 @@ type Config struct {
 	Dir         string
 	SegmentSize int64        // in bytes
 	Logger      *zap.Logger  // zap.NewNop() for none
-	Listener    wal.Listener // told what the log does
+	Listener    wal.Listener // hears what the log does
 }
 
 func (c Config) logDir() string      { return filepath.Join(c.Dir, "log") }
@@ -39,14 +39,14 @@ func (c Config) options() []wal.Option {
 		wal.WithListener(c.Listener)}
 }
 
-// Table is the state machine: what all entries up to an index add up to.
+// Table is the state machine: the result of all entries up to an index.
 type Table struct {
 	Index uint64            `json:"index"` // of the last entry applied
 	Pairs map[string]string `json:"pairs"`
 }
 
-// apply takes in the next entry. It cannot fail and looks at nothing but the entry:
-// the same entries give the same table each time they are replayed.
+// apply applies the next entry. It cannot fail and depends only on the table and the entry, so the
+// same entries give the same table each time they are replayed.
 func (t *Table) apply(e *Entry) {
 	switch e.Op {
 	case OpPut:
@@ -65,16 +65,16 @@ func (t *Table) Keys(prefix string) []string {
 	return keys
 }
 
-// Store is a table whose every change is in the log first. All methods are safe
-// for concurrent use.
+// Store is a table. Every change is in the log before it is in the table. All methods are safe for
+// concurrent use.
 type Store struct {
 	cfg  Config
 	log  *wal.WAL
 	from uint64 // index of the snapshot that it was opened at
 
 	mu    sync.Mutex
-	table Table  // of the entries that are known to be durable
-	last  uint64 // index of the last entry handed to the log
+	table Table  // the result of the entries that are known to be durable
+	last  uint64 // index of the last entry that was passed to the log
 
 	snapshotting sync.Mutex // one Snapshot at a time; taken before mu
 }
@@ -85,8 +85,8 @@ func Open(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Only now is the log locked. If another process has moved on since, this
-	// fails, and nothing is lost by it.
+	// Only this locks the log. If another process has gone on meanwhile, the open fails, and
+	// nothing is lost.
 	w, err := wal.Open(cfg.Logger, cfg.logDir(), snap, cfg.options()...)
 	if err != nil {
 		return nil, err
@@ -97,13 +97,13 @@ func Open(cfg Config) (*Store, error) {
 	return &Store{cfg: cfg, log: w, from: snap.GetIndex(), table: table, last: table.Index}, nil
 }
 
-// OpenOrCreate is Open, and makes the store if there is none.
+// OpenOrCreate is Open, but creates the store if there is none.
 func OpenOrCreate(cfg Config) (*Store, error) {
 	s, err := Open(cfg)
 	if !errors.Is(err, errNoStore) {
 		return s, err
 	}
-	// An empty log beside old snapshots would hide that a log got lost.
+	// An empty log beside old snapshots would hide that a log was lost.
 	if old, err := listSnapshots(cfg.snapshotDir()); err != nil || len(old) > 0 {
 		return nil, errors.Join(fmt.Errorf("%s has snapshots but no log: restore the log, or move the "+
 			"directory away", cfg.Dir), err)
@@ -115,12 +115,12 @@ func OpenOrCreate(cfg Config) (*Store, error) {
 	return &Store{cfg: cfg, log: w, table: Table{Pairs: map[string]string{}}}, nil
 }
 
-// readAttempts is how often Read begins anew when a writer takes away what it is reading.
+// readAttempts is how many times Read tries if a writer deletes what it is reading.
 const readAttempts = 5
 
-// Read returns what the store holds. It takes no lock and changes nothing, so
-// it works beside a process that is writing, whose latest save may be in it before
-// it is durable.
+// Read returns what the store holds. It takes no lock and changes nothing, so it works while
+// another process is writing. The latest save of that process may be in the result before it is
+// durable.
 func Read(cfg Config) (Table, error) {
 	for attempt := 1; ; attempt++ {
 		table, err := readOnce(cfg)
@@ -145,8 +145,8 @@ func readOnce(cfg Config) (Table, error) {
 	return table, replay(r, &table, r.LastIndex())
 }
 
-// restore returns the newest snapshot that both sides have: the log records
-// it, and its file is intact. A new log records one with index 0, which needs no file.
+// restore returns the newest snapshot that the log records and whose file is intact, and its table.
+// A new log records a snapshot with index 0, which needs no file.
 func restore(cfg Config) (log.Snapshot, Table, error) {
 	recorded, err := wal.ValidSnapshots(cfg.Logger, cfg.logDir(), cfg.options()...)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -183,16 +183,16 @@ func tableAt(cfg Config, index uint64) (Table, error) {
 	return readSnapshot(cfg.snapshotDir(), index)
 }
 
-// logReader is what a log opened for writing and one opened for reading have in common.
+// logReader has methods that a log opened for writing and one opened for reading share.
 type logReader interface {
 	Metadata() []byte
 	LastIndex() uint64
 	Entries(lo, hi uint64) iter.Seq2[log.LogEntry, error]
 }
 
-// replay applies the entries behind the table's index up to index last. They are read one
-// at a time, so the log may be larger than memory. Each was saved together with a State
-// that commits it; a Raft node would stop at State().GetCommitted().
+// replay applies the entries after the table's index, up to index last. It reads them one at a
+// time, so the log may be larger than memory. Each was saved together with a State that commits it.
+// A Raft node would stop at State().GetCommitted().
 func replay(r logReader, table *Table, last uint64) error {
 	if name := string(r.Metadata()); name != formatName {
 		return fmt.Errorf("this is the log of %q, not of %q", name, formatName)
@@ -206,9 +206,9 @@ func replay(r logReader, table *Table, last uint64) error {
 	return nil
 }
 
-// Save makes changes, all of them or, after a crash, none. When it returns nil,
-// they are on stable storage. When it returns an error of the log's, they may
-// or may not be there after the store has been opened again.
+// Save makes changes: all of them or, after a crash, none. When it returns nil, they are on stable
+// storage. If it returns an error of the log, they may or may not be there after the store is
+// opened again.
 func (s *Store) Save(changes ...*Entry) error {
 	if len(changes) == 0 {
 		return nil
@@ -222,15 +222,15 @@ func (s *Store) Save(changes ...*Entry) error {
 	if err != nil {
 		return err
 	}
-	// Not under the lock: savers that wait at the same time can share a sync.
+	// It waits without the lock, so saves that wait at the same time can share a sync.
 	if err := pending.Wait(); err != nil {
 		return err
 	}
 	return s.applyTo(last)
 }
 
-// hand numbers the changes and hands them to the log. The lock makes the order of
-// the indexes the order of the saves.
+// hand numbers the changes and passes them to the log. It holds the lock, so the saves have the
+// order of the indexes.
 func (s *Store) hand(changes []*Entry) (pending *wal.Pending, last uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

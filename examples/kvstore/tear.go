@@ -10,12 +10,12 @@ import (
 	"github.com/seed449c39bc/wal"
 )
 
-const sector = 512 // bytes that a disk writes as one
+const sector = 512 // the size in bytes of what a disk writes whole or not at all
 
-// tear leaves behind the log what a power cut in the middle of a save leaves. A
-// kill alone rarely does: what a process has written stays in the system's cache. Of
-// the save's first record only one sector has reached the disk, the rest is still zero.
-// It returns false if the kill has torn the log already.
+// tear simulates a power cut in the middle of a save: after the end of the log it writes the first
+// sector of the save's first record, and leaves zeros for the rest. A kill alone rarely leaves
+// that, because what a process has written stays in the system's cache. tear returns false, and
+// does nothing, if the kill has torn the log already.
 func tear(cfg Config) (done bool, err error) {
 	report, err := wal.Verify(nil, cfg.logDir(), cfg.options()...)
 	if err != nil || report.Torn != nil {
@@ -30,7 +30,7 @@ func tear(cfg Config) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	// Behind the last record there are zeros only, and records begin at multiples of 8.
+	// After the last record there are only zeros, and records begin at multiples of 8.
 	end := (len(bytes.TrimRight(data, "\x00")) + 7) / 8 * 8
 	length := 4 * sector
 	piece := binary.LittleEndian.AppendUint64(nil, uint64(length))

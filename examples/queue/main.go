@@ -1,5 +1,6 @@
-// Command queue is a small durable queue of jobs: a program on the log without Raft. It has no
-// state and no term; its changes get their indexes from the log. queue.go is all of it.
+// Command queue is a small durable queue of jobs. It shows how to use the log without Raft: it has
+// no state and no term, and its changes get their indexes from the log. The queue itself is in
+// queue.go.
 //
 //	go run ./examples/queue DIR add TEXT  adds a job and prints its number
 //	go run ./examples/queue DIR next      prints the oldest job that waits
@@ -23,7 +24,7 @@ func main() {
 
 var errUsage = errors.New("usage: queue DIR add TEXT | queue DIR next | queue DIR done NUMBER")
 
-// run does what one call of the program asks for.
+// run opens the queue, runs one command on it, and closes it.
 func run(args []string, out io.Writer) error {
 	wanted := map[string]int{"add": 3, "next": 2, "done": 3}
 	if len(args) < 2 || args[0] == "" || len(args) != wanted[args[1]] {
@@ -36,7 +37,7 @@ func run(args []string, out io.Writer) error {
 	return errors.Join(q.do(args[1:], out), q.Close())
 }
 
-// do is one command.
+// do runs one command.
 func (q *Queue) do(args []string, out io.Writer) error {
 	switch args[0] {
 	case "add":

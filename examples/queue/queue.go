@@ -10,8 +10,8 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// Change is one change of the queue: a job is added, or one is done. A job has the index of the
-// entry that added it for its number.
+// Change is one change of the queue: a job is added, or a job is done. The number of a job is the
+// index of the entry that added it.
 type Change struct {
 	Add  string `json:",omitempty"`
 	Done uint64 `json:",omitempty"`
@@ -20,14 +20,16 @@ type Change struct {
 // Entry is a change in the log.
 type Entry = log.JSON[Change]
 
-// Snapshot is all jobs that wait, by number, after the entry with its index. It is small enough
-// to stand in the log itself; one of many megabytes would be a file, and this its name.
+// Snapshot holds all jobs that wait after the entry with its index, by number. It is small enough
+// to be in the log itself. A snapshot of many megabytes would be in a file, and this would hold its
+// name.
 type Snapshot = log.JSON[map[uint64]string]
 
-// compactAfter is how many entries the log may have that say nothing any more.
+// compactAfter is how many entries the log has before it is compacted.
 const compactAfter = 1000
 
-// Queue is a queue of jobs whose every change is in the log first. It is safe for concurrent use.
+// Queue is a queue of jobs. Every change is in the log before it is in the queue. It is safe for
+// concurrent use.
 type Queue struct {
 	log *wal.WAL
 
@@ -36,7 +38,7 @@ type Queue struct {
 	applied uint64 // index of the last entry in jobs
 }
 
-// Open opens the queue in dir, and makes it if there is none.
+// Open opens the queue in dir, and creates it if there is none.
 func Open(dir string, opts ...wal.Option) (*Queue, error) {
 	records := log.NewRegistry()
 	records.Register(log.EntryType, &Entry{})
@@ -53,8 +55,9 @@ func Open(dir string, opts ...wal.Option) (*Queue, error) {
 	return q, nil
 }
 
-// replay takes in what the log holds: the newest snapshot, empty in a new log, and the entries
-// behind it. All of them count: without a state, what was saved is committed.
+// replay restores the queue from the log: from the newest snapshot, which is empty in a new log,
+// and from the entries after it. All of them count: in a log without states, everything that was
+// saved is committed.
 func (q *Queue) replay() error {
 	snap := q.log.Snapshot().(*Snapshot)
 	maps.Copy(q.jobs, snap.Value)
@@ -68,7 +71,7 @@ func (q *Queue) replay() error {
 	return nil
 }
 
-// apply takes in the next entry. The same entries give the same jobs each time.
+// apply applies the next entry. The same entries give the same jobs each time.
 func (q *Queue) apply(e *Entry) {
 	if e.Value.Done > 0 {
 		delete(q.jobs, e.Value.Done)
@@ -78,11 +81,11 @@ func (q *Queue) apply(e *Entry) {
 	q.applied = e.Index
 }
 
-// save makes a change. When it returns nil the change is on stable storage. The lock is held, so
-// changes come one after the other: that is the simplest order in which they can be applied.
+// save makes a change. When it returns nil, the change is on stable storage. The caller holds the
+// lock, so changes are saved one after the other, and can be applied in that order.
 func (q *Queue) save(c Change) (uint64, error) {
 	e := &Entry{Value: c}
-	if _, err := q.log.SaveNext(e); err != nil { // it sets the index
+	if _, err := q.log.SaveNext(e); err != nil { // SaveNext sets the index
 		return 0, err
 	}
 	q.apply(e)
@@ -123,8 +126,8 @@ func (q *Queue) Done(number uint64) error {
 	return nil
 }
 
-// compact frees the space of the entries so far. The order makes it safe: a crash in between
-// leaves entries that the snapshot has too, and replay does not ask for them.
+// compact frees the space of the entries up to now. The order of its steps makes it safe: a crash
+// between them leaves entries that the snapshot covers, and replay does not read those.
 func (q *Queue) compact() error {
 	if err := q.log.SaveSnap(&Snapshot{Index: q.applied, Value: q.jobs}); err != nil {
 		return err
