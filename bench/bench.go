@@ -11,7 +11,7 @@ import (
 	"slices"
 )
 
-// A bench runs workloads. It works in a directory of its own.
+// A bench runs workloads, in a directory of its own.
 type bench struct {
 	dir      string
 	budget   budget
@@ -19,18 +19,18 @@ type bench struct {
 	progress io.Writer
 	all      []contender
 	runs     int
-	// the directories of logs that are written once, and read by every round
+	// logs holds the directories of the logs that are written once and read in every round.
 	logs map[logKey]string
 }
 
-// logKey names a log that is written once. Workloads that want the same one
-// share it, and so do contenders that are one module, read in several ways.
+// logKey identifies a log that is written once. Workloads that need the same log share it, and so
+// do contenders that read the log of one module in several ways.
 type logKey struct {
-	module string // "" is the floor for reading
+	module string // "" stands for the floor for reading
 	config config
 }
 
-// newBench makes a directory in dir for its runs, which close removes.
+// newBench returns a bench that runs in a new directory in dir. close removes that directory.
 func newBench(dir string, rounds int, b budget, progress io.Writer) (*bench, error) {
 	own, err := os.MkdirTemp(dir, "wal-bench-")
 	if err != nil {
@@ -50,9 +50,9 @@ func (b *bench) contender(name string) (contender, error) {
 	return b.all[i], nil
 }
 
-// workload runs all of a workload, interleaved: every round has each
-// contender once, so that a slow minute of the machine hits all of them. Every
-// other round goes the other way, so that nobody always runs behind the same one.
+// workload runs a workload, with all contenders interleaved: every round runs each of them once, so
+// a slow minute of the machine affects all. Every other round runs them in the opposite order, so
+// no contender always runs after the same one.
 func (b *bench) workload(ctx context.Context, w workload) (workloadResult, error) {
 	result := workloadResult{Name: w.name, Title: w.title, About: w.about, Metrics: w.metrics}
 	for _, name := range w.who {
@@ -79,7 +79,7 @@ func (b *bench) workload(ctx context.Context, w workload) (workloadResult, error
 	return result, nil
 }
 
-// into adds one run to a row.
+// into makes one run and adds it to a row.
 func (b *bench) into(r *row, w workload) error {
 	if r.Absent != "" {
 		return nil
@@ -88,7 +88,7 @@ func (b *bench) into(r *row, w workload) error {
 	if err != nil {
 		return err
 	}
-	runtime.GC() // what the run before it leaves behind would put off its own collections
+	runtime.GC() // garbage of the run before would change when this run collects its own
 	s, err := w.run(b, w, c)
 	if errors.Is(err, errUnsupported) {
 		r.Absent = err.Error()
@@ -100,8 +100,8 @@ func (b *bench) into(r *row, w workload) error {
 	return err
 }
 
-// fresh calls f with the name of a directory that is not there yet, on a file
-// system that has nothing left to write, and removes it behind f.
+// fresh calls f with the name of a directory that does not exist yet, on a file system that has
+// nothing left to write. After f it removes the directory.
 func (b *bench) fresh(f func(dir string) error) error {
 	if err := settle(b.dir); err != nil {
 		return err
@@ -114,7 +114,7 @@ func (b *bench) fresh(f func(dir string) error) error {
 	return errors.Join(f(filepath.Join(parent, "log")), os.RemoveAll(parent))
 }
 
-// forget removes the logs that none of the workloads to come will read.
+// forget removes the logs that no workload in toCome reads.
 func (b *bench) forget(toCome []workload) error {
 	for key, dir := range b.logs {
 		if slices.ContainsFunc(toCome, func(w workload) bool { return w.config == key.config }) {
@@ -128,7 +128,8 @@ func (b *bench) forget(toCome []workload) error {
 	return nil
 }
 
-// configOf fills in what the workload leaves to the bench.
+// configOf returns the configuration of a workload, completed with what the workload leaves to the
+// bench.
 func (b *bench) configOf(w workload) config {
 	c := w.config
 	c.ring = b.budget.ring

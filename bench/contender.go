@@ -7,24 +7,24 @@ import (
 	"sync"
 )
 
-// errUnsupported is returned by a contender that this machine has no place for,
-// such as direct I/O on a file system without it. The report names the reason.
+// errUnsupported is returned by a contender that does not work on this machine, such as direct I/O
+// on a file system without it. The report gives the reason.
 var errUnsupported = errors.New("not supported here")
 
-// config is what a workload asks of a store.
+// config is what a workload requires of a store.
 type config struct {
 	size     int   // bytes of data in an entry
 	batch    int   // entries in a save
-	writers  int   // goroutines that save at once
+	writers  int   // goroutines that save at the same time
 	segment  int64 // bytes of a segment
-	ring     int64 // bytes of the file that a floor writes over and over
+	ring     int64 // bytes of the file that a floor overwrites again and again
 	noSync   bool  // a save returns after its write
-	inFlight bool  // a save returns before its write; flush makes all of them durable
+	inFlight bool  // a save returns before its write; flush makes all saves durable
 	halves   bool  // a save is two calls: one that orders it, and one that waits for it
 }
 
-// data returns the data of an entry: the same for every contender, and not
-// compressible, so that nobody gains from compressing it.
+// data returns the data of an entry. It is the same for every contender, and cannot be compressed,
+// so no contender gains by compressing it.
 func (c config) data() []byte {
 	src := rand.NewChaCha8([32]byte{'w', 'a', 'l'})
 	b := make([]byte, c.size)
@@ -34,12 +34,12 @@ func (c config) data() []byte {
 
 // A store is a log that is open for saving.
 type store struct {
-	// writer returns a function that makes one save, for the use of one
-	// goroutine; what it needs for that is allocated beforehand.
+	// writer returns a function that makes one save, to be called by one goroutine. What the function
+	// needs is allocated before.
 	writer func() func() error
-	flush  func() error // waits for all that is in flight; nil: nothing ever is
-	// stream shows the data of every entry saved so far to visit, in order, until
-	// that returns false. It may be called beside the writers. nil: the log cannot do that.
+	flush  func() error // waits for all saves in flight; nil: none ever is
+	// stream calls visit with the data of every entry saved so far, in order, until visit returns
+	// false. It may be called while the writers save. nil: the log cannot do that.
 	stream func(visit func(data []byte) bool) error
 	close  func() error
 }
@@ -47,8 +47,8 @@ type store struct {
 // A reader is a log that is open for reading single entries.
 type reader struct {
 	read func(index uint64) (data []byte, err error) // valid until the next call
-	// limit reads the entries [lo, hi) up to maxBytes, and tells how many they are; nil: there is no
-	// such call.
+	// limit reads the entries [lo, hi) up to maxBytes, and returns how many it has read. nil: the log
+	// has no such call.
 	limit func(lo, hi, maxBytes uint64) (entries int, err error)
 	close func() error
 }
@@ -58,23 +58,23 @@ type contender struct {
 	name   string
 	about  string // how it is set up, for the report
 	module string // the module whose version the report names
-	floor  bool   // not a log, but what a log can hardly beat
-	// solo: one goroutine makes the saves of all writers at once, and each of
-	// its calls counts for as many.
+	floor  bool   // it is no log, but the limit that a log can hardly exceed
+	// solo says that one goroutine makes the saves of all writers at once. Each of its calls counts as
+	// one save of each writer.
 	solo bool
 	open func(dir string, c config) (*store, error)
-	// replay opens the log in dir and reads every entry, keeping them all in
-	// memory or letting go of each.
+	// replay opens the log in dir and reads every entry. If keep is true, it keeps all of them in
+	// memory.
 	replay func(dir string, keep bool) (tally, error)
-	// openReader opens the log in dir for reading by index; nil: it has no such thing.
+	// openReader opens the log in dir for reading by index. nil: the log cannot do that.
 	openReader func(dir string) (*reader, error)
-	// reopen opens the log in dir as it is opened for use, tells how many entries it
-	// found, and closes it; nil: that is not compared.
+	// reopen opens the log in dir as a program would that uses it, closes it, and returns how many
+	// entries it has found. nil: that is not compared.
 	reopen func(dir string) (entries int, err error)
 }
 
-// sequence hands out indexes, in order. Its lock is the caller's lock that logs
-// need which take entries in order only.
+// sequence gives out indexes in order. Its lock is for logs that take entries only in order: there
+// the caller has to lock.
 type sequence struct {
 	sync.Mutex
 	last uint64
@@ -86,7 +86,7 @@ func (s *sequence) next() uint64 {
 	return s.last
 }
 
-// tally is what a replay came to.
+// tally is the result of a replay.
 type tally struct {
 	Entries int   `json:"entries"`
 	Bytes   int64 `json:"bytes"` // of data
@@ -98,7 +98,7 @@ func (t *tally) count(dataBytes int) {
 	t.Bytes += int64(dataBytes)
 }
 
-// gathering counts entries, and keeps them if it is to.
+// gathering counts entries, and keeps them if keep is true.
 type gathering[T any] struct {
 	tally
 	keep bool
@@ -112,7 +112,7 @@ func (g *gathering[T]) add(entry T, dataBytes int) {
 	}
 }
 
-// closing closes c, and returns err or else what closing came to.
+// closing closes c. It returns err or, if that is nil, the error of closing.
 func closing(err error, c io.Closer) error {
 	return errors.Join(err, c.Close())
 }

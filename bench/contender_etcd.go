@@ -39,7 +39,7 @@ type etcdLog struct {
 }
 
 func createEtcd(dir string, c config) (*etcdLog, error) {
-	etcdwal.SegmentSizeBytes = c.segment // its only knob; logs are open one at a time
+	etcdwal.SegmentSizeBytes = c.segment // there is only this variable; one log is open at a time
 	w, err := etcdwal.Create(zap.NewNop(), dir, []byte("bench"))
 	if err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func openEtcd(dir string, c config) (*store, error) {
 	return &store{writer: writer, close: l.w.Close}, nil
 }
 
-// etcdRequest asks the saving goroutine for a save.
+// etcdRequest is a request for a save to the goroutine that saves.
 type etcdRequest struct {
 	ents   []*raftpb.Entry
 	number func()
@@ -112,7 +112,8 @@ func openEtcdChannel(dir string, c config) (*store, error) {
 	return &store{writer: writer, close: stop}, nil
 }
 
-// serve saves what comes, all that is waiting as one, until the channel is closed.
+// serve makes the saves that are requested until the channel is closed. It makes one save of all
+// requests that wait.
 func (l *etcdLog) serve(requests <-chan *etcdRequest) {
 	var ents []*raftpb.Entry
 	var batch []*etcdRequest
@@ -134,7 +135,7 @@ func (l *etcdLog) serve(requests <-chan *etcdRequest) {
 	}
 }
 
-// replayEtcd reads all: etcd's log has no other way of reading.
+// replayEtcd reads all entries at once: etcd's log has no other way of reading.
 func replayEtcd(dir string, _ bool) (tally, error) {
 	var t tally
 	w, err := etcdwal.Open(zap.NewNop(), dir, &etcdpb.Snapshot{})
@@ -148,7 +149,7 @@ func replayEtcd(dir string, _ bool) (tally, error) {
 	return t, closing(err, w)
 }
 
-// reopenEtcd reads all too: only then can etcd's log be appended to.
+// reopenEtcd reads all entries too: etcd's log can be appended to only after that.
 func reopenEtcd(dir string) (int, error) {
 	t, err := replayEtcd(dir, false)
 	return t.Entries, err

@@ -6,8 +6,8 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// inFlightSaves is how many saves a writer has in flight at most: it waits for
-// the oldest before it uses that one's entries again.
+// inFlightSaves is how many saves a writer has in flight at most: it waits for the oldest save
+// before it uses the entries of that save again.
 const inFlightSaves = 16 << 10
 
 func ours() contender {
@@ -74,8 +74,8 @@ func (l *ourLog) saver() func() error {
 	}
 }
 
-// sharer saves as one of several: only the order is decided under the lock, so
-// that saves can share a sync.
+// sharer saves as one of several writers: only the order is decided under the lock, so saves can
+// share a sync.
 func (l *ourLog) sharer() func() error {
 	ents, number := l.batchOf()
 	return func() error {

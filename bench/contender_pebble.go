@@ -78,7 +78,7 @@ func readPebble(dir string) (*reader, error) {
 		if err != nil {
 			return nil, err
 		}
-		data = append(data[:0], value...) // valid until it is released only
+		data = append(data[:0], value...) // value is valid only until it is released
 		return data, release.Close()
 	}
 	return &reader{read: read, close: db.Close}, nil
@@ -97,14 +97,14 @@ func replayPebble(dir string, keep bool) (tally, error) {
 	for ok := it.First(); ok; ok = it.Next() {
 		data := it.Value()
 		if keep {
-			data = bytes.Clone(data) // valid until the next step only
+			data = bytes.Clone(data) // it is valid only until the next step
 		}
 		g.add(data, len(data))
 	}
 	return g.tally, closing(closing(nil, it), db)
 }
 
-// silent is a logger that drops everything but what would end the process.
+// silent is a logger that drops everything except what ends the process.
 type silent struct{}
 
 func (silent) Infof(string, ...any)  {}

@@ -48,8 +48,9 @@ func raftStore(dir string, c config, files types.VFS) (*store, error) {
 	return &store{writer: raftWriter(w, c), stream: stream, close: stop}, nil
 }
 
-// raftLogIn opens the log in dir. Its own Close leaves its own meta store open
-// and locked, so the next open would wait for ever; one that is handed in can be closed.
+// raftLogIn opens the log in dir. Close of the log leaves the meta store open and locked that the
+// log has created itself, so the next open would wait for ever. A meta store that is passed to it
+// can be closed.
 func raftLogIn(
 	dir string, segmentSize int64, files types.VFS,
 ) (w *raftwal.WAL, stop func() error, err error) {
@@ -65,7 +66,7 @@ func raftLogIn(
 	return w, func() error { return closing(w.Close(), meta) }, nil
 }
 
-// raftWriter makes writers for a log that is one of hashicorp/raft's.
+// raftWriter returns what creates writers for a log of hashicorp/raft.
 func raftWriter(l raft.LogStore, c config) func() func() error {
 	var seq sequence
 	payload := c.data()
@@ -102,7 +103,7 @@ func readRaftWAL(dir string) (*reader, error) {
 	return &reader{read: raftRead(w), close: stop}, nil
 }
 
-// raftRead reads single entries of a log that is one of hashicorp/raft's.
+// raftRead returns a function that reads single entries of a log of hashicorp/raft.
 func raftRead(l raft.LogStore) func(index uint64) ([]byte, error) {
 	return func(index uint64) ([]byte, error) {
 		var e raft.Log
@@ -111,7 +112,7 @@ func raftRead(l raft.LogStore) func(index uint64) ([]byte, error) {
 	}
 }
 
-// replayRaftLog reads all of a log that is one of hashicorp/raft's.
+// replayRaftLog reads all entries of a log of hashicorp/raft.
 func replayRaftLog(l raft.LogStore, keep bool) (tally, error) {
 	g := gathering[*raft.Log]{keep: keep}
 	err := eachRaftLog(l, func(e *raft.Log) bool {
@@ -121,7 +122,7 @@ func replayRaftLog(l raft.LogStore, keep bool) (tally, error) {
 	return g.tally, err
 }
 
-// eachRaftLog reads entry by entry, by index, until visit returns false.
+// eachRaftLog reads the entries one by one, by index, until visit returns false.
 func eachRaftLog(l raft.LogStore, visit func(*raft.Log) bool) error {
 	first, err := l.FirstIndex()
 	if err != nil {

@@ -42,7 +42,8 @@ func openRosed(dir string, c config) (*store, error) {
 	return &store{writer: func() func() error { return save }, close: w.Close}, nil
 }
 
-// rosedBatch saves several entries as one; the lock keeps writers' batches apart.
+// rosedBatch returns a function that saves several entries as one batch. A lock keeps the batches
+// of several writers apart.
 func rosedBatch(w *rosedwal.WAL, c config) func() error {
 	var order sequence
 	payload := c.data()

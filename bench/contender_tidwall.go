@@ -22,8 +22,8 @@ func tidwall() contender {
 	}
 }
 
-// tidwallCached is the same log, read in a way that other logs have no
-// counterpart of: a program that can afford it may hold all of the log in memory.
+// tidwallCached is the same log, with a cache that holds all of it in memory. A program may afford
+// that, but no other log can do it.
 func tidwallCached() contender {
 	return contender{
 		name: nameTidwallCached,
@@ -62,7 +62,7 @@ func openTidwall(dir string, c config) (*store, error) {
 
 func replayTidwall(dir string, keep bool) (tally, error) {
 	opts := *tidwal.DefaultOptions
-	opts.NoCopy = !keep // what is let go of at once need not be copied
+	opts.NoCopy = !keep // an entry that is not kept need not be copied
 	g := gathering[[]byte]{keep: keep}
 	l, err := tidwal.Open(dir, &opts)
 	if err != nil {
@@ -75,7 +75,7 @@ func replayTidwall(dir string, keep bool) (tally, error) {
 	return g.tally, closing(err, l)
 }
 
-// eachTidwall reads entry by entry, by index, until visit returns false.
+// eachTidwall reads the entries one by one, by index, until visit returns false.
 func eachTidwall(l *tidwal.Log, visit func(data []byte) bool) error {
 	first, err := l.FirstIndex()
 	if err != nil {

@@ -1,6 +1,6 @@
 package main
 
-// Names of the contenders.
+// These are the names of the contenders.
 const (
 	nameOurs          = "this library"
 	nameEtcd          = "etcd wal"
@@ -16,7 +16,7 @@ const (
 	nameBareRead      = "floor, bare read"
 )
 
-// contenders are all there are, in the order in which the report has them.
+// contenders returns all contenders, in the order of the report.
 func contenders() []contender {
 	return []contender{
 		ours(),

@@ -8,12 +8,11 @@ import (
 )
 
 const (
-	// frameOverhead is what a floor writes for each entry besides its data, in
-	// bytes: about what this library's frame takes.
+	// frameOverhead is how many bytes a floor writes for each entry besides its data: about as many as
+	// a frame of this library has.
 	frameOverhead = 40
-	// fillPiece is how much a floor's file is filled with at once, in bytes. With
-	// larger pieces some kernels keep the file in large folios, and every later
-	// small write is slower.
+	// fillPiece is how many bytes are written at once when a floor's file is filled. With larger
+	// pieces some kernels keep the file in large folios, and every later small write is slower.
 	fillPiece = 64 << 10
 )
 
@@ -29,14 +28,14 @@ func bareLoop() contender {
 	}
 }
 
-// frames returns what all writers together write at once: a multiple of eight
-// bytes, as a log's frames have it.
+// frames returns what all writers together write at once. Its length is a multiple of 8, as that of
+// a log's frames is.
 func (c config) frames() []byte {
 	frame := append(c.data(), make([]byte, frameOverhead+(8-c.size%8)%8)...)
 	return bytes.Repeat(frame, c.batch*c.writers)
 }
 
-// ringSize is the size of a floor's file: several saves at least.
+// ringSize returns the size of a floor's file, which is at least that of several saves.
 func (c config) ringSize(save int) int64 { return max(c.ring, 4*int64(save+directBlock)) }
 
 func openBareLoop(dir string, c config) (*store, error) {
@@ -62,7 +61,7 @@ func openBareLoop(dir string, c config) (*store, error) {
 	return &store{writer: func() func() error { return save }, close: f.Close}, nil
 }
 
-// zeroed makes a file of written, synced zeros.
+// zeroed creates a file of zeros, which are written and synced.
 func zeroed(dir string, size int64) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -94,7 +93,7 @@ func directLoop() contender {
 	}
 }
 
-// directBlock is the alignment of direct writes, in bytes: enough for any disk.
+// directBlock is the alignment of direct writes in bytes. It suffices for any disk.
 const directBlock = 4096
 
 func openDirectLoop(dir string, c config) (*store, error) {
@@ -120,8 +119,8 @@ func openDirectLoop(dir string, c config) (*store, error) {
 type direct struct {
 	f    *os.File
 	size int64
-	off  int64  // of the block that is partly written
-	fill int    // bytes of it that are
+	off  int64  // of the block of which a part is written
+	fill int    // how many bytes of that block are written
 	buf  []byte // begins with that block
 }
 

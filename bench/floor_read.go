@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 )
 
-// readPiece is how much the bare read reads at once, in bytes.
+// readPiece is how many bytes the bare read reads at once.
 const readPiece = 64 << 10
 
 func bareRead() contender {
@@ -36,7 +36,7 @@ func bareFile(dir string) string { return filepath.Join(dir, "bare") }
 // bareHead is the size of a frame's length and checksum, in bytes.
 const bareHead = 8
 
-// openBareFile writes what replayBareFile reads; it does not sync.
+// openBareFile opens a store that writes what replayBareFile reads. It does not sync.
 func openBareFile(dir string, c config) (*store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func openBareFile(dir string, c config) (*store, error) {
 	return &store{writer: func() func() error { return save }, close: f.Close}, nil
 }
 
-// bareFrame returns data behind its length and its checksum.
+// bareFrame returns a frame: the length of the data, its checksum, and the data.
 func bareFrame(data []byte) []byte {
 	head := binary.LittleEndian.AppendUint32(make([]byte, 0, bareHead+len(data)), uint32(len(data)))
 	head = binary.LittleEndian.AppendUint32(head, crc32.Checksum(data, castagnoli))
@@ -92,7 +92,7 @@ func replayBareFile(dir string, keep bool) (tally, error) {
 	}
 }
 
-// checkBare tells whether the data is what its head says.
+// checkBare returns an error if the data does not match the checksum in its head.
 func checkBare(head, data []byte) error {
 	if n := binary.LittleEndian.Uint32(head); int(n) != len(data) {
 		return fmt.Errorf("%d bytes where there are %d", n, len(data))
@@ -103,7 +103,8 @@ func checkBare(head, data []byte) error {
 	return nil
 }
 
-// readBareFile reads frames that are all as long as the first one, whose place needs no index.
+// readBareFile returns a reader of frames that are all as long as the first one, so no index is
+// needed to find them.
 func readBareFile(dir string) (*reader, error) {
 	f, err := os.Open(bareFile(dir))
 	if err != nil {

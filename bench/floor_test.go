@@ -13,7 +13,7 @@ func TestAFloorWritesDataAndOverheadOfAllWriters(t *testing.T) {
 	require.Len(t, config{size: 100, batch: 2, writers: 3}.frames(), 6*144)
 }
 
-// A direct write that loses its place would be as fast.
+// A floor that wrote to wrong offsets would be just as fast.
 func TestDirectAppendsBytesInOrder(t *testing.T) {
 	f, err := zeroed(t.TempDir(), 8*directBlock)
 	require.NoError(t, err)

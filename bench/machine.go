@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// machine is where the figures come from. What is not known is empty.
+// machine describes the machine that the figures come from. What is not known is empty.
 type machine struct {
 	CPU         string
 	Cores       int
@@ -15,7 +15,7 @@ type machine struct {
 	Disk        string
 }
 
-// words describes the machine as a Markdown list.
+// words returns a description of the machine, as a Markdown list.
 func (m machine) words() string {
 	var b strings.Builder
 	line := func(what, value string) {
@@ -38,8 +38,9 @@ type mount struct {
 	point, device, fsType, options string // device is major:minor
 }
 
-// mountOf finds the mount that a path, absolute and without links, is on: of
-// those with the longest mount point the last, which covers the others.
+// mountOf returns the mount that a path is on; the path is absolute and has no links. It is the
+// mount with the longest mount point and, if there are several of those, the last, which covers the
+// others.
 func mountOf(mountinfo, path string) (mount, bool) {
 	var best mount
 	found := false
@@ -59,7 +60,7 @@ func mountOf(mountinfo, path string) (mount, bool) {
 	return best, found
 }
 
-// allOptions joins the options of the mount and of its file system, without repeats.
+// allOptions joins the options of a mount and of its file system, each once.
 func allOptions(lists ...string) string {
 	var all []string
 	seen := map[string]bool{}

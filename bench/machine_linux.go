@@ -39,7 +39,7 @@ func describeMachine(dir string) machine {
 	return m
 }
 
-// describeDisk describes the disk with a device number, "" if it is none.
+// describeDisk describes the disk that has a device number. It returns "" if there is no such disk.
 func describeDisk(device string) string {
 	dir, err := filepath.EvalSymlinks("/sys/dev/block/" + device)
 	if err != nil {
@@ -64,7 +64,8 @@ func describeDisk(device string) string {
 	return strings.Join(parts, ", ")
 }
 
-// contents returns a small file without the space around it, "" if it cannot be read.
+// contents returns the text of a small file without the space around it, or "" if it cannot be
+// read.
 func contents(name string) string {
 	b, err := os.ReadFile(name)
 	if err != nil {

@@ -4,7 +4,7 @@ package main
 
 import "runtime"
 
-// describeMachine says what Go knows of the machine.
+// describeMachine describes the machine as far as Go knows it.
 func describeMachine(string) machine {
 	system := runtime.GOOS + "/" + runtime.GOARCH
 	return machine{CPU: runtime.GOARCH, Cores: runtime.GOMAXPROCS(0), System: system}

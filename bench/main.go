@@ -1,11 +1,11 @@
-// Bench compares this library with other logs for Go, and with what the disk
-// can do. It writes a report: tables, plots and all samples.
+// Bench compares this library with other logs for Go, and with what the disk can do. It writes a
+// report: tables, plots and all samples.
 //
 //	go run . -dir /path/on/the/disk -rounds 5 -scale 1 -out ../docs/benchmarks
 //
-// The directory should be on the disk that matters, and not on a file system
-// in memory. At scale 1 five rounds take about a quarter of an hour, and need 12 GB of space and
-// as much memory that is free for the page cache: what is read should be in it.
+// The directory should be on the disk that matters, and not on a file system in memory. At scale 1,
+// five rounds take about a quarter of an hour. They need 12 GB of space, and as much memory that is
+// free for the page cache, because what is read should be in it.
 package main
 
 import (
@@ -36,7 +36,7 @@ func main() {
 	}
 }
 
-// run is the program.
+// run runs the program.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -85,7 +85,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	return err
 }
 
-// choose returns the workloads with the given names, all if there are none.
+// choose returns the workloads with the given names, or all if names is empty.
 func choose(names string) ([]workload, error) {
 	all := workloads()
 	if names == "" {

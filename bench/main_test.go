@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMain lets the test binary be the child that opens logs.
+// TestMain makes the test binary usable as the child that opens logs.
 func TestMain(m *testing.M) {
 	isChild, err := asChild()
 	switch {
@@ -43,7 +43,7 @@ func TestEveryContenderRunsEveryWorkload(t *testing.T) {
 		require.Len(t, result.Rows, len(w.who))
 		for _, r := range result.Rows {
 			if r.Contender == nameDirect && r.Absent != "" {
-				continue // a file system without direct I/O
+				continue // the file system has no direct I/O
 			}
 			require.Empty(t, r.Absent, r.Contender)
 			require.Len(t, r.Samples, 1, "%s: %s", w.name, r.Contender)
@@ -72,7 +72,7 @@ func TestWhatAContenderSavesIsThere(t *testing.T) {
 	}
 	for _, c := range contenders() {
 		if c.replay == nil {
-			continue // a floor, or one that only reads otherwise
+			continue // it is a floor, or the log of another contender, read in another way
 		}
 		for name, cfg := range shapes {
 			t.Run(c.name+"/"+name, func(t *testing.T) {

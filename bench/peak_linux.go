@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// peakMemory returns the most memory that this process has had resident, in
-// bytes. It is VmHWM, which unlike getrusage begins anew with the program.
+// peakMemory returns the most memory that this process has had resident, in bytes. It is VmHWM,
+// which starts from zero when the program starts; that of getrusage does not.
 func peakMemory() (int64, error) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

@@ -10,14 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// placing says on which cores the writer runs, and on which everything else of
-// this program. The zero placing leaves that to the scheduler.
+// placing says on which cores the writer runs, and on which everything else of this program runs.
+// The zero placing leaves that to the scheduler.
 type placing struct{ writer, others unix.CPUSet }
 
-// apart tells whether it gives the writer a core that nothing else runs on.
+// apart reports whether the writer has a core on which nothing else runs.
 func (p placing) apart() bool { return p.writer.Count() > 0 }
 
-// coresApart gives the writer the first core that this process may use.
+// coresApart returns a placing that gives the writer the first core that this process may use.
 func coresApart() (p placing, err error) {
 	if err := unix.SchedGetaffinity(0, &p.others); err != nil {
 		return p, err
@@ -34,8 +34,8 @@ func coresApart() (p placing, err error) {
 	return p, nil
 }
 
-// clear moves this program, which has all cores, off the writer's core, and returns what moves it
-// back.
+// clear moves this program, which has all cores, off the writer's core. It returns a function that
+// moves it back.
 func (p placing) clear() (back func() error, err error) {
 	if !p.apart() {
 		return func() error { return nil }, nil
@@ -49,8 +49,8 @@ func (p placing) clear() (back func() error, err error) {
 	return func() error { return moveThreads(&all) }, moveThreads(&p.others)
 }
 
-// moveThreads lets every thread of this process run on these cores only. New
-// threads inherit that: it goes on until a look at all of them finds nobody to move.
+// moveThreads makes every thread of this process run only on the given cores. New threads inherit
+// that, so it repeats until it finds no thread to move.
 func moveThreads(cores *unix.CPUSet) error {
 	for moved := true; moved; {
 		moved = false
@@ -68,7 +68,7 @@ func moveThreads(cores *unix.CPUSet) error {
 				moved = true
 				err = unix.SchedSetaffinity(id, cores)
 			}
-			if err != nil && !errors.Is(err, unix.ESRCH) { // it has ended meanwhile
+			if err != nil && !errors.Is(err, unix.ESRCH) { // ESRCH: the thread has ended
 				return err
 			}
 		}
@@ -76,8 +76,8 @@ func moveThreads(cores *unix.CPUSet) error {
 	return nil
 }
 
-// onWritersCore calls f in a goroutine whose thread runs on the writer's core. The
-// thread stays locked, so it ends with the goroutine and nobody inherits its place.
+// onWritersCore calls f in a goroutine whose thread runs on the writer's core. The thread stays
+// locked to the goroutine and ends with it, so no other goroutine runs on it later.
 func (p placing) onWritersCore(f func() error) error {
 	if !p.apart() {
 		return f()

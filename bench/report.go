@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// reading says how the figures are to be read.
+// reading explains how to read the figures.
 const reading = `
 Everything was measured in one run of one command, interleaved: in each round every contender has
 its turn, every other round in the opposite order. A figure is the median of the rounds, beside it

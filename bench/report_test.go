@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// example is a result with everything that can be in one.
+// example returns a result that has everything a result can have.
 func example() workloadResult {
 	samples := func(values ...float64) (s []sample) {
 		for _, v := range values {

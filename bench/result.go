@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// result is all that one command measured. It is written as JSON beside the report.
+// result is everything that one command has measured. It is written as JSON beside the report.
 type result struct {
 	Date      string // of the day, UTC
 	Command   string
@@ -42,8 +42,8 @@ func (r row) values(name string) []float64 {
 	return v
 }
 
-// against returns the ratio of a row's main metric to that of another
-// contender; NaN if there is none such.
+// against returns the ratio of a row's main metric to that of another contender, or NaN if there is
+// no such contender.
 func (w workloadResult) against(r row, contender string) float64 {
 	i := slices.IndexFunc(w.Rows, func(o row) bool { return o.Contender == contender })
 	if i < 0 {
@@ -53,8 +53,8 @@ func (w workloadResult) against(r row, contender string) float64 {
 	return medianRatio(r.values(main), w.Rows[i].values(main))
 }
 
-// references returns the names of those whom the others are compared with, as
-// far as they take part: etcd's wal and the first floor.
+// references returns the names of the contenders that the others are compared with: etcd's wal and
+// the first floor, if they take part.
 func (w workloadResult) references() []string {
 	var names []string
 	isEtcd := func(r row) bool { return r.Contender == nameEtcd }

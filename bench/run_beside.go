@@ -11,9 +11,9 @@ import (
 // besideReaders is how many goroutines read beside the writer.
 const besideReaders = 2
 
-// runBeside measures saves alone, and beside goroutines that stream the whole log
-// over and over, in turns in one log: whatever slows the disk slows both.
-// First the writer has a core that nothing else runs on, then all share all cores.
+// runBeside measures saves alone, and beside goroutines that stream the whole log again and again.
+// Both take turns in one log, so whatever slows the disk slows both. First the writer has a core on
+// which nothing else runs, then all share all cores.
 func (b *bench) runBeside(w workload, c contender) (s sample, err error) {
 	apart, err := coresApart()
 	if err != nil {
@@ -33,7 +33,7 @@ func (b *bench) runBeside(w workload, c contender) (s sample, err error) {
 func (b *bench) beside(st *store, apart placing) (sample, error) {
 	save := st.writer()
 	if _, _, err := drive(st, []func() error{save}, time.Hour, b.budget.rollSaves); err != nil {
-		return nil, err // these are what there is to read at first
+		return nil, err // without these saves the readers would have nothing to read at first
 	}
 	own, err := b.inTurns(st, save, apart)
 	if err != nil {
@@ -52,7 +52,7 @@ func (b *bench) beside(st *store, apart placing) (sample, error) {
 	}, nil
 }
 
-// turns is what saves came to, alone and beside readers.
+// turns is the result of saves alone and beside readers.
 type turns struct {
 	alone, beside stretch
 	read          int64 // entries that the readers saw
@@ -66,15 +66,15 @@ type stretch struct {
 
 func (s stretch) rate() float64 { return float64(s.saves) / s.took.Seconds() }
 
-// inTurns saves alone, beside readers, beside readers, alone: the log grows
-// meanwhile, which must not tell for one of the two.
+// inTurns saves alone, beside readers, beside readers again, and alone again. The log grows
+// meanwhile, and in this order that favours neither.
 func (b *bench) inTurns(st *store, save func() error, at placing) (t turns, err error) {
 	back, err := at.clear()
 	defer func() { err = errors.Join(err, back()) }()
 	if err != nil {
 		return t, err
 	}
-	if at.apart() { // the cores are given out by placing, not by how many threads may run
+	if at.apart() { // the placing divides the cores, so more threads may run
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + besideReaders)
 	}
@@ -94,7 +94,7 @@ func (b *bench) inTurns(st *store, save func() error, at placing) (t turns, err 
 	return t, nil
 }
 
-// turn saves beside some readers.
+// turn saves beside the given number of readers.
 func (b *bench) turn(
 	st *store, save func() error, readers int, at placing,
 ) (s stretch, read int64, err error) {

@@ -10,12 +10,12 @@ import (
 	"path/filepath"
 )
 
-// warmUpReads is how many entries, evenly spread over the log, are read before
-// the measuring, so that what a log loads for reading is loaded for everybody.
+// warmUpReads is how many entries, evenly spread over the log, are read before the measurement, so
+// that every log has loaded what it needs for reading.
 const warmUpReads = 1000
 
-// runRandom measures how many single entries a contender reads in a second, in
-// an order that is the same for all of them.
+// runRandom measures how many single entries a contender reads in a second. The order is the same
+// for all contenders.
 func (b *bench) runRandom(w workload, c contender) (s sample, err error) {
 	r, err := b.openWarm(w, c)
 	if err != nil {
@@ -56,11 +56,11 @@ func (b *bench) randomRate(r *reader, w workload) (float64, error) {
 	return b.rate(&store{writer: func() func() error { return next }}, w.config, false)
 }
 
-// nearEntries is how many entries a near end is ahead, and so many have limitBytes.
+// nearEntries is how far ahead a near end is, in entries. As many entries have limitBytes bytes.
 const nearEntries, limitBytes = 8, 8 << 10
 
-// runLimited measures how many reads of some entries up to a limit are made in a second, once of
-// all there are and once of a few.
+// runLimited measures how many reads of entries up to a limit of bytes are made in a second: once
+// if the range is all the rest of the log, and once if it is a few entries.
 func (b *bench) runLimited(w workload, c contender) (s sample, err error) {
 	r, err := b.openWarm(w, c)
 	if err != nil {

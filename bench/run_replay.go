@@ -11,26 +11,26 @@ import (
 	"time"
 )
 
-// A process with these in its environment is a child that opens a log.
+// A process that has these variables in its environment is a child that opens a log.
 const (
 	envContender = "WAL_BENCH_CONTENDER"
 	envDir       = "WAL_BENCH_DIR"
 	envTask      = "WAL_BENCH_TASK"
 )
 
-// Tasks of a child.
+// These are the tasks of a child.
 const (
 	taskReadAll = "read all"
 	taskStream  = "stream"
 	taskOpen    = "open"
 )
 
-// childLimit is how long a child may take: far longer than any does.
+// childLimit is how long a child may take. It is far more than any child needs.
 const childLimit = 5 * time.Minute
 
 // replayed is what a child reports.
 type replayed struct {
-	tally             // of an open only the entries
+	tally             // of an open, only the entries are known
 	Seconds   float64 `json:"seconds"`
 	PeakBytes int64   `json:"peak_bytes"`
 }
@@ -42,7 +42,7 @@ func (b *bench) runStream(w workload, c contender) (sample, error) {
 	return b.replay(w, c, taskStream)
 }
 
-// replay reads a contender's log in a child, whose memory is that of the replay.
+// replay reads a contender's log in a child, so the memory of the process is that of the replay.
 func (b *bench) replay(w workload, c contender, task string) (sample, error) {
 	r, err := b.child(w, c, task)
 	if err != nil {
@@ -100,18 +100,17 @@ func (b *bench) child(w workload, c contender, task string) (r replayed, err err
 	return r, nil
 }
 
-// entries is how many a log has that is written once: whole batches.
+// entries returns how many entries a log has that is written once. It is a multiple of the batch.
 func (b *bench) entries(w workload) int {
 	return b.budget.entries / w.config.batch * w.config.batch
 }
 
-// dataBytes is how much data such a log has.
+// dataBytes returns how many bytes of data a log has that is written once.
 func (b *bench) dataBytes(w workload) int64 { return int64(b.entries(w)) * int64(w.config.size) }
 
 func (b *bench) keyOf(w workload, c contender) logKey { return logKey{c.module, w.config} }
 
-// written returns the directory of a contender's log that is written once, and
-// read by every round.
+// written returns the directory of a contender's log that is written once and read in every round.
 func (b *bench) written(w workload, c contender) (string, error) {
 	if dir, ok := b.logs[b.keyOf(w, c)]; ok {
 		return dir, nil
@@ -135,7 +134,7 @@ func (b *bench) written(w workload, c contender) (string, error) {
 	return dir, settle(b.dir)
 }
 
-// asChild is the main function of a child. It tells whether this process is one.
+// asChild is the main function of a child. It reports whether this process is one.
 func asChild() (bool, error) {
 	name, ok := os.LookupEnv(envContender)
 	if !ok {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// runSaves measures how many saves a contender makes in a second. Opening and
-// the first tenth are not measured, but the log is a young one for everybody.
+// runSaves measures how many saves a contender makes in a second. Opening the log, and the first
+// tenth of the saves, are not measured. Every contender starts with a new log.
 func (b *bench) runSaves(w workload, c contender) (s sample, err error) {
 	err = b.fresh(func(dir string) error {
 		cfg := b.configOf(w)
@@ -41,13 +41,13 @@ func (b *bench) rate(st *store, cfg config, solo bool) (float64, error) {
 	return float64(saves*each) / took.Seconds(), err
 }
 
-// drive lets each writer save in a goroutine until the time is over, or until
-// it has made most saves. It returns how many they made together, and how long
-// that took until all of it was durable.
+// drive makes each writer save in a goroutine until the time d is over, or until it has made most
+// saves. It returns how many saves they made together, and how long it took until all of them were
+// durable.
 func drive(
 	st *store, writers []func() error, d time.Duration, most int,
 ) (saves int, took time.Duration, err error) {
-	var over atomic.Bool // cheaper than asking for the time at every save
+	var over atomic.Bool // it is cheaper than reading the clock at every save
 	defer time.AfterFunc(d, func() { over.Store(true) }).Stop()
 	counts, errs := make([]int, len(writers)), make([]error, len(writers))
 	began := time.Now()
@@ -68,7 +68,7 @@ func drive(
 	return saves, took, err
 }
 
-// repeat saves until it is over, or until most saves are made, but once at least.
+// repeat saves until over is true or most saves are made, but at least once.
 func repeat(save func() error, over *atomic.Bool, most int) (n int, err error) {
 	for ; n < most && (n == 0 || !over.Load()) && err == nil; n++ {
 		err = save()

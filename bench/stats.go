@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// quantile returns the smallest of the values that at least the share q of
-// them do not exceed; NaN of none.
+// quantile returns the smallest of the values that at least the share q of them do not exceed, or
+// NaN if there are no values.
 func quantile(values []float64, q float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()
@@ -16,8 +16,8 @@ func quantile(values []float64, q float64) float64 {
 	return sorted[min(max(rank, 1), len(sorted))-1]
 }
 
-// median returns the middle one of the values, or the mean of the middle two;
-// NaN of none.
+// median returns the middle one of the values, or the mean of the middle two, or NaN if there are
+// no values.
 func median(values []float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()
@@ -27,7 +27,7 @@ func median(values []float64) float64 {
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
-// meanOfSlowest returns the mean of the k highest values; NaN of none.
+// meanOfSlowest returns the mean of the k highest values, or NaN if there are no values.
 func meanOfSlowest(values []float64, k int) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	k = min(k, len(sorted))
@@ -38,8 +38,8 @@ func meanOfSlowest(values []float64, k int) float64 {
 	return sum / float64(k)
 }
 
-// medianRatio returns the median of the ratios of a to b, round by round: what
-// slows the machine for a round slows both. NaN if they share no round.
+// medianRatio returns the median of the ratios of a to b, round by round, because what slows the
+// machine in a round slows both. It returns NaN if they share no round.
 func medianRatio(a, b []float64) float64 {
 	var ratios []float64
 	for i := range min(len(a), len(b)) {

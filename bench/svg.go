@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Measures of a plot, in pixels.
+// These are the measures of a plot, in pixels.
 const (
 	plotWidth  = 760
 	plotTop    = 44 // to the first bar
@@ -19,7 +19,8 @@ const (
 	barsWidth  = plotWidth - labelWidth - valueWidth
 )
 
-// plotStyle is readable on light and on dark; where the viewer says which, more so.
+// plotStyle is readable on a light and on a dark background. It adapts if the viewer says which it
+// has.
 const plotStyle = `<style>
 text { font: 12px system-ui, sans-serif; fill: #57606a; }
 .title { font-size: 14px; font-weight: 600; }
@@ -62,7 +63,7 @@ func (w workloadResult) plot() string {
 	return b.String()
 }
 
-// shortName is what the references are called behind a bar.
+// shortName holds the names of the references as they stand after a bar.
 var shortName = map[string]string{nameEtcd: "etcd", nameFloor: "floor", nameBareRead: "floor"}
 
 // bar draws one contender at height y, on a scale that ends at most.

@@ -10,11 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// datasync makes a file's data durable, and of its metadata what reading needs.
+// datasync makes a file's data durable, and the metadata that is needed to read it.
 func datasync(f *os.File) error { return unix.Fdatasync(int(f.Fd())) }
 
-// openDirect opens a file for writes that go past the page cache and are
-// durable when they return.
+// openDirect opens a file for writes that bypass the page cache and are durable when they return.
 func openDirect(name string) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|unix.O_DIRECT|unix.O_DSYNC, 0)
 	if errors.Is(err, syscall.EINVAL) {
@@ -23,15 +22,15 @@ func openDirect(name string) (*os.File, error) {
 	return f, err
 }
 
-// aligned returns n bytes at an address that direct writes take.
+// aligned returns n bytes at an address that is aligned as direct writes require.
 func aligned(n int) []byte {
 	b := make([]byte, n+directBlock)
 	skip := -uintptr(unsafe.Pointer(unsafe.SliceData(b))) % directBlock
 	return b[skip : skip+uintptr(n)]
 }
 
-// settle waits until the file system of dir has nothing left to write, so that
-// one run does not pay for the one before it.
+// settle waits until the file system of dir has nothing left to write, so that a run does not pay
+// for the run before it.
 func settle(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -46,8 +46,8 @@ func writeRow(b *strings.Builder, cells []string) {
 	b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
 }
 
-// figure formats a measured value with three digits or all before the point,
-// in groups of three.
+// figure formats a measured value with three digits, or with all digits before the point if those
+// are more, in groups of three.
 func figure(v float64) string {
 	switch {
 	case math.IsNaN(v) || v == 0:

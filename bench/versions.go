@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// versions returns the Go version, and those of all modules that are compared
-// or that matter to one that is, as they are built into this program.
+// versions returns the version of Go, and those of the modules that are compared or that matter to
+// one of these, as they are built into this program.
 func versions() []version {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -6,21 +6,22 @@ import (
 )
 
 const (
-	// defaultSegment is the size of every contender's segments, in bytes, where
-	// segments are not what is measured.
+	// defaultSegment is the size of every contender's segments, in bytes, unless a workload measures
+	// what segments cost.
 	defaultSegment = 64 << 20
-	// rollSegment is their size where they are.
+	// rollSegment is the size of segments in the workload that measures the step to the next one, in
+	// bytes.
 	rollSegment = 4 << 20
-	// rollSize is how much a save has there, in bytes.
+	// rollSize is the size of a save in that workload, in bytes.
 	rollSize = 16 << 10
-	// manySegment is their size where there are to be many, in bytes: a
+	// manySegment is the size of segments in the workload with many of them, in bytes: a
 	// ten-thousandth of the log.
 	manySegment = 100 << 10
 )
 
-// A workload is one thing that contenders are compared in.
+// A workload is one comparison of contenders.
 type workload struct {
-	name   string // of its files
+	name   string // the name of its files
 	title  string
 	about  string
 	config config
@@ -36,7 +37,7 @@ type metric struct {
 	LessIsBetter bool
 }
 
-// sample is what one run came to, by the names of the metrics.
+// sample is the result of one run, by the names of the metrics.
 type sample map[string]float64
 
 const (
@@ -60,14 +61,14 @@ const (
 
 // budget says how much one run does.
 type budget struct {
-	duration  time.Duration // of the measured saves; a tenth of it goes before, not measured
-	saves     int           // at most that many, by each writer
+	duration  time.Duration // of the measured saves; a tenth of it passes before, not measured
+	saves     int           // how many saves each writer makes at most
 	rollSaves int
-	entries   int   // of a log that is written once and then read
-	ring      int64 // bytes of a floor's file
+	entries   int   // how many entries a log has that is written once and then read
+	ring      int64 // the size of a floor's file, in bytes
 }
 
-// budgetOf returns the budget of a scale; 1 is meant for figures to be quoted.
+// budgetOf returns the budget of a scale. Scale 1 is meant for figures that are quoted.
 func budgetOf(scale float64) budget {
 	scaled := func(n float64) int { return max(1, int(n*scale)) }
 	return budget{
@@ -79,7 +80,7 @@ func budgetOf(scale float64) budget {
 	}
 }
 
-// workloads are all there are, in the order of the report.
+// workloads returns all workloads, in the order of the report.
 func workloads() []workload {
 	logs := []string{nameOurs, nameEtcd, nameRaftWAL, nameTidwall, nameRosed, nameBolt, namePebble}
 	withFloors := slices.Concat(logs, []string{nameFloor, nameDirect})
@@ -133,7 +134,7 @@ func workloads() []workload {
 	return append(list, largeReads()...)
 }
 
-// single is a workload of one writer, whose saves are durable when they return.
+// single returns a workload of one writer, whose saves are durable when they return.
 func single(name, title string, c config, who []string) workload {
 	c.writers = 1
 	return workload{
@@ -142,7 +143,7 @@ func single(name, title string, c config, who []string) workload {
 	}
 }
 
-// roll is the workload that shows what going on to the next segment costs.
+// roll returns the workload that shows what the step to the next segment costs.
 func roll(who []string) workload {
 	return workload{
 		name: "roll", title: "The slowest saves, with segments of 4 MiB",
@@ -161,7 +162,7 @@ func roll(who []string) workload {
 	}
 }
 
-// aboutReplay says what holds for all workloads that read a log from its beginning.
+// aboutReplay describes what holds for all workloads that read a log from its beginning.
 const aboutReplay = " The log was just written, so it is read from the page cache. Memory is " +
 	"the peak of the whole process that reads, " +
 	"which holds the code of all contenders: the bare read shows how much that is. Of a file that " +
@@ -169,7 +170,7 @@ const aboutReplay = " The log was just written, so it is read from the page cach
 
 func replayMetrics() []metric { return []metric{{Name: metricEntries}, {metricPeak, true}} }
 
-// replays are the workloads that read a log from its beginning, in a process of its own.
+// replays returns the workloads that read a log from its beginning, in a process of its own.
 func replays(who []string) []workload {
 	c := config{size: 128, batch: 1000, writers: 1, noSync: true}
 	metrics := replayMetrics()

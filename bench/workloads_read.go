@@ -1,7 +1,7 @@
 package main
 
-// largeReads are the workloads that read a log of 1 KiB entries, 1 GB at scale 1,
-// or read beside a writer.
+// largeReads returns the workloads that read a log of 1 KiB entries, which has 1 GB at scale 1, or
+// that read beside a writer.
 func largeReads() []workload {
 	large := config{size: 1 << 10, batch: 1000, writers: 1, noSync: true}
 	return []workload{

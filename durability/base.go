@@ -11,12 +11,12 @@ import (
 // base is one undamaged log.
 type base struct {
 	whole      image    // as the peer leaves it: closed, or copied while it is open
-	before     image    // the same, copied while it is open,
-	torn       image    // and with one batch more in the same segment
+	before     image    // the same, copied while it is open
+	torn       image    // the same as before, with one more batch in the same segment
 	acked, all []string // the entries without and with that batch, in words
 }
 
-// makeBase writes a log, and makes sure that all of it can be read back.
+// makeBase writes a log, and verifies that all of it can be read back.
 func makeBase(p peer, work string, seed uint64) (*base, error) {
 	for try := range uint64(100) { // until the last batch stays in the segment
 		b, err := writeBase(p, work, rand.New(rand.NewPCG(seed, try)))
@@ -41,8 +41,8 @@ func makeBase(p peer, work string, seed uint64) (*base, error) {
 	return nil, fmt.Errorf("the last batch always goes into a new segment")
 }
 
-// writeBase saves batches of one to four entries of up to 2 KiB, about 160 KiB in
-// all, and then, into a copy, one batch of up to 16 KiB.
+// writeBase saves batches of one to four entries of up to 2 KiB, about 160 KiB in all, and then one
+// batch of up to 16 KiB into a copy.
 func writeBase(p peer, work string, rng *rand.Rand) (*base, error) {
 	b := &base{}
 	var batches [][]entry
@@ -82,8 +82,8 @@ func writeBase(p peer, work string, rng *rand.Rand) (*base, error) {
 	return b, nil
 }
 
-// write makes a log and returns it as it was while open, with one batch more if
-// there is one, and closed.
+// write creates a log and returns its images: while it is open, with one more batch if more is not
+// empty, and closed.
 func (p peer) write(work string, batches [][]entry, more []entry) (images []image, err error) {
 	home, err := os.MkdirTemp(work, "log-")
 	if err != nil {

@@ -15,19 +15,19 @@ const (
 
 // trial is one log to damage.
 type trial struct {
-	im    image // all in it was acknowledged
-	torn  image // the same with one batch more, which was not
+	im    image // everything in it was acknowledged
+	torn  image // the same with one more batch, which was not acknowledged
 	names []string
 	rng   *rand.Rand
 }
 
-// last is the name of the segment that was written to last.
+// last returns the name of the last segment.
 func (t *trial) last() string { return t.names[len(t.names)-1] }
 
-// earlier is the name of one of the other segments.
+// earlier returns the name of one of the other segments.
 func (t *trial) earlier() string { return t.names[t.rng.IntN(len(t.names)-1)] }
 
-// segmentsOf are the names of the segments in their order.
+// segmentsOf returns the names of the segments, in order.
 func segmentsOf(im image) []string {
 	var names []string
 	for name := range im {
@@ -39,10 +39,10 @@ func segmentsOf(im image) []string {
 	return names
 }
 
-// used is how much of a segment holds data.
+// used returns how many bytes of a segment hold data.
 func used(seg []byte) int { return len(bytes.TrimRight(seg, "\x00")) }
 
-// damage is one kind of damage. acked tells whether it is to acknowledged data.
+// damage is one kind of damage. acked says whether it damages acknowledged data.
 type damage struct {
 	name  string
 	acked bool
@@ -65,7 +65,7 @@ var damages = []damage{
 	{"torn batch, the file ends in it", false, (*trial).cut},
 }
 
-// with returns the image with another content of one file.
+// with returns the image with other content of one file.
 func (im image) with(name string, data []byte) image {
 	out := image{}
 	for n, d := range im {
@@ -75,7 +75,7 @@ func (im image) with(name string, data []byte) image {
 	return out
 }
 
-// zero zeroes one aligned piece of the used part that is not zero already.
+// zero zeroes an aligned piece of the used part. It chooses one that is not yet all zeros.
 func (t *trial) zero(name string, size int) image {
 	seg := bytes.Clone(t.im[name])
 	for {
@@ -94,7 +94,7 @@ func (t *trial) flip(name string) image {
 	return t.im.with(name, seg)
 }
 
-// batch is where the last batch stands in the last segment.
+// batch returns where the last batch stands in the last segment.
 func (t *trial) batch() (from, to int) {
 	was, is := t.im[t.last()], t.torn[t.last()]
 	for from < len(was) && was[from] == is[from] {
@@ -103,7 +103,8 @@ func (t *trial) batch() (from, to int) {
 	return from, used(is)
 }
 
-// tear takes back some pieces of the last batch, at least one.
+// tear undoes the write of some pieces of the last batch, at least of one. With garbage, random
+// bytes are in their place.
 func (t *trial) tear(size int, garbage bool) image {
 	was, seg := t.im[t.last()], bytes.Clone(t.torn[t.last()])
 	from, to := t.batch()
@@ -128,13 +129,13 @@ func (t *trial) tear(size int, garbage bool) image {
 	return t.torn.with(t.last(), seg)
 }
 
-// cut ends the file somewhere in the last batch.
+// cut ends the file at a random offset in the last batch.
 func (t *trial) cut() image {
 	from, to := t.batch()
 	return t.torn.with(t.last(), bytes.Clone(t.torn[t.last()][:from+t.rng.IntN(to-from)]))
 }
 
-// outcome is what came of one trial.
+// outcome is the result of one trial.
 type outcome int
 
 const (
@@ -145,7 +146,7 @@ const (
 	outcomes
 )
 
-// judge compares what was read with what was acknowledged, and with what stands behind it.
+// judge compares what was read with what was acknowledged, and with what was written after that.
 func judge(got, acked, all []string, err error) outcome {
 	switch {
 	case err != nil:

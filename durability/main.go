@@ -1,5 +1,5 @@
-// Durability damages logs of this library, of etcd and of hashicorp's raft-wal in the
-// same ways, opens them as a program would after a restart, and counts what comes out.
+// Durability damages logs of this library, of etcd and of hashicorp's raft-wal in the same ways,
+// opens them as a program would after a restart, and counts the outcomes.
 package main
 
 import (
@@ -52,7 +52,7 @@ type result struct {
 	counts []tally // by damage
 }
 
-// logs is how many different logs of each peer are damaged in turn.
+// logs is how many different logs of each peer are damaged, in turn.
 const logs = 10
 
 func measure(p peer, trials int, seed uint64, work string) (result, error) {

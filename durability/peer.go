@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// segmentSize is that of all logs, in bytes.
+// segmentSize is the size of the segments of all logs, in bytes.
 const segmentSize = 64 << 10
 
-// entry is what is saved. All logs get the same.
+// entry is what is saved. All logs get the same entries.
 type entry struct {
 	index, term uint64
 	data        []byte
 }
 
-// words is an entry in words, to compare what was read with what was saved.
+// words returns a description of the entry, to compare what was read with what was saved.
 func (e entry) words() string { return fmt.Sprintf("%d.%d %x", e.term, e.index, e.data) }
 
 // writer is a log that is open for saving.
@@ -31,11 +31,12 @@ type peer struct {
 	name   string
 	about  string
 	module string
-	// its logs are closed before they are damaged; else they are copied while they are open
+	// closes says that logs are closed before they are damaged. Otherwise they are copied while
+	// they are open.
 	closes   bool
-	needsDir bool // create wants the directory to be there
+	needsDir bool // create requires that the directory exists
 	create   func(dir string) (writer, error)
-	// opens it for writing and returns all entries, in words
+	// read opens the log for writing and returns all entries, in words.
 	read func(dir string) ([]string, error)
 }
 
@@ -54,7 +55,7 @@ func loadImage(dir string) (image, error) {
 	im := image{}
 	for _, f := range list {
 		if strings.HasSuffix(f.Name(), ".tmp") {
-			continue // not part of the log
+			continue // it is not part of the log
 		}
 		if im[f.Name()], err = os.ReadFile(filepath.Join(dir, f.Name())); err != nil {
 			return nil, err
@@ -75,7 +76,7 @@ func (im image) store(dir string) error {
 	return nil
 }
 
-// readImage reads a log as it is after a restart. A panic is an error.
+// readImage reads a log as after a restart. A panic counts as an error.
 func (p peer) readImage(im image, dir string) (got []string, err error) {
 	defer os.RemoveAll(dir)
 	if err := im.store(dir); err != nil {

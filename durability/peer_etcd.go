@@ -27,7 +27,7 @@ func etcd(repairs bool) peer {
 type etcdLog struct{ w *etcdwal.WAL }
 
 func createEtcd(dir string) (writer, error) {
-	etcdwal.SegmentSizeBytes = segmentSize // its only knob
+	etcdwal.SegmentSizeBytes = segmentSize // there is only this variable
 	w, err := etcdwal.Create(zap.NewNop(), dir, []byte("metadata"))
 	return etcdLog{w}, err
 }

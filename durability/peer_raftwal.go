@@ -23,7 +23,8 @@ type raftLog struct {
 }
 
 func openRaftWAL(dir string) (raftLog, error) {
-	// Its Close leaves its own meta store open; one that is handed in can be closed.
+	// Close of the log leaves the meta store open that the log has created itself. A meta store
+	// that is passed to it can be closed.
 	l := raftLog{meta: &metadb.BoltMetaDB{}}
 	var err error
 	l.WAL, err = raftwal.Open(dir, raftwal.WithLogger(hclog.NewNullLogger()),

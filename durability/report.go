@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// markdown is the report.
+// markdown returns the report.
 func markdown(results []result, trials int, seed uint64) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# The same damages to this log and to others
@@ -38,7 +38,7 @@ everything is read.
 	return b.String()
 }
 
-// table is one row per damage and one column per log.
+// table writes a table with a row for each damage and a column for each log.
 func table(b *strings.Builder, results []result, acked bool) {
 	head, line := "| |", "|---|"
 	for _, r := range results {
@@ -62,7 +62,7 @@ func table(b *strings.Builder, results []result, acked bool) {
 	}
 }
 
-// versions are those of Go and of the modules that are compared.
+// versions returns the versions of Go and of the modules that are compared.
 func versions() []string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

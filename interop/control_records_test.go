@@ -10,10 +10,10 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// etcd does not know the control records of a trailered segment, and takes them for
-// the checksum records that they also are. Of CLOSED nothing is missed. Entries that
-// were dropped with TRUNCATE come back in etcd, until others are saved over them: who
-// wants to hand a log to etcd has to save those first.
+// etcd does not know the control records of a trailered segment, and takes them for the checksum
+// records that they also are. That loses nothing with CLOSED. Entries that were dropped with
+// TRUNCATE come back in etcd until others are saved over them; save those first if etcd is to go on
+// with the log.
 func TestLogsWithControlRecordsAreReadByEtcdWhichSeesTruncatedEntries(t *testing.T) {
 	dir, h := newDir(t), history{metadata: []byte("node")}
 	entry := func(term, index uint64) *walpb.Entry {
@@ -46,8 +46,8 @@ func TestLogsWithControlRecordsAreReadByEtcdWhichSeesTruncatedEntries(t *testing
 	requireBothRead(t, dir, h)
 }
 
-// A log of etcd's has no place for a TRUNCATE record in its plain tail, so
-// that truncating starts a trailered segment.
+// The plain tail of a log of etcd cannot hold a TRUNCATE record, so truncating the log starts a
+// trailered segment.
 func TestALogOfEtcdCanBeTruncated(t *testing.T) {
 	forSeeds(t, func(t *testing.T, seed uint64) {
 		h, dir := generate(seed, 20), newDir(t)
@@ -74,7 +74,7 @@ func TestALogOfEtcdCanBeTruncated(t *testing.T) {
 	})
 }
 
-// etcd reads a compacted log at a snapshot, as any other.
+// etcd reads a compacted log at a snapshot, like any other log.
 func TestALogThatWasCompactedIsReadByEtcd(t *testing.T) {
 	dir, h := newDir(t), history{metadata: []byte("node")}
 	entry := func(i uint64) *walpb.Entry {
@@ -101,7 +101,7 @@ func TestALogThatWasCompactedIsReadByEtcd(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, want, theirs)
 
-	// And it goes on there, and here again.
+	// etcd appends to the log, and then this project does again.
 	more := []op{{ents: []*walpb.Entry{entry(21)}, state: &walpb.HardState{Term: 1, Commit: 21}}}
 	h.ops = append(h.ops, more...)
 	require.NoError(t, apply(t, openEtcd(t, dir, snap), nil, more).close())
@@ -114,8 +114,8 @@ func TestALogThatWasCompactedIsReadByEtcd(t *testing.T) {
 	require.NoError(t, w.close())
 }
 
-// etcd reads a restored log at the snapshot. Of the entries before it does not know that they are
-// dropped: those above the snapshot show until others are saved over them.
+// etcd reads a restored log at the snapshot. It does not know that the entries before the restore
+// were dropped: those above the snapshot show until others are saved over them.
 func TestALogThatWasRestoredIsReadByEtcd(t *testing.T) {
 	dir, h := newDir(t), history{metadata: []byte("node")}
 	entry := func(term, i uint64) *walpb.Entry {
@@ -149,8 +149,8 @@ func TestALogThatWasRestoredIsReadByEtcd(t *testing.T) {
 	require.Equal(t, got, theirs)
 }
 
-// A follower of etcd's dies between the snapshot that it received and the state that commits it:
-// the directory opens here where it opens there, and goes on.
+// A follower of etcd dies after it has saved a snapshot that it received, and before it has saved
+// the state that commits it. The directory opens here at the same snapshot as there, and goes on.
 func TestALogOfEtcdWithAJumpThatIsPendingOpensAtTheOlderSnapshot(t *testing.T) {
 	dir, h := newDir(t), history{metadata: []byte("node")}
 	for i := range uint64(10) {

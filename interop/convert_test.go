@@ -8,8 +8,8 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// The tests are written in this project's types. To etcd go copies with every
-// scalar field set, as Raft sets them: a field that is not set is not encoded.
+// The tests are written with this project's types. etcd gets copies in which every scalar field is
+// set, as Raft sets them, because a field that is not set is not encoded.
 
 func toRaftEntry(e *walpb.Entry) *raftpb.Entry {
 	return &raftpb.Entry{Type: raftpb.EntryType(e.Type).Enum(), Term: &e.Term, Index: &e.Index,
@@ -61,7 +61,7 @@ func fromEtcdSnapshot(s *etcdpb.Snapshot) *walpb.Snapshot {
 		ConfState: fromRaftConfState(s.GetConfState())}
 }
 
-// convert returns what f makes of each element; of none, nil.
+// convert returns what f makes of each element, or nil if there is none.
 func convert[From, To any](from []From, f func(From) To) []To {
 	var to []To
 	for _, v := range from {

@@ -1,6 +1,5 @@
-// Package interop holds the tests that compare this project's log with etcd's
-// own WAL package, over generated logs. It has no code of its own.
+// Package interop holds the tests that compare this project's log with etcd's WAL package, on
+// generated logs. It has no code of its own.
 //
-// It is a module apart, so that etcd's server is not among the dependencies of
-// those who import the log.
+// It is a module of its own, so a program that imports the log does not depend on etcd's server.
 package interop

@@ -40,8 +40,8 @@ func TestOpeningALogOfEtcdLeavesItsBytesAsTheyWere(t *testing.T) {
 	})
 }
 
-// A tail that etcd wrote is gone on with in etcd's format; the segments behind
-// it are trailered, unless etcd's format is asked for. Either way etcd reads it all.
+// A tail that etcd has written is continued in etcd's format. The segments after it are trailered,
+// unless etcd's format is asked for. Either way etcd reads all of it.
 func TestLogsOfEtcdAreAppendedTo(t *testing.T) {
 	forFormats(t, func(t *testing.T, seed uint64, trailered bool, opts ...wal.Option) {
 		g, dir := newGenerator(seed), newDir(t)
@@ -96,8 +96,8 @@ func TestLogsThatEtcdPurgedAreReadFromWhatIsLeft(t *testing.T) {
 	require.Greater(t, purged.Load(), int64(seeds/2), "logs that could be purged")
 }
 
-// purgeLikeEtcd deletes the segments whose locks etcd releases for a snapshot,
-// and tells whether there were any.
+// purgeLikeEtcd deletes the segments whose locks etcd releases for a snapshot, and reports whether
+// there were any.
 func purgeLikeEtcd(t *testing.T, dir string, snap *walpb.Snapshot) bool {
 	t.Helper()
 	w, err := etcdwal.Open(nil, dir, toEtcdSnapshot(&walpb.Snapshot{}))

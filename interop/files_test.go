@@ -51,13 +51,13 @@ func copyOf(t *testing.T, files []file) string {
 	return dir
 }
 
-// records is the segment without the zeros behind its records.
+// records returns the segment without the zeros after its records.
 func (f file) records() []byte {
 	offsets := f.frames()
 	return f.data[:offsets[len(offsets)-1]]
 }
 
-// frames returns the offsets of the segment's frames, and where the last one ends.
+// frames returns the offsets of the segment's frames, and the offset at which the last one ends.
 func (f file) frames() []int {
 	off := 0
 	offsets := []int{off}
@@ -86,7 +86,7 @@ func (f file) parse(t *testing.T) []walpb.Record {
 	return recs
 }
 
-// requireFormat proves that every record of the segment has a trailer, or that none has.
+// requireFormat requires that every record of the segment has a trailer, or that none has.
 func (f file) requireFormat(t *testing.T, trailered bool) {
 	t.Helper()
 	for i, rec := range f.parse(t) {
@@ -94,7 +94,7 @@ func (f file) requireFormat(t *testing.T, trailered bool) {
 	}
 }
 
-// count is how many records of a type the segment has.
+// count returns how many records of a type the segment has.
 func (f file) count(t *testing.T, typ log.RecordType) (n int) {
 	t.Helper()
 	for _, rec := range f.parse(t) {
@@ -105,8 +105,8 @@ func (f file) count(t *testing.T, typ log.RecordType) (n int) {
 	return n
 }
 
-// requireSameSegments proves that two logs have the same segments, byte for
-// byte; in the last one only the space prepared behind the records may differ.
+// requireSameSegments requires that two logs have the same segments, byte for byte. In the last
+// one, only the prepared space after the records may differ.
 func requireSameSegments(t *testing.T, want, got []file) {
 	t.Helper()
 	require.Equal(t, names(want), names(got))
@@ -121,7 +121,7 @@ func requireSameSegments(t *testing.T, want, got []file) {
 	}
 }
 
-// requireSameBytes is require.Equal with a message of bearable length.
+// requireSameBytes is require.Equal with a shorter message.
 func requireSameBytes(t *testing.T, want, got []byte, name string) {
 	t.Helper()
 	for i := range min(len(want), len(got)) {

@@ -7,15 +7,13 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// generator makes the calls that a Raft node could make on its log: entries are
-// overwritten only above what is committed, and snapshots are of what is
-// committed.
+// generator makes the calls that a Raft node could make on its log: it overwrites only entries that
+// are not committed, and saves snapshots only of what is committed.
 //
-// Two things that Raft allows are left out, because etcd's reader then brings
-// back entries that were overwritten: an overwrite at or below the snapshot that
-// the log is opened at (etcd issue 22442), and, what comes to the same, a
-// snapshot of the very last entry after an overwrite. So a snapshot always has an
-// entry behind it.
+// It leaves out two things that Raft allows, because etcd's reader then brings back entries that
+// were overwritten: an overwrite at or below the snapshot that the log is opened at (etcd issue
+// 22442) and, with the same effect, a snapshot of the very last entry after an overwrite. So there
+// is always an entry after a snapshot.
 type generator struct {
 	*rand.Rand
 	history
@@ -59,9 +57,9 @@ func (g *generator) more(n int) []op {
 	return g.ops[len(g.ops)-n:]
 }
 
-// handOver adds some calls for a log that was just opened, and returns them.
-// What etcd reads at open it does not carry on into new segments: neither the
-// state nor the index that a snapshot brought. So the first call saves both anew.
+// handOver adds some calls for a log that was just opened, and returns them. What etcd reads when
+// it opens a log, the state and the index of a snapshot, it does not carry into new segments. So
+// the first call saves both again.
 func (g *generator) handOver() []op {
 	g.add(op{ents: g.entries(g.last+1, 1), state: g.hardState()})
 	g.more(7)
@@ -139,7 +137,7 @@ func (g *generator) hardState() *walpb.HardState {
 	return &walpb.HardState{Term: g.term, Vote: g.Uint64N(4), Commit: g.commit}
 }
 
-// snapshot returns a snapshot of what is committed, nil if there is nothing new.
+// snapshot returns a snapshot of what is committed, or nil if there is nothing new.
 func (g *generator) snapshot() *walpb.Snapshot {
 	newest, limit := g.newest().Index, min(g.commit, max(g.last, 1)-1)
 	if limit <= newest {
@@ -149,7 +147,7 @@ func (g *generator) snapshot() *walpb.Snapshot {
 	return &walpb.Snapshot{Index: i, Term: g.terms[i], ConfState: g.confState()}
 }
 
-// jump is what a follower saves that was sent a snapshot ahead of its log.
+// jump returns what a follower saves if it was sent a snapshot ahead of its log.
 func (g *generator) jump() op {
 	g.term++
 	g.last += 2 + g.Uint64N(20)
@@ -165,7 +163,7 @@ func (g *generator) confState() *walpb.ConfState {
 	}
 }
 
-// numbers returns up to three numbers of any length in bits; none is nil.
+// numbers returns up to three numbers of any length in bits, or nil.
 func (g *generator) numbers() []uint64 {
 	var ns []uint64
 	for range g.IntN(4) {

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The other tests prove something only about what the generated logs have.
+// The other tests prove something only about what the generated logs contain.
 func TestGeneratedLogsHaveAllThatALogCanHave(t *testing.T) {
 	var mu sync.Mutex
 	seen := map[string]int{}

@@ -25,7 +25,7 @@ func TestEachImplementationIsLockedOutByTheOther(t *testing.T) {
 	require.NoError(t, ours.close())
 }
 
-// isLocked tells whether somebody holds the lock of a file.
+// isLocked reports whether the lock of a file is taken.
 func isLocked(t *testing.T, path string) bool {
 	t.Helper()
 	f, err := fileutil.TryLockFile(path, os.O_RDWR, fileutil.PrivateFileMode)

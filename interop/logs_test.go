@@ -10,7 +10,7 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// saver is a log of either implementation that is open for appending.
+// saver is a log of one of the implementations that is open for appending.
 type saver interface {
 	save(st *walpb.HardState, ents []*walpb.Entry) error
 	saveSnap(snap *walpb.Snapshot) error
@@ -18,8 +18,8 @@ type saver interface {
 	reopen(t *testing.T, snap *walpb.Snapshot) saver
 }
 
-// apply makes calls on a log; newest is the snapshot saved before them. It
-// returns the log, which may have been opened anew.
+// apply makes calls on a log; newest is the snapshot that was saved before them. It returns the
+// log, which may have been opened again.
 func apply(t *testing.T, s saver, newest *walpb.Snapshot, ops []op) saver {
 	t.Helper()
 	for i, o := range ops {
@@ -65,7 +65,7 @@ func createEtcd(t *testing.T, dir string, metadata []byte) saver {
 	return &etcdLog{dir, w}
 }
 
-// openEtcd opens a log for appending, for which etcd wants it to be read first.
+// openEtcd opens a log for appending. It also reads the log, which etcd requires before that.
 func openEtcd(t *testing.T, dir string, snap *walpb.Snapshot) saver {
 	t.Helper()
 	w, err := etcdwal.Open(nil, dir, toEtcdSnapshot(snap))

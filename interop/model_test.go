@@ -2,7 +2,7 @@ package interop
 
 import "github.com/seed449c39bc/wal/walpb"
 
-// op is one call on a log, or a few that belong together. What is nil is left out.
+// op is one call on a log, or a few calls that belong together. What is nil is left out.
 type op struct {
 	ents   []*walpb.Entry
 	state  *walpb.HardState
@@ -10,14 +10,14 @@ type op struct {
 	reopen bool            // close the log first, and open it at the snapshot saved last
 }
 
-// history is a log as the calls that make it.
+// history is the calls that make a log.
 type history struct {
 	metadata []byte
 	ops      []op
 }
 
-// snapshots returns the snapshots that are recorded, oldest first; the empty
-// one of a new log is the first.
+// snapshots returns the snapshots that are recorded, oldest first. The first one is the empty one
+// of a new log.
 func (h history) snapshots() []*walpb.Snapshot {
 	all := []*walpb.Snapshot{{}}
 	for _, o := range h.ops {
@@ -28,13 +28,13 @@ func (h history) snapshots() []*walpb.Snapshot {
 	return all
 }
 
-// newest is the snapshot recorded last.
+// newest returns the snapshot that was recorded last.
 func (h history) newest() *walpb.Snapshot {
 	all := h.snapshots()
 	return all[len(all)-1]
 }
 
-// state is the state saved last; an empty one is not saved.
+// state returns the state that was saved last. An empty state is not saved.
 func (h history) state() *walpb.HardState {
 	last := &walpb.HardState{}
 	for _, o := range h.ops {
@@ -45,8 +45,8 @@ func (h history) state() *walpb.HardState {
 	return last
 }
 
-// entries returns the entries above an index; ok is false if the entry behind
-// it is missing because of a later snapshot that the log went on from.
+// entries returns the entries above an index. ok is false if the entry after the index is missing,
+// because the log went on from a later snapshot.
 func (h history) entries(above uint64) (ents []*walpb.Entry, ok bool) {
 	first, last := uint64(1), uint64(0) // ents are those from first to last
 	for _, o := range h.ops {
@@ -74,7 +74,7 @@ type contents struct {
 	ents     []*walpb.Entry
 }
 
-// at is what should be read of the whole log when it is opened at a snapshot.
+// at returns what should be read of the whole log when it is opened at a snapshot.
 func (h history) at(snap *walpb.Snapshot) (c contents, ok bool) {
 	ents, ok := h.entries(snap.GetIndex())
 	return contents{metadata: h.metadata, state: h.state(), ents: ents}, ok

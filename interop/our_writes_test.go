@@ -20,8 +20,8 @@ func TestOurLogsAreReadByEtcdAsWeReadThem(t *testing.T) {
 	})
 }
 
-// etcd opens a log for appending in another mode than for reading: it wants every
-// byte to be accounted for, and rewrites the end.
+// When etcd opens a log for appending, it requires more than for reading: it must know what every
+// byte is, and rewrites the end.
 func TestOurLogsAreOpenedForAppendingByEtcd(t *testing.T) {
 	forFormats(t, func(t *testing.T, seed uint64, trailered bool, opts ...wal.Option) {
 		h, dir := generate(seed, 30), newDir(t)

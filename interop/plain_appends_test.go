@@ -10,7 +10,8 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// setSegmentSize gives segments that etcd makes another size, for one test that is not parallel.
+// setSegmentSize changes the size of the segments that etcd creates, for one test, which must not
+// be parallel.
 func setSegmentSize(t *testing.T, bytes int64) {
 	t.Helper()
 	etcdwal.SegmentSizeBytes = bytes
@@ -18,11 +19,11 @@ func setSegmentSize(t *testing.T, bytes int64) {
 }
 
 // etcd opens a trailered log and appends plain records to its trailered segment. It has
-// acknowledged them, so they are never taken for a torn tail, whatever zeros they hold: the segment
+// acknowledged them, so they are never taken for a torn tail, even if they hold zeros: the segment
 // is plain from there on.
 func TestWhatEtcdAppendsToATraileredSegmentIsPartOfTheLog(t *testing.T) {
-	// Room behind CLOSED, which stands 4 KiB from the beginning, so that etcd does
-	// not go on to a segment of its own at once.
+	// There is room after CLOSED, which stands 4 KiB from the beginning. So etcd does not go on to a
+	// segment of its own at once.
 	setSegmentSize(t, 16*segmentSize)
 	entry := func(data []byte) []*walpb.Entry {
 		return []*walpb.Entry{{Term: 1, Index: 6, Data: data}}
@@ -52,7 +53,7 @@ func TestWhatEtcdAppendsToATraileredSegmentIsPartOfTheLog(t *testing.T) {
 			require.NoError(t, err)
 			requireSameSegments(t, before, segments(t, dir))
 
-			// What comes next is plain until the next segment, and etcd goes on from there again.
+			// What comes next is plain until the next segment, and etcd can go on from it again.
 			last := h.at1(t).last(t)
 			for i := range uint64(3) {
 				next := op{ents: []*walpb.Entry{{Term: 3, Index: last + i + 1, Data: []byte{byte(i)}}}}
@@ -68,8 +69,8 @@ func TestWhatEtcdAppendsToATraileredSegmentIsPartOfTheLog(t *testing.T) {
 	}
 }
 
-// requireBothReadEntries proves that both implementations read what a history says from the
-// beginning on.
+// requireBothReadEntries requires that both implementations read from the beginning on what a
+// history says.
 func requireBothReadEntries(t *testing.T, dir string, h history) {
 	t.Helper()
 	want := h.at1(t)
@@ -85,7 +86,7 @@ func requireBothReadEntries(t *testing.T, dir string, h history) {
 	require.Equal(t, want.last(t), report.LastIndex)
 }
 
-// at1 is what should be read of the whole log.
+// at1 returns what should be read of the whole log.
 func (h history) at1(t *testing.T) contents {
 	t.Helper()
 	c, ok := h.at(&walpb.Snapshot{})
@@ -93,14 +94,14 @@ func (h history) at1(t *testing.T) contents {
 	return c
 }
 
-// last is the index of the last entry.
+// last returns the index of the last entry.
 func (c contents) last(t *testing.T) uint64 {
 	t.Helper()
 	require.NotEmpty(t, c.ents)
 	return c.ents[len(c.ents)-1].Index
 }
 
-// fiveEntries is a short log.
+// fiveEntries returns the history of a short log.
 func fiveEntries() history {
 	h := history{metadata: []byte("node")}
 	for i := range uint64(5) {

@@ -13,8 +13,8 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// readEtcd reads a log with etcd's reader, without changing it. On etcd's
-// ErrSliceOutOfRange the contents are those before the gap.
+// readEtcd reads a log with etcd's reader, without changing it. If etcd returns ErrSliceOutOfRange,
+// the contents are those before the gap.
 func readEtcd(t *testing.T, dir string, snap *walpb.Snapshot) (contents, error) {
 	t.Helper()
 	w, err := etcdwal.OpenForRead(nil, dir, toEtcdSnapshot(snap))
@@ -30,7 +30,7 @@ func fromEtcd(metadata []byte, st *raftpb.HardState, ents []*raftpb.Entry, err e
 	return contents{metadata, fromRaftState(st), convert(ents, fromRaftEntry)}, err
 }
 
-// readOurs reads a log with OpenForRead; a nil snapshot reads from the oldest segment.
+// readOurs reads a log with OpenForRead, from the oldest segment on if snap is nil.
 func readOurs(t *testing.T, dir string, snap *walpb.Snapshot) (contents, error) {
 	t.Helper()
 	r, err := wal.OpenForRead(nil, dir, snap)
@@ -62,8 +62,8 @@ func fromOurs(metadata []byte, st log.HardState, ents []log.LogEntry, err error)
 	return contents{metadata, st.(*walpb.HardState), convert(ents, fromLogEntry)}, nil
 }
 
-// requireBothRead proves that both implementations read the same of the log at
-// every snapshot in it, and what its history says.
+// requireBothRead requires that both implementations read the same at every snapshot in the log,
+// and that it is what the history says.
 func requireBothRead(t *testing.T, dir string, h history) {
 	t.Helper()
 	requireWhole(t, dir, h)
@@ -83,8 +83,8 @@ func requireBothRead(t *testing.T, dir string, h history) {
 	}
 }
 
-// requireWhole proves that Verify of both finds nothing wrong, and that both
-// know the same snapshots.
+// requireWhole requires that Verify of both implementations finds nothing wrong, and that both find
+// the same snapshots.
 func requireWhole(t *testing.T, dir string, h history) {
 	t.Helper()
 	report, err := wal.Verify(nil, dir)
@@ -98,14 +98,15 @@ func requireWhole(t *testing.T, dir string, h history) {
 	requireSnapshots(t, dir)
 }
 
-// requireSnapshots proves that the snapshots listed here are those that etcd lists, but for those
-// that do not open, which etcd lists too.
+// requireSnapshots requires that the snapshots listed here are those that etcd lists, except those
+// at which the log does not open: etcd lists them too.
 func requireSnapshots(t *testing.T, dir string) {
 	t.Helper()
 	listed, err := wal.ValidSnapshots(nil, dir)
 	require.NoError(t, err)
 	ours := convert(listed, fromLogSnapshot)
-	theirs, err := etcdwal.ValidSnapshotEntries(zap.NewNop(), dir) // it warns of an N.tmp, nil or not
+	// It warns of an N.tmp, even with a nil logger.
+	theirs, err := etcdwal.ValidSnapshotEntries(zap.NewNop(), dir)
 	require.NoError(t, err)
 	var opens []*walpb.Snapshot
 	for _, snap := range convert(theirs, fromEtcdSnapshot) {

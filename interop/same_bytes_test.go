@@ -30,9 +30,9 @@ func TestTheReferenceVectorIsWhatBothWrite(t *testing.T) {
 	}
 }
 
-// etcd goes on to a new segment after a save that found the old one full, this
-// log before a save that would not fit. So etcd's first segment holds all that ours
-// does, and then the saves that made it full.
+// etcd goes on to a new segment after a save that found the old one full; this log goes on before a
+// save that would not fit. So etcd's first segment holds what ours holds, and then the saves that
+// made it full.
 func TestTheSameCallsGiveTheSameBytesUpToTheFirstCut(t *testing.T) {
 	forSeeds(t, func(t *testing.T, seed uint64) {
 		g := newGenerator(seed)
@@ -46,16 +46,15 @@ func TestTheSameCallsGiveTheSameBytesUpToTheFirstCut(t *testing.T) {
 	})
 }
 
-// Where the calls make both go on to the next segment at the same place,
-// everything is the same: every finished segment, and the last one up to its
-// prepared zeros.
+// If the calls make both go on to the next segment at the same save, everything is the same: every
+// finished segment, and the last one up to its prepared zeros.
 func TestTheSameCallsGiveTheSameSegments(t *testing.T) {
 	forSeeds(t, func(t *testing.T, seed uint64) {
 		p := newPair(t, seed)
 		for range 60 {
 			p.step(t)
 		}
-		// etcd begins a segment when the one before is full, we when it is needed.
+		// etcd begins a segment as soon as the one before is full; this log when it needs one.
 		p.both(t, op{state: p.hardState()})
 		require.NoError(t, p.theirs.close())
 		require.NoError(t, p.ours.close())
@@ -65,15 +64,16 @@ func TestTheSameCallsGiveTheSameSegments(t *testing.T) {
 	})
 }
 
-// pair is two logs, one of each implementation, on which the same calls are
-// made. They go on to the next segment at the same place if two saves fill each:
+// pair is two logs, one of each implementation, on which the same calls are made. The two end a
+// segment by different rules:
 //
-//   - etcd looks at how much is in the file before it flushes its buffer. So a
-//     segment is ended by the save after the one that reached the segment size.
+//   - etcd compares what is in the file before it flushes its buffer. So a segment ends with the
+//     save after the one that reached the segment size.
 //   - This log ends a segment before a save that does not fit.
 //
-// So ours get a segment size that is larger by lastSave, the first save ends
-// exactly at etcd's size, and the second one exactly at ours.
+// They go on to the next segment at the same save if two saves fill each segment: our segment size
+// is larger by lastSave, the first of the two saves ends exactly at etcd's size, and the second one
+// exactly at ours.
 type pair struct {
 	*generator
 	theirs   saver
@@ -81,12 +81,13 @@ type pair struct {
 	ours     *ourLog
 }
 
-// In bytes.
+// These sizes are in bytes.
 const (
 	lastSave    = 512
-	largestCall = 2500 // more than any call takes, but for fill's and huge ones
-	smallestGap = 256  // that fill can fill
-	// more than etcd's buffer holds: the save that reaches the segment size ends it
+	largestCall = 2500 // more than any call takes, except those of fill and huge ones
+	smallestGap = 256  // the smallest gap that fill can fill
+	// hugeData is more than etcd's buffer holds, so the save that reaches the segment size ends the
+	// segment.
 	hugeData = 160 << 10
 )
 
@@ -94,7 +95,7 @@ func newPair(t *testing.T, seed uint64) *pair {
 	t.Helper()
 	g := newGenerator(seed)
 	g.maxData = 400
-	g.metadata = g.metadata[:min(len(g.metadata), 100)] // a call has to fit into a segment
+	g.metadata = g.metadata[:min(len(g.metadata), 100)] // so that every call fits into a segment
 	dir := newDir(t)
 	return &pair{
 		generator: g,
@@ -104,8 +105,8 @@ func newPair(t *testing.T, seed uint64) *pair {
 	}
 }
 
-// step makes one call. Before one that may not fit, the segment is filled up; a
-// huge one has a segment for itself.
+// step makes one call. Before a call that may not fit it fills the segment up. A huge call has a
+// segment for itself.
 func (p *pair) step(t *testing.T) {
 	t.Helper()
 	huge := p.IntN(30) == 0
@@ -120,10 +121,10 @@ func (p *pair) step(t *testing.T) {
 	p.both(t, p.next())
 }
 
-// used is how much there is in our last segment, in bytes.
+// used returns how many bytes our last segment holds.
 func (p *pair) used() int { return int(p.ours.Stats().TailBytes) }
 
-// full tells whether the next call goes into a new segment.
+// full reports whether the next call goes into a new segment.
 func (p *pair) full() bool { return p.used() >= segmentSize+lastSave }
 
 // fill saves an entry that ends exactly at an offset.
@@ -131,8 +132,7 @@ func (p *pair) fill(t *testing.T, end int) {
 	t.Helper()
 	free := end - p.used()
 	e := &walpb.Entry{Term: p.term, Index: p.last + 1, Data: p.bytes(free - smallestGap)}
-	// With the longest checksum the frame has no padding, so that with a shorter
-	// one it is as long.
+	// With the longest checksum the frame has no padding, so with a shorter one it is as long.
 	size := func() int {
 		return 8 + walpb.RecordHeaderSize(int64(log.EntryType), math.MaxUint32, e.Size()) + e.Size()
 	}

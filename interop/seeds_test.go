@@ -8,11 +8,11 @@ import (
 	"github.com/seed449c39bc/wal"
 )
 
-// seeds is how many generated logs each test looks at.
+// seeds is how many generated logs each test checks.
 const seeds = 30
 
-// forSeeds runs a test over generated logs, some at a time, and waits for all;
-// the name of each says its seed.
+// forSeeds runs a test for each generated log, some at a time, and waits for all. The name of each
+// gives its seed.
 func forSeeds(t *testing.T, test func(t *testing.T, seed uint64)) {
 	t.Helper()
 	t.Run("generated", func(t *testing.T) {
@@ -25,8 +25,8 @@ func forSeeds(t *testing.T, test func(t *testing.T, seed uint64)) {
 	})
 }
 
-// forFormats runs a test over generated logs for each of the formats that our
-// segments can be written in.
+// forFormats runs a test for each generated log and each of the formats in which our segments can
+// be written.
 func forFormats(
 	t *testing.T, test func(t *testing.T, seed uint64, trailered bool, opts ...wal.Option),
 ) {
@@ -39,7 +39,7 @@ func forFormats(
 	})
 }
 
-// newDir returns the path of a directory that is not there yet, as etcd wants it.
+// newDir returns the path of a directory that does not exist yet, as etcd requires.
 func newDir(t *testing.T) string {
 	t.Helper()
 	return filepath.Join(t.TempDir(), "wal")

@@ -13,9 +13,9 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// A log goes to etcd and comes back, again and again, and now and then its user crashes in
-// the middle of a save. Neither of them ever misses what the other has acknowledged, and neither
-// takes the other's records for damage.
+// A log goes to etcd and comes back, again and again, and sometimes its user crashes in the middle
+// of a save. Neither implementation ever misses what the other has acknowledged, and neither takes
+// the other's records for damage.
 func TestALogGoesToEtcdAndBackAgainAndAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		segments int64 // times segmentSize
@@ -59,7 +59,7 @@ func goToAndFro(t *testing.T, seed uint64, opts []wal.Option) (dir string) {
 				require.ErrorIs(t, err, errors.ErrUnsupported)
 			}
 		}
-		if dropped { // in our eyes: etcd goes on from what was dropped, and so it is back
+		if dropped { // only here: etcd goes on from the dropped entries, so they are back
 			require.NoError(t, s.close())
 		} else {
 			dir = leave(t, g, s, dir)
@@ -82,45 +82,45 @@ func goToAndFro(t *testing.T, seed uint64, opts []wal.Option) (dir string) {
 	return dir
 }
 
-// leave closes the log; or its user crashes while it saves something more, of which only a
-// part, or nothing, reaches the disk. It returns the directory in which the log is then.
+// leave closes the log. Or its user crashes in one more save, of which only a part, or nothing,
+// reaches the disk. It returns the directory in which the log is then.
 func leave(t *testing.T, g *generator, s saver, dir string) string {
 	t.Helper()
 	if g.IntN(3) == 0 {
 		require.NoError(t, s.close())
 		return dir
 	}
-	// etcd keeps a state that may wait in its memory: an entry takes it along to the file.
+	// etcd keeps a state that need not be synced in memory. A save of an entry writes it to the file.
 	g.add(op{ents: g.entries(g.last+1, 1)})
 	apply(t, s, nil, g.ops[len(g.ops)-1:])
 	before := segments(t, dir)
 	from := len(before[len(before)-1].records())
 	data := g.bytes(20 + g.IntN(3*sectorSize))
 	for i := range data {
-		data[i] |= 3 // no part of it reads as zeros, nor as one bit that can be put back
+		data[i] |= 3 // so no part of it looks like zeros, or like a flip of one bit
 	}
 	ent := &walpb.Entry{Term: g.term, Index: g.last + 1, Data: data}
 	require.NoError(t, s.save(nil, []*walpb.Entry{ent}))
-	// if it has begun another one, the crash came before that had its name
+	// If the log has begun another segment, the crash came before that one had its name.
 	files := segments(t, dir)[:len(before)]
 	switch last := files[len(files)-1]; {
-	case len(last.records()) > from && g.IntN(4) == 0: // it has reached the disk
+	case len(last.records()) > from && g.IntN(4) == 0: // the save has reached the disk
 		g.add(op{ents: []*walpb.Entry{ent}})
 		g.terms[ent.Index], g.last = ent.Term, ent.Index
 	case len(last.records()) > from:
 		tearLast(g, &files[len(files)-1], from)
 	}
 	left := copyOf(t, files)
-	require.NoError(t, s.close()) // in the directory that the crash left behind
+	require.NoError(t, s.close()) // this closes the files in the old directory
 	return left
 }
 
-// tearLast makes the last save in a segment, which begins at an offset, one that did not reach
-// the disk in whole.
+// tearLast damages the last save in a segment, which begins at offset from, as if not all of it had
+// reached the disk.
 func tearLast(g *generator, last *file, from int) {
 	to := len(last.records())
 	for last.data[to-1] == 0 {
-		to-- // the padding is not written to be missed
+		to-- // without the padding: it is zero, so nothing changes if it is lost
 	}
 	switch at := from + g.IntN(to-from); g.IntN(3) {
 	case 0: // the file ends within it
@@ -133,7 +133,7 @@ func tearLast(g *generator, last *file, from int) {
 	}
 }
 
-// openTornEtcd opens a log for appending as etcd's server does: a torn tail is repaired first.
+// openTornEtcd opens a log for appending as etcd's server does: it first repairs a torn tail.
 func openTornEtcd(t *testing.T, dir string, snap *walpb.Snapshot) saver {
 	t.Helper()
 	w, err := etcdwal.Open(zap.NewNop(), dir, toEtcdSnapshot(snap))

@@ -12,10 +12,10 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-const sectorSize = 512 // in bytes: what a disk writes as a whole
+const sectorSize = 512 // the size in bytes of what a disk writes whole or not at all
 
-// tornLog is a log that etcd wrote, in two segments; the second one ends in
-// records of several sizes, of which some span sectors.
+// tornLog returns the history of a log of two segments. The second one ends with records of several
+// sizes, some of which span sectors.
 func tornLog() history {
 	h := history{metadata: []byte("node")}
 	for i, size := range []int{100, 4000, 200, 300, 3, 0, 1400, 1, 560, 20, 40} {
@@ -28,9 +28,8 @@ func tornLog() history {
 	return h
 }
 
-// tear proves for a log with a damaged last segment that it opens without
-// help, and holds at least what etcd's holds after etcd's repair, and nothing that
-// was not saved.
+// tear requires that a log with a damaged last segment opens without help, and holds at least what
+// it holds in etcd after etcd's repair, and nothing that was not saved.
 func tear(t *testing.T, h history, files []file, last []byte) {
 	t.Helper()
 	files = slices.Clone(files)
@@ -66,8 +65,8 @@ func tear(t *testing.T, h history, files []file, last []byte) {
 	}
 }
 
-// writeTornLog returns the log's segments, and where its last records begin,
-// as many as asked for.
+// writeTornLog has etcd write the log. It returns the segments, and the offset at which the last
+// records begin, of which there are as many as records says.
 func writeTornLog(t *testing.T, records int) (h history, files []file, from int) {
 	t.Helper()
 	h, dir := tornLog(), newDir(t)

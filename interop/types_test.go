@@ -19,8 +19,8 @@ type record interface {
 	Unmarshal([]byte) error
 }
 
-// requireSameEncoding proves that ours and theirs, which hold the same, are
-// encoded the same, and that each is read from the other's bytes.
+// requireSameEncoding requires that ours and theirs, which hold the same, have the same encoding,
+// and that each is read from the other's bytes.
 func requireSameEncoding(t *testing.T, ours, emptyOurs record, theirs, emptyTheirs proto.Message) {
 	t.Helper()
 	want, err := proto.Marshal(theirs)
@@ -102,7 +102,7 @@ func TestRecordsAreEncodedAsEtcdEncodesThem(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, walpb.Record{Type: typ, Crc: crc, Data: data}, rec)
 
-		// The trailer is a field that etcd does not know, and passes over.
+		// The trailer is a field that etcd does not know and passes over.
 		var theirs etcdpb.Record
 		require.NoError(t, proto.Unmarshal(walpb.AppendTrailer(got, g.number()), &theirs))
 		require.Equal(t, []any{typ, crc, data},
