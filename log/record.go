@@ -35,11 +35,11 @@ func (rt RecordType) String() string {
 // argument and returns the extended slice. The log then calls it instead of Marshal, to encode
 // straight into its buffer.
 //
-// The methods AppendBinary, ReadIndex, UnmarshalShared, IsEmpty and MustSync are optional. They
-// count only if no type that the record's type embeds has them: a type that embeds another one, and
-// adds a field in its own Marshal, would otherwise be encoded by the embedded AppendBinary, without
-// that field. GetTerm and SetIndex count even if an embedded type has them, as GetIndex does,
-// because an added field does not change what they return.
+// AppendBinary, and the methods ReadIndex, UnmarshalShared, IsEmpty and MustSync of the optional
+// interfaces below, count only if no type that the record's type embeds has them. Otherwise a type
+// that embeds another one, and adds a field in its own Marshal, would be encoded by the embedded
+// AppendBinary, without that field. GetTerm and SetIndex count even if an embedded type has them,
+// as GetIndex does, because an added field does not change what they do.
 //
 // The log calls the methods of records while it holds its locks: they must return soon, and must
 // not call the log. A record that is passed to the log must not change until the call has returned.

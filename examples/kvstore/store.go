@@ -248,10 +248,10 @@ func (s *Store) hand(changes []*Entry) (pending *wal.Pending, last uint64, err e
 	return pending, last, nil
 }
 
-// applyTo applies the entries up to index last, which is durable, unless another goroutine
-// has done it. The log is the only place that has them: no copy of them is kept. Saves survive
-// in order, so all entries before last are durable too, although the goroutines that
-// saved them may not have been told yet; applied here, no entry overtakes another.
+// applyTo applies the entries up to index last, which is durable, unless another goroutine has done
+// that. It reads them from the log, because no copy of them is kept. Saves become durable in order,
+// so all entries before last are durable too, even if the calls that saved them have not returned
+// yet. Because they are applied here as well, no entry overtakes another.
 func (s *Store) applyTo(last uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -276,13 +276,13 @@ func (s *Store) Table() Table {
 	return Table{Index: s.table.Index, Pairs: maps.Clone(s.table.Pairs)}
 }
 
-// Behind returns how many entries there are behind the snapshot that the store was opened at: what
-// the next one to open it has to read.
+// Behind returns how many entries there are after the snapshot that the store was opened at. The
+// next open has to read them.
 func (s *Store) Behind() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.table.Index - s.from
 }
 
-// Close gives up the store.
+// Close closes the store.
 func (s *Store) Close() error { return s.log.Close() }

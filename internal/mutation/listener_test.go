@@ -8,7 +8,7 @@ func init() {
 		new:   "l.Synced(f.took)",
 		tests: []string{"TestListener_ThatPanicsOrEndsItsGoroutineHurtsOnlyThatCall"},
 	}, mutation{
-		name: "nobody leads on when a listener ends the goroutine", file: "leader.go",
+		name: "no goroutine leads on after a listener ended the one that led", file: "leader.go",
 		old:   "\t\tif ended {\n",
 		new:   "\t\tif false && ended {\n",
 		tests: []string{"TestListener_CannotStopTheGoroutineThatLeads"},

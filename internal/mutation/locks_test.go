@@ -33,7 +33,7 @@ func init() {
 			new:   "w.segments, w.dropped = held, nil",
 			tests: []string{"TestLocks_PurgeDeletesWhatIsBeforeTheSegmentThatTheLogWasOpenedAt"},
 		}, {
-			name: "a segment that somebody else deleted ends Purge", file: "release.go",
+			name: "a segment that another program deleted ends Purge", file: "release.go",
 			old:   "if err != nil && !errors.Is(err, fs.ErrNotExist) {",
 			new:   "if err != nil && errors.Is(err, fs.ErrNotExist) {",
 			tests: []string{"TestLocks_KeepOthersOut"},

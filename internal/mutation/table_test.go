@@ -141,7 +141,7 @@ var table = []mutation{
 		new:   "\tif e.end() < border && w.lg == nil {",
 		tests: []string{rotTest, "TestRandomDamage_ToAClosedLogIsSeen"},
 	}, {
-		name: "a log is locked by nobody", file: "internal/vfs/dir_at.go",
+		name: "an open log is not locked", file: "internal/vfs/dir_at.go",
 		old:   "switch err := tryLock(f); {",
 		new:   "switch err := error(nil); {",
 		tests: []string{"TestBadInput_TwoProcesses", "TestConcurrency_AllAtOnceAndThenSeveralCloses"},
@@ -233,7 +233,7 @@ var table = []mutation{
 		new:   "clearRange(f, n, end.dirty, end.dirty)",
 		tests: []string{tornTest},
 	}, {
-		name: "whoever saves again and again overtakes a close", file: "leader.go",
+		name: "a caller that saves again and again overtakes a close", file: "leader.go",
 		old:   "if l.taken || l.exclusiveWaiters > 0 {",
 		new:   "if l.taken {",
 		tests: []string{"TestCommit_NobodyOvertakesWhoWaitsForTheLog"},
