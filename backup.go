@@ -83,9 +83,9 @@ func (w *WAL) beginBackup() (*backupSource, error) {
 }
 
 // Backup writes a copy of the log in the directory from into the directory to, as [WAL.Backup]
-// does. The log may be open, in any process, or closed: Backup takes no lock, and changes
-// nothing in from. The copy is the log as [OpenForRead] would find it. A torn tail is left out. A
-// log that is corrupt is not copied: the error is that of [Verify].
+// does. The log may be open, in any process, or closed: Backup takes no lock, and changes nothing
+// in from. The copy is the log as [OpenForRead] would find it. A torn tail is left out. A log that
+// is corrupt is not copied: the error is that of [Verify].
 func Backup(lg *zap.Logger, from, to string, opts ...Option) error {
 	o, d, err := openAt(from, opts)
 	if err != nil {

@@ -73,8 +73,8 @@ func (v *view) follow(ctx context.Context, c *cursor, next uint64) (log.LogEntry
 		if over := v.sticky.err(); over != nil && errors.Is(err, ErrClosed) {
 			err = over // the log may have failed before it was closed
 		}
-		// This is checked after reading: if the entry was not replaced by then, what was read is
-		// still in the log.
+		// This is checked after reading: if the entry was not replaced by then, what was read is still in
+		// the log.
 		if r := c.replaced.Load(); err != io.EOF && (r == 0 || r > next) {
 			return ent, err
 		}

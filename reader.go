@@ -166,8 +166,8 @@ func (v *view) each(c *cursor, yield func(log.LogEntry, error) bool) {
 		if err == nil {
 			ent, err = c.decode(i, data)
 		}
-		// This is checked after reading: if the entry was not replaced by then, what was read is
-		// still in the log.
+		// This is checked after reading: if the entry was not replaced by then, what was read is still in
+		// the log.
 		if r := c.replaced.Load(); r != 0 && r <= i {
 			ent, err = nil, &OverwrittenError{Index: r}
 		}
@@ -201,8 +201,8 @@ func (v *view) EntriesLimit(lo, hi, maxBytes uint64) ([]log.LogEntry, error) {
 		if !errors.Is(err, ErrOverwritten) {
 			return ents, err
 		}
-		// Entries that were not yet looked up were replaced meanwhile. It begins again, with the log
-		// as it is now.
+		// Entries that were not yet looked up were replaced meanwhile. It begins again, with the log as
+		// it is now.
 	}
 }
 

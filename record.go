@@ -195,8 +195,8 @@ func (r *recordReader) record(f *frame.Frame, off int64, unverified bool) bool {
 			r.yield(Record{}, fmt.Errorf("wal: %w", err))
 			return false
 		}
-		// The value of the trailer is the last 8 bytes of the record. The record begins at 8, after
-		// the length word, so the value begins at the record's size.
+		// The value of the trailer is the last 8 bytes of the record. The record begins at 8, after the
+		// length word, so the value begins at the record's size.
 		trailer := b[frame.RecordSize(binary.LittleEndian.Uint64(b)):]
 		rec.Check = binary.LittleEndian.Uint32(trailer)
 	}

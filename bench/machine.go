@@ -75,8 +75,7 @@ func allOptions(lists ...string) string {
 	return strings.Join(all, ",")
 }
 
-// fieldOf returns the value of the first line "name : value" of a file such as
-// /proc/cpuinfo.
+// fieldOf returns the value of the first line "name : value" of a file such as /proc/cpuinfo.
 func fieldOf(text, name string) string {
 	for line := range strings.Lines(text) {
 		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == name {

@@ -31,8 +31,8 @@ text { font: 12px system-ui, sans-serif; fill: #57606a; }
 </style>
 `
 
-// plot returns a bar chart of a workload's main metric: medians, and a line from
-// the lowest to the highest round.
+// plot returns a bar chart of a workload's main metric: medians, and a line from the lowest to the
+// highest round.
 func (w workloadResult) plot() string {
 	m := w.Metrics[0]
 	direction := "more is better"

@@ -31,8 +31,8 @@ type peer struct {
 	name   string
 	about  string
 	module string
-	// closes says that logs are closed before they are damaged. Otherwise they are copied while
-	// they are open.
+	// closes says that logs are closed before they are damaged. Otherwise they are copied while they
+	// are open.
 	closes   bool
 	needsDir bool // create requires that the directory exists
 	create   func(dir string) (writer, error)

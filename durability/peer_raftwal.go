@@ -23,8 +23,8 @@ type raftLog struct {
 }
 
 func openRaftWAL(dir string) (raftLog, error) {
-	// Close of the log leaves the meta store open that the log has created itself. A meta store
-	// that is passed to it can be closed.
+	// Close of the log leaves the meta store open that the log has created itself. A meta store that
+	// is passed to it can be closed.
 	l := raftLog{meta: &metadb.BoltMetaDB{}}
 	var err error
 	l.WAL, err = raftwal.Open(dir, raftwal.WithLogger(hclog.NewNullLogger()),

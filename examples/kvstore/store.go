@@ -85,8 +85,8 @@ func Open(cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Only this locks the log. If another process has gone on meanwhile, the open fails, and
-	// nothing is lost.
+	// Only this locks the log. If another process has gone on meanwhile, the open fails, and nothing
+	// is lost.
 	w, err := wal.Open(cfg.Logger, cfg.logDir(), snap, cfg.options()...)
 	if err != nil {
 		return nil, err
