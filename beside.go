@@ -35,12 +35,13 @@ import (
 //     and is gone when it is opened, it was purged, and so were all before it: the log begins after
 //     it. What the purge was for, such as a snapshot, may have been saved after the end was read.
 //     So the end is then read once more, with the segments that have come since.
-//   - A listing that leaves out a name, because the name comes or goes meanwhile. Names come in
-//     ascending order, and go in that order. So a number that is missing between others in three
-//     listings in a row was lost. If it was missing in the first because of a purge, all lower
-//     numbers were gone before the second began. If it was only about to come, it was there before
-//     the second began; and if a purge removed it during the second, that purge had removed all
-//     lower numbers before the third began. Either way no lower number is in the third listing.
+//   - A listing that leaves out a name, because the name comes or goes meanwhile. A number that is
+//     missing between others in three listings in a row was lost. For names come in ascending
+//     order, and go in that order. So if a writer is why the first listing lacks the number, then
+//     either a purge had removed it, and all lower numbers were gone before the second listing
+//     began; or it was about to come, and was there before the second began. If that one lacks it
+//     too, a purge removed it meanwhile, and all lower numbers were gone before the third began.
+//     Either way the third listing has no lower number.
 //   - An open that heals. It writes what is there already, and zeros over a torn tail, from its
 //     front. The tail then looks torn, or like the end, or like damage where a byte is just being
 //     written, and it changes. Truncations, restores and compactions are records like any other.
@@ -52,14 +53,15 @@ import (
 // after it, so it is reported after three readings of the end.
 //
 // A walk that goes on after damage (Records with WithTolerant) would have to read three times at
-// each damaged place of the last segment, and wait. So at the second place it looks at everything
-// from there on, two times with the pause between. A writer writes after everything that was
-// written before. So what was there at both looks and did not change is not being written, and a
-// damaged place in it is reported when it is read the next time, which is the third reading of it.
-// What changed, and what comes after that, is looked at again when the walk gets there. The writer
-// has gone on by then. So each look begins about where the one before it found the writer, and all
-// of them together read a few times what is in the file. One record can reach from what did not
-// change into what did: it is probably being written, so it is looked at again too.
+// each damaged place of the last segment, and wait. So at the second such place it makes two of the
+// three readings for all that follows at once: it looks at everything from there on, and after the
+// pause it looks again. A writer writes after everything that was written before. So what the two
+// looks found alike is not being written, and a damaged place in it is reported when the walk gets
+// there, which is the third reading. What the looks found different, and what comes after that, is
+// looked at again when the walk gets there. By then the writer has gone on, so each pair of looks
+// begins about where the one before it found the writer, and all of them together read the file a
+// few times over. A record that reaches from what did not change into what did is probably being
+// written: it is looked at again too.
 
 // besideReads is how many times damage, a torn tail or a gap must be seen before it counts.
 const besideReads = 3

@@ -42,9 +42,9 @@ func (w *WAL) addOrUnlock(s *save) (done bool, err error) {
 	return done, err
 }
 
-// await returns when the open batch is durable. It gives up the lock, which is held. If someone
-// waits for exclusive use, the caller joins the batch instead of leading: the caller that waits
-// flushes it, or, as the last one to wait, leaves it to a new leader.
+// await returns when the open batch is durable. It gives up the lock, which is held. If nobody
+// leads, the caller leads for this batch. Otherwise it joins the batch, as it does if another call
+// waits for exclusive use: that one flushes the batch or starts a leader for it.
 func (w *WAL) await(began time.Time) error {
 	if !w.leader.take() {
 		r := w.open.join()

@@ -38,10 +38,8 @@ func (w *WAL) Compact(index uint64) error {
 	if err := w.letGoCompacted(); err != nil {
 		return err
 	}
-	// The record of the compaction is durable. After a crash, the entries stay dropped whichever
-	// segments are left; and Purge deletes the segment with the record only after all segments before
-	// it.
-
+	// The record of the compaction is durable, and Purge deletes the segment with the record only
+	// after all segments before it. So the entries stay dropped, whichever segments a crash leaves.
 	_, err := w.Purge()
 	return err
 }

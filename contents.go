@@ -52,9 +52,9 @@ func (c *contents) apply(x *edit, n segmentName) {
 	}
 }
 
-// addSnapshot takes over a snapshot that segment seq records. If it is above the last index, such
-// as a follower receives, the log goes on after it, and a gap separates what was before from what
-// comes.
+// addSnapshot takes over a snapshot that segment seq records. After a snapshot above the last
+// index, as a follower receives one, the log goes on at the snapshot's index: a gap then separates
+// the entries before it from those to come.
 func (c *contents) addSnapshot(x *edit, seq uint64) {
 	c.snapshot, c.snapAt = overwrite(c.snapshot, x.data), x.index
 	c.marks.add(snapshotMark{codec.SnapshotID{Index: x.index, Term: x.term, Termed: x.termed}, seq})

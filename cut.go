@@ -17,7 +17,8 @@ import (
 //  1. What is pending is written. The old segment is truncated to its end and synced, so that every
 //     segment but the last is whole, always. If the crash comes now, the old segment is the last
 //     one, and full; the next open goes on with a cut.
-//  2. Meanwhile the new file gets its header, which is flagged SYNCED, and the save. It is synced.
+//  2. Meanwhile the new file gets its header and the save, and is synced. The header is flagged
+//     SYNCED already: it becomes part of the log only in step 3, when step 1 is done.
 //  3. The new file gets its name, and the directory is synced. Only then is the save acknowledged.
 //
 // If step 2 fails for want of space or of a file descriptor, the save is refused with ErrShortage

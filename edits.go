@@ -62,8 +62,9 @@ func (es edits) asSeenByEtcd() edits {
 	return es[:i+len(behind)]
 }
 
-// reaches reports whether entry i, which stands at off, belongs to the row of entries x. The first
-// and the last possible index never do: each of them has to be checked by itself.
+// reaches reports whether entry i, which stands at off, belongs to the row of entries x. The
+// indexes 0 and MaxUint64 belong to no row: each gets an edit of its own, so that the replay checks
+// it by itself.
 func (x *edit) reaches(i uint64, off int64) bool {
 	return x.typ == log.EntryType && x.next == i && i > 0 && i+1 > 0 && off-x.off < pointSpacing
 }

@@ -113,7 +113,7 @@ func (e *CorruptionError) Error() string {
 	}
 	msg += "; restore the log from a replica or a backup, open it at a snapshot behind the damage " +
 		"if ValidSnapshots lists one, or have Repair truncate it, WithTruncateCorruption"
-	if errors.Is(e.Err, ErrNewerFormat) { // this version's Repair refuses it: see repair.truncateAt
+	if errors.Is(e.Err, ErrNewerFormat) { // this version's Repair refuses it: see repair.plan
 		msg += ", that of the newer version which wrote it"
 	}
 	return msg

@@ -42,9 +42,9 @@ func (w *WAL) flush(began time.Time) error {
 	return w.recycle(f, err)
 }
 
-// take takes the open batch for writing, and opens the next one at its end. The first record of the
-// next batch may be flagged SYNCED if this batch is synced, because the next one is written only
-// after that. The lock is held.
+// take takes the open batch for writing, and opens the next one at its end. The next batch is
+// written only when this one is done. So if nothing is unsynced then, its first record may be
+// flagged SYNCED. The lock is held.
 func (w *WAL) take() *inflight {
 	f := w.takeFor(w.spare)
 	at := frame.Position{Seq: f.name.seq, Off: f.enc.end()}
@@ -94,8 +94,9 @@ func (w *WAL) acknowledge(f *inflight) error {
 }
 
 // recycle takes back the memory of a batch that was performed, as the spare one, and remembers what
-// linger needs of it. If the batch failed with err, the pending batch fails too. It returns err.
-// The lock is held.
+// linger needs of it, and that the log does not end with CLOSED any more if the batch wrote
+// anything. If the batch failed with err, the pending batch fails too. It returns err. The lock is
+// held.
 func (w *WAL) recycle(f *inflight, err error) error {
 	w.closedMark = w.closedMark && len(f.enc.buf) == 0
 	w.previous = lastBatch{f.saves, f.took}

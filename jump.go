@@ -66,8 +66,9 @@ func (c *contents) shorten(i uint64) {
 	}
 }
 
-// stay makes the pending jumps final that lead to index i or below, if i is at or above the last
-// index before them: the log does not go back behind i any more.
+// stay settles the pending jumps that lead to index i or below: the entries before them are gone,
+// and the log does not go back to below i any more. If i is below the last index before the jumps,
+// it does nothing.
 func (c *contents) stay(i uint64) {
 	if !c.jump.pending() || i < c.jump.from {
 		return
@@ -86,8 +87,9 @@ func (c *contents) stay(i uint64) {
 // goesOnAt returns the last index that a log has if it is opened at a snapshot that it records. ok
 // is false if the log does not hold all entries after the snapshot. Pending jumps above the
 // snapshot count as taken back if the log then ends at the snapshot, or the entries then follow it,
-// unless the state says that a later snapshot is committed. A snapshot inside a gap does neither:
-// it was recorded late, and no entry could be saved after it.
+// unless the state says that a later snapshot is committed. If the snapshot is inside a gap, the
+// log neither ends at it nor has entries that follow it: it was recorded late, and no entry could
+// be saved after it.
 func (c *contents) goesOnAt(snapshot, committed uint64) (last uint64, ok bool) {
 	if c.last <= snapshot || c.first() <= snapshot+1 {
 		return c.last, true

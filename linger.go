@@ -18,10 +18,11 @@ const maxLinger = 100 * time.Microsecond
 // it their saves would come when the next batch is already being written: two groups of callers
 // would take turns, and each batch would hold only half of the saves.
 //
-// The wait ends when the open batch holds as many saves as were under way when the last batch was
-// done. It also ends after half the time that the last sync took, after maxLinger, and when a
-// caller waits for exclusive use. A caller that does not come back is not expected for the next
-// batch.
+// It waits for as many saves as were under way when the last batch was done: those that came while
+// that batch was written, which are in the open batch already, and those of the batch itself, whose
+// callers may be back. The wait also ends after half the time that the last sync took, after
+// maxLinger, and when a caller waits for exclusive use. A caller that does not come back is not
+// expected for the next batch.
 //
 // The caller leads and holds the lock, which is given up while waiting.
 func (w *WAL) linger() {

@@ -21,7 +21,7 @@ type logEnd struct {
 }
 
 // inHeader reports whether the segment's header is still incomplete after the given number of
-// records.
+// records. The COMMIT of the header ends the first save, so off is 0 before it.
 func (end *logEnd) inHeader(records int) bool { return end.off == 0 || records < headerRecords }
 
 // judge decides what it means that there is no valid record at bad, after the given number of

@@ -80,7 +80,7 @@ type view struct {
 	files    fileCache
 	cursors  sync.Pool // of *cursor
 
-	mu sync.RWMutex // guards what follows; never held during I/O
+	mu sync.RWMutex // guards what follows; not held while a file is read, written or synced
 	contents
 	publishedEnd frame.Position       // where the contents end
 	readers      map[*cursor]struct{} // readings under way

@@ -137,8 +137,8 @@ func (w *WAL) remove(names []segmentName, first uint64) (removed int, err error)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return removed, fmt.Errorf("wal: purge: %w", err)
 		}
-		// Each removal is made durable before the next one, because a crash must not bring back a
-		// segment without its successor.
+		// Each removal is made durable before the next one: otherwise a crash could leave a segment of
+		// which the next one is gone.
 		if err := w.dir.Sync(); err != nil {
 			return removed, w.fail("sync of the directory", err)
 		}

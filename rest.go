@@ -242,9 +242,10 @@ func (t *rest) corrected() bool {
 }
 
 // trailerWithoutWord reports whether the plain record that the flip makes is rather a trailered
-// record that lost the sector with its length word. Such a word reads as zero, and one bit can make
-// it the word of the same record without its trailer. What follows tells: after a plain record
-// stands another plain record, after this one its trailer, or zeros if that was not written either.
+// record that lost the sector with its length word. The word of such a record reads as zero, and
+// one bit set can make it the word of the same record without its trailer. What follows tells the
+// two apart: after a plain record stands another plain record; after the record that lost its word
+// stands its trailer, or zeros if the trailer was not written either.
 func (t *rest) trailerWithoutWord(o *frame.Outline) bool {
 	if o.HasTrailer || !t.trailered || t.flip >= frame.WordSize*8 || t.word() != 1<<t.flip {
 		return false
@@ -340,6 +341,6 @@ func (t *rest) footLost(off int64, o *frame.Outline) bool {
 	if !o.HasTrailer {
 		return false
 	}
-	mark := off + o.FootAt + walpb.TrailerSize - 1
-	return mark >= t.p.Off+t.used || t.pieceZero(off, o.Size, mark)
+	last := off + o.FootAt + walpb.TrailerSize - 1
+	return last >= t.p.Off+t.used || t.pieceZero(off, o.Size, last)
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// The table of docs/FORMAT.md 7 over enumerated inputs: a record of every
+// The table of docs/FORMAT.md 7.1 over enumerated inputs: a record of every
 // shape, at every kind of place relative to the sectors, with every kind of thing
 // behind it, damaged in every kind of way. Two things say what must come out: the
 // oracle of internal/oracle for each of them, and for most the damage itself.

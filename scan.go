@@ -163,8 +163,9 @@ func (s *scan) commit(f *frame.Frame) {
 	}
 }
 
-// stop returns what is wrong with a segment that another one follows if it holds no further record,
-// and nil if it ends there as it should. cause says why there is none.
+// stop decides what the end of the records means in a segment that is not the last one. It returns
+// nil if the segment ends as it should, and otherwise what is wrong. cause says why no further
+// record was read.
 func (s *scan) stop(cause error) error {
 	bad, isBad := asBadFrame(cause)
 	switch {
@@ -182,10 +183,12 @@ func (s *scan) stop(cause error) error {
 	return nil
 }
 
-// whole returns where the last whole save ends: nowhere in this segment, which is the zero
-// Position, as long as its header is not whole. In a plain segment each record counts as a save.
-// But the log could not be opened without the metadata, and in a later segment the record after the
-// metadata is the state, if any state was ever saved.
+// whole returns where the last whole save ends. If that is not in this segment, because not even
+// its header is whole, it returns the zero Position.
+//
+// In a plain segment each record counts as a save, so records have to be counted. Without its first
+// two the log could not be opened. In a plain segment that is not the first one, a third is needed:
+// the state stands there, if any was ever saved.
 func (s *scan) whole() frame.Position {
 	needed := headerRecords
 	if !s.trailered && s.name.seq > 0 {

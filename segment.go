@@ -11,8 +11,9 @@ import (
 	"github.com/seed449c39bc/wal/log"
 )
 
-// segmentName is the name of a segment: its number, and the index of the first entry in it unless
-// that entry overwrites earlier ones.
+// segmentName is the name of a segment: its number, and the last entry or snapshot index plus 1, as
+// it was when the segment was begun. Its first entry has that index, unless it replaces earlier
+// ones or comes after a snapshot in the same segment. The first segment has 0 and 0.
 type segmentName struct{ seq, index uint64 }
 
 // segmentForm is the form of a name, with zeros in place of the digits.
@@ -198,5 +199,7 @@ func nameSegment(d vfs.Dir, f vfs.File, tmp string, n segmentName) error {
 }
 
 // headerRecords is how many records every segment begins with: the crc record with the chain, and
-// the metadata.
+// the metadata. The header may have a third one, a snapshot or a state (docs/FORMAT.md 4). In a
+// trailered segment the COMMIT shows where it ends; in a plain one a third record counts as a save
+// of its own.
 const headerRecords = 2

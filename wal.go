@@ -31,7 +31,7 @@ import (
 // continue to return what was durable. Follow and a Pending first deliver what is due: the entries
 // that are durable, and the result of a save that was made.
 type WAL struct {
-	view // the reading half, and the contents, which change only under the writer's lock
+	view // the reading half, and the contents: whoever changes them, leader or not, holds view.mu
 
 	opts options
 	teller
@@ -45,10 +45,8 @@ type WAL struct {
 	headerEnd  int64         // end of the last segment's header; 0 if Open found the segment
 	appended   appended
 	types      *codec.SavedTypes
-	open       *batch   // encoded saves that the next write takes
-	inflight   inflight // the batch that the leader writes
+	open       *batch // encoded saves that the next write takes
 	previous   lastBatch
-	zeroed     zeroed
 	spare      *batch // the next open batch; nil while the leader writes
 	unsynced   bool   // some bytes before the open batch are covered by no sync
 	bare       bool   // the last segment has no prepared space
@@ -59,6 +57,10 @@ type WAL struct {
 	pipeline   filePipeline
 	backoff    lingerBackoff
 
+	// What follows belongs to the leader or, while nobody leads, to the holder of the writer's lock.
+	inflight inflight // the batch that is being written
+	zeroed   zeroed   // the part of the last segment that is zeroed ahead
+
 	moved   atomic.Bool   // the warning that the path leads elsewhere was given
 	lacks   atomic.Uint32 // lacks of the file system that were warned of
 	leaving atomic.Bool   // Close has begun: a Purge ends at the next segment
@@ -66,8 +68,8 @@ type WAL struct {
 	counting sync.Mutex // guards stats
 	stats    Stats
 
+	closing sync.Mutex // one Close at a time; taken before purging
 	purging sync.Mutex // one Purge at a time, and none during or after Close; taken before writer
-	closing sync.Mutex // one Close at a time; taken before purging and writer
 }
 
 func newWAL(lg *zap.Logger, o options) *WAL {

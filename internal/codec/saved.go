@@ -16,10 +16,10 @@ import (
 // encoded and decoded as a reader of the log decodes it, and must have the same index. A save that
 // fails the trial is refused, because no open would get past it.
 //
-// Tried are the first record of each type, the first with an index above 0, since 0 proves little,
-// and then the second, fourth, eighth and so on, which costs next to nothing. Where the registered
-// type reads indexes without decoding, the index of every entry is compared. The log's writer lock
-// guards all of it.
+// Of each type the records 1, 2, 4, 8 and so on are tried, which costs next to nothing, and the
+// first one with an index above 0, because 0 is also what a decoder returns that reads nothing. If
+// the registered type reads indexes without decoding, the index of every entry is compared. The
+// log's writer lock guards all of it.
 type SavedTypes struct {
 	registry *log.Registry
 	peek     log.IndexReader // reads the index of an encoded entry; nil if the type cannot

@@ -57,7 +57,7 @@ type Failure struct {
 func (f *Failure) Error() string {
 	chance := ""
 	if strings.Contains(f.Err.Error(), "one bit of the record is flipped") {
-		chance = "docs/FORMAT.md 7, row 3', taken by chance: "
+		chance = "docs/FORMAT.md 7.1, row 3', taken by chance: "
 	}
 	return fmt.Sprintf("a crash of the %s after %d changes: %s%v", f.Whose, f.Moment, chance, f.Err)
 }

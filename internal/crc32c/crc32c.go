@@ -14,8 +14,8 @@ const (
 	poly = 0x82f63b78 // Castagnoli, reflected
 	one  = 1 << 31    // the polynomial 1
 	x    = one >> 1
-	// period is the smallest power of x, but for 0, that is 1: so many bits apart two flips look
-	// alike.
+	// period is the smallest n above 0 for which x to the power of n is 1. Flips that are so many
+	// bits apart look alike.
 	period = 1<<31 - 1
 )
 
@@ -43,14 +43,16 @@ func power(n int64) (result uint32) {
 // Zeros returns the checksum of what has the checksum sum, and n zeros behind it.
 func Zeros(sum uint32, n int64) uint32 { return ^mul(^sum, power(8*n)) }
 
-// Flip returns by what a checksum changes when a bit is flipped, behind which there are more
-// bits, as many as behind tells.
+// Flip returns the change of a checksum when a bit is flipped that has as many bits after it as
+// behind says.
 func Flip(behind int64) uint32 { return power(32 + behind) }
 
-// FlippedBit finds the bit in n bytes of data whose flip changes their checksum by diff, which is a
-// power of x: 32 and the bits behind it. To find the power, diff is compared with the first s
-// powers, then diff divided by x^s, and so on: with s the root of the number of bits that is s
-// steps at most, and not one for each bit. There is none if it is not the only one.
+// FlippedBit finds the bit in n bytes of data whose flip changes their checksum by diff. ok is
+// false if no bit fits, or more than one.
+//
+// diff is then a power of x, by Flip. To find which, it is looked up among the first s of them,
+// then diff divided by x^s, and so on. s is the root of the number of bits, so there are at most s
+// steps, and not one for each bit.
 func FlippedBit(diff uint32, n int64) (bit int64, ok bool) {
 	bits := 8 * n
 	s := int64(1)

@@ -3,8 +3,8 @@ package embedding
 
 import "reflect"
 
-// Gives reports whether a type that the struct type t, or what t points to, embeds has the method,
-// directly or further down. Then t may have the method by accident, and it may not fit the methods
+// Gives reports whether a type that is embedded in t has the method, at any depth. t is a struct,
+// or a pointer to one. If so, t may have the method by accident, and it may not fit the methods
 // that t declares itself.
 func Gives(t reflect.Type, method string) bool {
 	if t.Kind() == reflect.Pointer {

@@ -1,6 +1,8 @@
 // Package frame is docs/FORMAT.md 2, 3 and 5 as pure functions, bytes in, bytes out: the length
-// word, the record in it, the trailer with its check, and the control records. The encoder and the
-// decoder of the log put frames together and take them apart with it; nothing here reads a file.
+// word, the record in it, the trailer with its check, and the control records. Nothing here reads a
+// file. A frame is put together in encoder.go of the log, and taken apart here, by Parse. The
+// record's fields and the trailer's tag are those of walpb. What is tested together with the
+// encoder is tested in frames_test.go of the log.
 package frame
 
 import (

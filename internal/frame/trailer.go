@@ -9,7 +9,7 @@ import (
 // The trailer of a record, and the check in it.
 
 const (
-	FlagSynced byte = 0x01 // every byte before this record was on disk before it was written
+	FlagSynced byte = 0x01 // all before it was on disk before it became part of the log
 	FlagCommit byte = 0x02 // it is the last record of a save
 	FlagMask        = FlagSynced | FlagCommit
 

@@ -1,6 +1,9 @@
 // Package verdict decides what the end of a log means where its last segment holds no valid record:
 // was what stands there never acknowledged, or is it damage to what was? It is the table of
-// docs/FORMAT.md 7.1 and nothing else: no bytes, no files. What is seen there comes as [Evidence].
+// docs/FORMAT.md 7.1, with one verdict more for a file that is being written. It has no bytes and
+// no files: what is seen there comes as [Evidence]. Two rules of that section stand around the
+// table: in logend.go that of the header, before it, and in scan.go that of a save without its
+// COMMIT, after it.
 package verdict
 
 // Verdict is what the bytes behind the last valid record mean.
@@ -10,17 +13,21 @@ const (
 	CleanEnd  Verdict = iota // nothing was written there
 	Torn                     // what was written there was never acknowledged
 	Corrupt                  // it may have been acknowledged
-	Corrected                // one bit put back makes it a valid record, and nothing else explains it
+	Corrected                // with one bit put back it is the record that was written
 	Changed                  // there is a valid record: the file is being written
 )
 
-// Flip says whether one bit, put back, makes a valid record, and where that bit is.
+// Flip says whether one bit, put back, makes a valid record, and where that bit is. If nothing else
+// is set in its sector, then either the bit flipped, or a crash lost the sector: the record that
+// was written is the same. So it counts as valid, because it may have been acknowledged. If
+// something else is set there, the sector was written, and no crash has cleared the bit: the disk
+// has damaged what may have been acknowledged.
 type Flip int
 
 const (
 	NoFlip           Flip = iota
-	FlipInLostSector      // in a part of a sector that reads as zeros, as a lost sector does
-	FlipElsewhere
+	FlipInLostSector      // the frame's part of the bit's sector reads as zeros
+	FlipElsewhere         // it does not
 )
 
 // Evidence answers the questions of the table about p, the first offset without a valid record.
