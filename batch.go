@@ -104,21 +104,23 @@ func (b *batch) reset() {
 // maxKeptEdits is how many edits a batch may have for their memory to be kept for the next batch.
 const maxKeptEdits = 1 << 12
 
-// mark is a point in a batch that back can go back to.
-type mark struct {
+// savepoint is a point in a batch that back can go back to.
+type savepoint struct {
 	bytes, edits int
 	crc          uint32
 	flags        byte
 }
 
-// mark returns the point that the batch has reached.
-func (b *batch) mark() mark { return mark{len(b.enc.buf), len(b.edits), b.enc.crc, b.enc.flags} }
+// savepoint returns the point that the batch has reached.
+func (b *batch) savepoint() savepoint {
+	return savepoint{len(b.enc.buf), len(b.edits), b.enc.crc, b.enc.flags}
+}
 
-// back takes out everything that was encoded since mark m.
-func (b *batch) back(m mark) {
-	b.enc.buf, b.enc.crc, b.enc.flags = b.enc.buf[:m.bytes], m.crc, m.flags
+// back takes out everything that was encoded since p.
+func (b *batch) back(p savepoint) {
+	b.enc.buf, b.enc.crc, b.enc.flags = b.enc.buf[:p.bytes], p.crc, p.flags
 	b.enc.shrink()
-	b.edits = b.edits[:m.edits]
+	b.edits = b.edits[:p.edits]
 }
 
 // appended is where the records go on from: the last index and the encoded state behind everything
@@ -132,10 +134,10 @@ type appended struct {
 // index. If it fails, or if a method of a record ends the goroutine, the batch is as it was: a
 // mistake in the caller's types does not touch the log.
 func (b *batch) encode(s *save, before appended, types *codec.SavedTypes) (last uint64, err error) {
-	m, whole := b.mark(), false
+	p, whole := b.savepoint(), false
 	defer func() {
 		if !whole {
-			b.back(m)
+			b.back(p)
 		}
 	}()
 	last, err = b.encodeRecords(s, before, types)

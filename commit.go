@@ -117,7 +117,7 @@ func (w *WAL) add(s *save) (done bool, err error) {
 				return false, shortage(err)
 			}
 		}
-		m := w.open.mark()
+		p := w.open.savepoint()
 		begin := w.open.enc.end()
 		last, err := w.open.encode(s, w.appended, w.types)
 		if err != nil {
@@ -129,7 +129,7 @@ func (w *WAL) add(s *save) (done bool, err error) {
 			w.accept(w.open, s, last)
 			return false, nil
 		}
-		w.open.back(m)
+		w.open.back(p)
 		if !w.leader.taken {
 			return true, w.cut(s)
 		}
@@ -170,14 +170,14 @@ func (w *WAL) quiesce() error {
 	if !w.open.pending() {
 		return nil
 	}
-	f := w.take()
+	f := w.takeBatch()
 	return w.recycle(f, w.perform(f))
 }
 
 // flushNow writes the open batch and syncs it, without giving up the lock. Nobody leads.
 func (w *WAL) flushNow() error {
 	w.open.sync = true
-	f := w.take()
+	f := w.takeBatch()
 	return w.recycle(f, w.perform(f))
 }
 

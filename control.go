@@ -79,7 +79,7 @@ func (c *contents) restore(i uint64, n segmentName) {
 func (c *contents) dropUpTo(i uint64) {
 	i = min(i, c.last)
 	c.compacted = max(c.compacted, i)
-	c.stay(i)
+	c.settle(i)
 	c.marks.dropBelow(i)
 	if c.snapAt < i {
 		c.snapshot, c.snapAt = nil, 0

@@ -37,7 +37,7 @@ func (w *WAL) cut(s *save) error {
 	}
 	before := w.resumePoint()
 	w.owes = true
-	old := w.takeFor(w.spare)
+	old := w.takeBatchFor(w.spare)
 	w.headerEnd = h.end
 	if s != nil {
 		w.accept(w.open, s, last)
@@ -56,7 +56,7 @@ func (w *WAL) cut(s *save) error {
 	}
 	if vfs.IsShortage(err) {
 		discard(w.dir, f, tmp)
-		w.stay(before)
+		w.resume(before)
 		return shortage(err)
 	}
 	if err == nil {
@@ -137,7 +137,7 @@ func (w *WAL) sealOld(f *inflight) error {
 func (w *WAL) goOn(s segment, took time.Duration) {
 	w.segments.append(s)
 	w.open.sync = true
-	f := w.take()
+	f := w.takeBatch()
 	f.took = took
 	w.recycle(f, w.acknowledge(f))
 }

@@ -40,7 +40,7 @@ func TestCut_SaveThatFillsASegmentToTheByteStaysInIt(t *testing.T) {
 		endWith := func() int64 {
 			w.writer.Lock()
 			defer w.writer.Unlock()
-			m := w.open.mark()
+			m := w.open.savepoint()
 			defer w.open.back(m)
 			_, err := w.open.encode(&save{ents: []log.LogEntry{ent}}, w.appended, w.types)
 			require.NoError(t, err)

@@ -20,7 +20,7 @@ type decoder struct {
 	started   bool   // trailered is known
 	trailered bool   // the records so far have trailers; once one has none, the segment is plain
 	exact     bool   // only the window's size ends the frames, and not zeros
-	changed   int64  // the last offset, above 0, at which judge saw other bytes than next; 0: none
+	changed   int64  // the last offset, above 0, at which decide saw other bytes than next; 0: none
 	check     frame.Checker
 	frame     frame.Frame // the one that next returned last
 }

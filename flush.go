@@ -33,7 +33,7 @@ func (f *inflight) write() error {
 // flush writes the open batch and makes it durable, as far as its saves require. The caller leads
 // and holds the lock, which is given up during the I/O.
 func (w *WAL) flush(began time.Time) error {
-	f := w.take()
+	f := w.takeBatch()
 	f.began = began
 	w.writer.Unlock()
 	err := w.perform(f)
@@ -42,18 +42,18 @@ func (w *WAL) flush(began time.Time) error {
 	return w.recycle(f, err)
 }
 
-// take takes the open batch for writing, and opens the next one at its end. The next batch is
+// takeBatch takes the open batch for writing, and opens the next one at its end. The next batch is
 // written only when this one is done. So if nothing is unsynced then, its first record may be
-// flagged SYNCED. The lock is held.
-func (w *WAL) take() *inflight {
-	f := w.takeFor(w.spare)
+// flagged SYNCED. The lock is held. That the caller leads is another matter: leadership.take.
+func (w *WAL) takeBatch() *inflight {
+	f := w.takeBatchFor(w.spare)
 	at := frame.Position{Seq: f.name.seq, Off: f.enc.end()}
 	w.open.enc.start(at, f.enc.crc, f.enc.trailered, !w.unsynced)
 	return f
 }
 
-// takeFor takes the open batch for writing, and makes next the open one. The lock is held.
-func (w *WAL) takeFor(next *batch) *inflight {
+// takeBatchFor takes the open batch for writing, and makes next the open one. The lock is held.
+func (w *WAL) takeBatchFor(next *batch) *inflight {
 	f := &w.inflight
 	tail := w.tailSegment()
 	*f = inflight{batch: w.open, file: tail.file, name: tail.segmentName, began: w.now()}

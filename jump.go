@@ -66,10 +66,10 @@ func (c *contents) shorten(i uint64) {
 	}
 }
 
-// stay settles the pending jumps that lead to index i or below: the entries before them are gone,
-// and the log does not go back to below i any more. If i is below the last index before the jumps,
-// it does nothing.
-func (c *contents) stay(i uint64) {
+// settle makes the pending jumps final that lead to index i or below: the entries before them are
+// gone, and the log does not go back to below i any more. If i is below the last index before the
+// jumps, it does nothing.
+func (c *contents) settle(i uint64) {
 	if !c.jump.pending() || i < c.jump.from {
 		return
 	}

@@ -24,11 +24,11 @@ type logEnd struct {
 // records. The COMMIT of the header ends the first save, so off is 0 before it.
 func (end *logEnd) inHeader(records int) bool { return end.off == 0 || records < headerRecords }
 
-// judge decides what it means that there is no valid record at bad, after the given number of
+// decide says what it means that there is no valid record at bad, after the given number of
 // records, and keeps the answer in end. It returns true if the position is to be read again,
 // because a bit was corrected or the file has changed. The error is a *CorruptionError, or one of
 // reading.
-func (end *logEnd) judge(
+func (end *logEnd) decide(
 	d *decoder, n segmentName, bad *badFrame, records int,
 ) (again bool, err error) {
 	if end.inHeader(records) {
@@ -50,7 +50,7 @@ func (end *logEnd) judge(
 	}
 	switch found.Verdict {
 	case verdict.Corrected:
-		d.win.flip(bit)
+		d.win.setBit(bit)
 		return true, nil
 	case verdict.Changed:
 		if d.changed == bad.off {

@@ -84,7 +84,7 @@ type view struct {
 	contents
 	publishedEnd frame.Position       // where the contents end
 	readers      map[*cursor]struct{} // readings under way
-	left         bool                 // the log is closed
+	shut         bool                 // the log is closed: the last reading closes the directory
 	changed      chan struct{}        // the next change closes it; nil: no follower waits for one
 }
 

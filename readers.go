@@ -63,7 +63,7 @@ func (v *view) leave() {
 	v.files.shut()
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.left = true
+	v.shut = true
 	v.closeDir()
 }
 
@@ -71,7 +71,7 @@ func (v *view) leave() {
 // the directory was only read, so an error of closing it means nothing and is dropped. The caller
 // holds mu.
 func (v *view) closeDir() {
-	if v.left && len(v.readers) == 0 {
+	if v.shut && len(v.readers) == 0 {
 		v.dir.Close()
 	}
 }

@@ -161,7 +161,7 @@ func (r *recordReader) segment(file *segmentFile, size int64, last bool) bool {
 				return goOn
 			}
 		case err != nil:
-			if !r.doubts(err, false) {
+			if !r.lookAgain(err, false) {
 				r.yield(Record{}, fmt.Errorf("wal: %w", err))
 				return false
 			}
@@ -221,9 +221,9 @@ func (rec *Record) setControl(data []byte) {
 	}
 }
 
-// doubts reports whether what the decoder stopped at may come of a writer. That position is then
+// lookAgain reports whether what the decoder stopped at may come of a writer. That position is then
 // read again.
-func (r *recordReader) doubts(err error, torn bool) bool {
+func (r *recordReader) lookAgain(err error, torn bool) bool {
 	if !r.last {
 		return false
 	}
@@ -244,15 +244,15 @@ func (r *recordReader) doubts(err error, torn bool) bool {
 	return true
 }
 
-// doubtsAgain is doubts for damage in a segment where damage was reported before. What does not
-// change in the file is not in doubt.
-func (r *recordReader) doubtsAgain(damage *CorruptionError) bool {
+// lookAgainBehind is lookAgain for damage in a segment where damage was reported before. What does
+// not change in the file is not in doubt.
+func (r *recordReader) lookAgainBehind(damage *CorruptionError) bool {
 	var word [frame.WordSize]byte
 	end := r.dec.win.size
 	if err := r.dec.win.peek(word[:], damage.Offset); err == nil {
 		end = min(end, damage.Offset+frame.SizeOf(binary.LittleEndian.Uint64(word[:])))
 	}
-	if r.still.covers(damage.Offset, end) || !r.doubts(damage, false) {
+	if r.still.covers(damage.Offset, end) || !r.lookAgain(damage, false) {
 		return false
 	}
 	r.still.look(&r.dec.win, damage.Offset, r.witness.times > 1)
@@ -266,7 +266,7 @@ func (r *recordReader) doubtsAgain(damage *CorruptionError) bool {
 func (r *recordReader) damage(bad *badFrame) (goOn, found bool) {
 	behind, err := r.dec.win.firstNonZero(bad.off)
 	if err != nil {
-		if r.doubts(err, false) {
+		if r.lookAgain(err, false) {
 			return true, true
 		}
 		r.yield(Record{}, fmt.Errorf("wal: %w", err))
@@ -278,11 +278,11 @@ func (r *recordReader) damage(bad *badFrame) (goOn, found bool) {
 	}
 	damage := &CorruptionError{Segment: r.dec.win.name, Offset: bad.off, Reason: bad.cause.Error()}
 	if r.last && !r.damaged {
-		again, verdict := r.end.judge(&r.dec, r.name, bad, r.records)
+		again, verdict := r.end.decide(&r.dec, r.name, bad, r.records)
 		switch {
 		case again:
 			return true, true
-		case verdict != nil && r.doubts(verdict, false):
+		case verdict != nil && r.lookAgain(verdict, false):
 			return true, true
 		case verdict != nil && !errors.As(verdict, &damage):
 			r.yield(Record{}, verdict)
@@ -290,14 +290,14 @@ func (r *recordReader) damage(bad *badFrame) (goOn, found bool) {
 		case verdict != nil:
 		case !r.tolerant || r.end.torn == nil:
 			return true, false // torn
-		case r.doubts(nil, true):
+		case r.lookAgain(nil, true):
 			return true, true
 		case r.witness.moved:
 			return true, false // a write in flight
 		default:
 			damage.Reason = "torn tail: " + r.end.torn.Reason
 		}
-	} else if r.doubtsAgain(damage) {
+	} else if r.lookAgainBehind(damage) {
 		return true, true
 	}
 	r.damaged = true

@@ -17,7 +17,7 @@ import (
 // order.
 type scan struct {
 	name    segmentName
-	last    bool // it is the last segment, where judge decides what an invalid record means
+	last    bool // it is the last segment, where logEnd.decide says what an invalid record means
 	entries codec.IndexReader
 
 	dec         decoder
@@ -216,7 +216,7 @@ func (s *scan) stopAtEnd(cause error) (more bool, err error) {
 		cause = s.dec.bad(frame.ErrPastEnd)
 	}
 	if bad, ok := asBadFrame(cause); ok {
-		if more, err = s.end.judge(&s.dec, s.name, bad, s.seen); more || err != nil {
+		if more, err = s.end.decide(&s.dec, s.name, bad, s.seen); more || err != nil {
 			if c, ok := err.(*CorruptionError); ok {
 				c.truncateTo = s.whole()
 			}

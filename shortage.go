@@ -76,10 +76,10 @@ func (w *WAL) resumePoint() resumePoint {
 	return resumePoint{end, w.headerEnd, nextRecord{e.end(), e.crc, e.trailered}}
 }
 
-// stay goes on at p in the last segment, which a cut has already completed, because the next
+// resume goes on at p in the last segment, which a cut has already completed, because the next
 // segment could not be filled. The save that caused the cut is alone in the open batch, and is
 // taken out. The lock is held, and nobody leads.
-func (w *WAL) stay(p resumePoint) {
+func (w *WAL) resume(p resumePoint) {
 	w.appended, w.headerEnd = p.appended, p.headerEnd
 	w.open.reset()
 	w.unsynced = false

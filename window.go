@@ -28,7 +28,7 @@ type window struct {
 	step  int64 // how much to read at a time, if that is less than readSize; 0: readSize
 	buf   []byte
 	off   int64   // where buf stands in the file
-	flips []int64 // the bits to correct: see flip
+	flips []int64 // the bits to correct: see setBit
 
 	head [frame.MaxHead + frame.MaxControl]byte // of the frame that outlineAt looked at last
 	foot [frame.MaxFoot]byte                    // of the same frame
@@ -86,10 +86,10 @@ func (w *window) fill(off int64, n int) error {
 	return nil
 }
 
-// flip corrects one bit, which is missing, in everything that is read from now on: it sets the bit.
-// That does no harm if the bit has been healed meanwhile. Bits count from the start of the file, in
-// each byte from the least significant one.
-func (w *window) flip(bit int64) {
+// setBit corrects one bit, which is missing: it is set in everything that is read from now on. That
+// does no harm if the bit has been healed meanwhile. Bits count from the start of the file, in each
+// byte from the least significant one.
+func (w *window) setBit(bit int64) {
 	w.flips = append(w.flips, bit)
 	w.forget()
 }

@@ -10,8 +10,8 @@ func init() {
 		tests: []string{wild},
 	}, mutation{
 		name: "a save that ends its goroutine leaves half of it in the batch", file: "batch.go",
-		old:   "\t\tif !whole {\n\t\t\tb.back(m)",
-		new:   "\t\tif !whole && err != nil {\n\t\t\tb.back(m)",
+		old:   "\t\tif !whole {\n\t\t\tb.back(p)",
+		new:   "\t\tif !whole && err != nil {\n\t\t\tb.back(p)",
 		tests: []string{wild},
 	}, mutation{
 		name: "a decoder that ends a worker goes unseen", file: "internal/codec/guard.go",

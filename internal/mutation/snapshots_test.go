@@ -132,7 +132,7 @@ func init() {
 			"TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed", modelTest},
 	}, mutation{
 		name: "a compaction leaves jumps pending", file: "control.go",
-		old:   "\tc.stay(i)\n",
+		old:   "\tc.settle(i)\n",
 		new:   "",
 		tests: []string{"TestCompact_BetweenTwoJumps"},
 	}, mutation{

@@ -58,8 +58,8 @@ var table = []mutation{
 		tests: []string{"TestFlush_SyncedIsNotClaimedAfterAnUnsyncedSaveUntilASync"},
 	}, {
 		name: "a failed Marshal leaves half a save in the batch", file: "batch.go",
-		old:   "\t\tif !whole {\n\t\t\tb.back(m)\n\t\t}",
-		new:   "\t\tif !whole {\n\t\t\t_ = m\n\t\t}",
+		old:   "\t\tif !whole {\n\t\t\tb.back(p)\n\t\t}",
+		new:   "\t\tif !whole {\n\t\t\t_ = p\n\t\t}",
 		tests: []string{"TestTypes_AMarshalThatFailsInTheMiddleOfASaveLeavesTheLogAsItWas"},
 	}, {
 		name: "gaps in the indexes are not refused", file: "edits.go",
