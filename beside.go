@@ -342,13 +342,16 @@ func gapsIn(names []segmentName) (gaps []gap) {
 	return gaps
 }
 
-// common returns what is in both of two lists of gaps.
+// common returns what is in both of two lists of gaps, which ascend.
 func common(a, b []gap) (both []gap) {
-	for _, x := range a {
-		for _, y := range b {
-			if from, to := max(x.from, y.from), min(x.to, y.to); from <= to {
-				both = append(both, gap{from, to})
-			}
+	for len(a) > 0 && len(b) > 0 {
+		if from, to := max(a[0].from, b[0].from), min(a[0].to, b[0].to); from <= to {
+			both = append(both, gap{from, to})
+		}
+		if a[0].to < b[0].to {
+			a = a[1:]
+		} else {
+			b = b[1:]
 		}
 	}
 	return both

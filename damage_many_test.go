@@ -6,7 +6,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed449c39bc/wal/internal/faultfs"
 	"github.com/seed449c39bc/wal/log"
+	"github.com/seed449c39bc/wal/walpb"
 )
 
 // everyOtherDamaged makes a log of n small entries in one segment, the last one, flips a bit in
@@ -52,5 +54,42 @@ func TestDamage_ManyPlacesAreReadAFewTimes(t *testing.T) {
 		require.Equal(t, n/2, found)
 		require.Less(t, c.reads.bytes, 10*size, "%d damaged places", found)
 		require.Less(t, c.reads.calls, int64(40), "%d damaged places", found)
+	}
+}
+
+// However many segments are damaged, or missing, the log is listed and read a few times. It is not
+// listed, or read to its end, anew for each of them.
+func TestDamage_ManySegmentsAreReadAFewTimes(t *testing.T) {
+	for _, n := range []int{20, 200} {
+		fsys := newMemFS(nil)
+		w, err := Create(nil, memDir, nil, withFS(fsys), WithSegmentSize(512), WithNoSync(),
+			WithPreallocation(PreallocateNone))
+		require.NoError(t, err)
+		fillSegments(t, w, n)
+		last := w.LastIndex()
+		require.NoError(t, w.SaveState(&walpb.HardState{Term: 1, Commit: last}))
+		require.NoError(t, w.SaveSnap(at(last)))
+		require.NoError(t, w.Close())
+		im := fsys.image()
+		damaged, missing := im.clone(), im.clone()
+		names := im.names()
+		for i := 0; i+2 < len(names); i += 2 {
+			damaged[names[i]][200] ^= 4
+			delete(missing, names[i])
+		}
+		for what, harmed := range map[string]image{"damaged": damaged, "missing": missing} {
+			calls := faultfs.On(newMemFS(harmed))
+			require.Equal(t, []uint64{last}, validAt(t, memDir, withFS(calls)))
+			lists, opens := 0, 0
+			for _, c := range calls.Take(faultfs.List, faultfs.OpenRead) {
+				if c.Kind == faultfs.List {
+					lists++
+				} else {
+					opens++
+				}
+			}
+			require.LessOrEqual(t, lists, 2*besideReads, "%s: every other of %d segments", what, n)
+			require.LessOrEqual(t, opens, 3*n+20, "%s: every other of %d segments", what, n)
+		}
 	}
 }

@@ -25,7 +25,8 @@ type loader struct {
 	decodeAll bool                    // decode every entry, to see whether its type can
 	beside    bool                    // a writer may be at work: beside.go
 	gone      *segmentName            // a segment that was purged after it was listed; nil: none
-	failed    *segmentName            // the segment that was opened and not read; nil: none
+	failed    bool                    // a segment could be opened, and not read
+	skip      bool                    // after damage, begin anew: survey.go
 
 	// positionOnly says that only the position of damage is asked for, not which entries are lost.
 	positionOnly bool
@@ -43,6 +44,9 @@ type loaded struct {
 	*replay
 	names []segmentName
 	end   logEnd
+
+	damage error   // with skip: the first damage, which is before names; nil: none
+	whole  *loaded // what stands before that
 
 	tookBack bool   // pending jumps were taken back: see start.check
 	jumped   uint64 // the last index before that, which is still the last one on disk
@@ -63,29 +67,50 @@ func (l *loader) open(n segmentName) (vfs.File, func(), error) {
 
 // load reads the segments names, the last of which is the last one of the log. If the log is
 // corrupt, the error is a *CorruptionError for the first damage, and what is loaded is what stands
-// before it.
+// before it. With skip, it is what stands after the last damage, and no error, unless the last
+// segment itself is bad.
 func (l *loader) load(names []segmentName) (*loaded, error) {
-	run, broken := splitConsecutive(names)
 	ld := l.begin(names)
-	l.failed = nil
-	more, err := l.replay(ld, run, broken == nil)
-	for err == nil && len(more) > 0 {
-		more, err = l.replay(ld, more, true)
+	l.failed = false
+	var err error
+	for left := names; err == nil && len(left) > 0; {
+		run, broken := splitConsecutive(left)
+		left = left[len(run):]
+		more, failed := l.replay(ld, run, broken == nil)
+		switch {
+		case failed != nil || broken == nil:
+			left, err = more, failed
+		case l.skip:
+			broken.truncateTo = ld.committed
+			l.skipTo(ld, left, broken)
+		default:
+			broken.truncateTo = ld.committed
+			err = broken
+		}
 	}
-	if err == nil && broken != nil {
-		broken.truncateTo = ld.committed
-		err = broken
-	}
-	var first *CorruptionError
 	switch {
-	case err == nil:
-		return ld, nil
-	case !errors.As(err, &first):
-		ld = nil
-	case !l.positionOnly:
-		err = l.addLostEntries(ld.names, first, ld.lastThere)
+	case err != nil:
+		err = l.explain(ld, err)
+		if !errors.As(err, new(*CorruptionError)) {
+			return nil, err
+		}
+	case ld.damage != nil:
+		ld.damage = l.explain(ld.whole, ld.damage)
+		if len(ld.names) == 0 {
+			return ld.whole, ld.damage
+		}
 	}
-	return ld, inDir(err, l.dir.Path())
+	return ld, err
+}
+
+// explain completes the error of a load. If it is about damage, it says in which log that is, and
+// which entries stand after it. before is what stands before the damage.
+func (l *loader) explain(before *loaded, err error) error {
+	var c *CorruptionError
+	if errors.As(err, &c) && !l.positionOnly {
+		err = l.addLostEntries(before.names, c, before.lastThere)
+	}
+	return inDir(err, l.dir.Path())
 }
 
 // replay scans consecutive segments and takes them into ld. If toEnd is true, the last of them is
@@ -101,15 +126,47 @@ func (l *loader) replay(ld *loaded, run []segmentName, toEnd bool) (more []segme
 				return err
 			}
 		}
-		if s.last {
-			ld.end = s.end
-		}
-		if err = ld.take(s); err != nil && !s.unopened {
-			l.failed = &s.name
-		}
-		return err
+		return l.take(ld, s)
 	})
 	return more, err
+}
+
+// take takes a scan into ld. With skip, if the segment is bad, ld begins anew: with the segment, if
+// it only does not follow what was before it, or after it.
+func (l *loader) take(ld *loaded, s *scan) error {
+	at := ld.segments
+	if s.last {
+		ld.end = s.end
+	}
+	err := ld.take(s)
+	if err == nil || s.unopened {
+		return err
+	}
+	l.failed = true
+	switch {
+	case !l.skip:
+		return err
+	case at > 0:
+		l.skipTo(ld, ld.names[at:], err)
+		return l.take(ld, s)
+	}
+	l.skipTo(ld, ld.names[1:], err)
+	return nil
+}
+
+// skipTo begins ld anew with the segments names, because of damage before them. There may be none.
+func (l *loader) skipTo(ld *loaded, names []segmentName, damage error) {
+	whole := ld.whole
+	if ld.damage != nil {
+		damage = ld.damage
+	} else {
+		before := *ld
+		whole = &before
+	}
+	if *ld = (loaded{}); len(names) > 0 {
+		*ld = *l.begin(names)
+	}
+	ld.damage, ld.whole = damage, whole
 }
 
 // begin returns a log that is yet to be read from the segments names.
@@ -191,19 +248,10 @@ func (l *loader) scan(s *scan, buf []byte) {
 	}
 }
 
-// badSegment returns the segment that is to blame for err, with which a load ended. ok is false if
-// the reason is not what a segment holds or hides: then another try may succeed.
-func (l *loader) badSegment(err error) (n segmentName, ok bool) {
-	var c *CorruptionError
-	switch {
-	case err == nil:
-		return n, false
-	case errors.As(err, &c):
-		return parseSegmentName(c.Segment)
-	case l.failed != nil:
-		return *l.failed, true
-	}
-	return n, false
+// blamesSegment reports whether the reason for err, with which a load ended, is what a segment
+// holds or hides. If not, another try may succeed.
+func (l *loader) blamesSegment(err error) bool {
+	return err != nil && (l.failed || errors.As(err, new(*CorruptionError)))
 }
 
 // splitConsecutive returns the names up to the first gap in their numbers, and an error that says

@@ -35,17 +35,19 @@ func Repair(lg *zap.Logger, dir string, opts ...Option) (*Report, error) {
 	l := &loader{dir: d, registry: o.registry, maxFiles: o.maxOpenFiles, wanted: anySnapshot}
 	var held locked
 	defer held.close()
-	ld, err := held.load(l, fromOldest)
-	if ld == nil {
-		return nil, asReadOnly(err)
+	s, _ := survey(l, func(pick picker) (*loaded, error) { return held.load(l, pick) })
+	if s.damage != nil && !errors.As(s.damage, new(*CorruptionError)) {
+		return nil, asReadOnly(s.damage)
 	}
-	r := &repair{dir: d, segments: held, keep: len(held), end: ld.end, report: newReport(ld)}
-	if errors.As(err, &r.report.Corruption) {
-		if err := r.plan(l, ld, err); err != nil {
+	r := &repair{
+		dir: d, segments: held, keep: len(held), end: s.whole.end, report: newReport(s.whole),
+	}
+	if errors.As(s.damage, &r.report.Corruption) {
+		if err := r.plan(s); err != nil {
 			return r.report, err
 		}
 		if !o.truncateCorruption {
-			return r.report, err
+			return r.report, s.damage
 		}
 	}
 	if o.dryRun {
@@ -77,30 +79,18 @@ type repair struct {
 }
 
 // plan decides what to take away because of damage, and writes into the report what is lost with
-// it. damage is the error of loading ld.
-func (r *repair) plan(l *loader, ld *loaded, damage error) error {
+// it.
+func (r *repair) plan(s *surveyed) error {
 	r.report.Torn = nil
-	if errors.Is(damage, ErrNewerFormat) { // this version cannot judge what it would take away
-		return damage
+	if errors.Is(s.damage, ErrNewerFormat) { // this version cannot judge what it would take away
+		return s.damage
 	}
-	names, again := ld.names, false
-	s, err := survey(l, func(pick picker) (*loaded, error) {
-		from, err := pick(names)
-		if err != nil {
-			return nil, err
-		}
-		if !again {
-			again = true
-			return ld, damage
-		}
-		return l.load(names[from:])
-	})
-	if err == nil {
+	if s.loaded != nil {
 		if opens, err := s.snapshots(); err == nil && len(opens) > 0 {
 			return r.keepBehind(s)
 		}
 	}
-	return r.keepBefore(ld)
+	return r.keepBefore(s.whole)
 }
 
 // keepBehind plans to take out the segments before those that were loaded into s.

@@ -2,6 +2,7 @@ package wal
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/seed449c39bc/wal/internal/codec"
 	"github.com/seed449c39bc/wal/internal/vfs"
@@ -58,7 +59,7 @@ func (s *start) load(l *loader, by loadFunc) (*loaded, error) {
 	for err == nil && s.retry(ld) {
 		ld, err = by(s.pick)
 	}
-	if _, bad := l.badSegment(err); bad && s.snap != nil {
+	if l.blamesSegment(err) && s.snap != nil {
 		ld, err = s.loadRestored(l, by, err)
 	}
 	if err == nil {
@@ -74,6 +75,7 @@ func (s *start) load(l *loader, by loadFunc) (*loaded, error) {
 // snapshot there. A RESTORE drops everything before it, so what is damaged is not needed. Otherwise
 // loadRestored returns damage.
 func (s *start) loadRestored(l *loader, by loadFunc, damage error) (*loaded, error) {
+	l.positionOnly = true // damage says which entries are lost
 	behind, err := survey(l, by)
 	if err != nil || behind.damage != nil && !behind.restoredWithin() {
 		return nil, damage
@@ -81,7 +83,13 @@ func (s *start) loadRestored(l *loader, by loadFunc, damage error) (*loaded, err
 	if found, _ := s.found(behind.loaded); !found {
 		return nil, damage
 	}
-	return behind.loaded, nil
+	if behind.damage == nil {
+		return behind.loaded, nil
+	}
+	return by(func(names []segmentName) (int, error) { // with the locks of what is loaded
+		i, _ := slices.BinarySearchFunc(names, behind.names[0], segmentName.compare)
+		return min(i, len(names)-1), nil
+	})
 }
 
 // found reports whether the snapshot is recorded in what was loaded. mismatch says that it is

@@ -27,45 +27,24 @@ type surveyed struct {
 	whole  *loaded       // what stands before the first damage; the same as loaded if there is none
 }
 
-// survey reads the log from the oldest segment on or, if a segment is damaged or cannot be read,
-// from the first segment from which everything can. load is one of the ways in which l, which keeps
-// the snapshots, loads a log. If not even the last segment alone can be read, that is an error.
+// survey reads the log from the oldest segment on, once. Where a segment is damaged or cannot be
+// read, it begins anew after it. load is one of the ways in which l, which keeps the snapshots,
+// loads a log. If not even the last segment alone can be read, that is an error; then only whole
+// and damage say something.
 func survey(l *loader, load loadFunc) (*surveyed, error) {
-	s := &surveyed{}
-	var from segmentName // where to begin
-	behind := false      // begin after it instead
-	for {
-		first, none := segmentName{}, false
-		ld, err := load(func(names []segmentName) (int, error) {
-			i, there := slices.BinarySearchFunc(names, from, segmentName.compare)
-			if there && behind {
-				i++
-			}
-			if none = i == len(names); none {
-				return 0, s.damage
-			}
-			s.before, first = names[:i], names[i]
-			return i, nil
-		})
-		bad, where := l.badSegment(err)
-		switch {
-		case err == nil:
-			if s.loaded = ld; s.damage == nil {
-				s.whole, s.before = ld, nil
-			}
-			return s, nil
-		case none || !where:
-			return s, err
-		case s.damage == nil:
-			s.damage, s.whole = err, ld
-			l.positionOnly = true // which entries are lost is known
-		}
-		// The damage may be only that the segment does not follow the one before. So the next load
-		// begins with it, and if the damage is in the segment itself, the one after that begins
-		// after it.
-		from = bad
-		behind = from.compare(first) <= 0
+	l.skip = true
+	ld, err := load(fromOldest)
+	l.skip = false
+	switch {
+	case err != nil:
+		return &surveyed{damage: err, whole: ld}, err
+	case ld.damage == nil:
+		return &surveyed{loaded: ld, whole: ld}, nil
 	}
+	s := &surveyed{loaded: ld, damage: ld.damage, whole: ld.whole}
+	i, _ := slices.BinarySearchFunc(s.whole.names, ld.names[0], segmentName.compare)
+	s.before = s.whole.names[:i]
+	return s, nil
 }
 
 // snapshots returns the committed snapshots at which the log opens, by ascending index, as
@@ -77,9 +56,13 @@ func (s *surveyed) snapshots() (valid []log.Snapshot, err error) {
 	}
 	var found []recordedSnapshot
 	seen := map[string]bool{}
+	var all holders
+	for _, n := range slices.Concat(s.before, s.names) {
+		all.add(n)
+	}
 	for _, r := range s.recordedSnapshots() {
 		counts := r.Index <= committed || r.committed
-		if counts && !seen[string(r.data)] && s.opensAt(r.snapshotMark, committed) {
+		if counts && !seen[string(r.data)] && s.opensAt(r.snapshotMark, committed, &all) {
 			seen[string(r.data)] = true
 			found = append(found, r)
 		}
@@ -93,17 +76,17 @@ func (s *surveyed) snapshots() (valid []log.Snapshot, err error) {
 	return valid, nil
 }
 
-// opensAt reports whether an open at the snapshot that m marks finds everything that it needs.
-func (s *surveyed) opensAt(m snapshotMark, committed uint64) bool {
+// opensAt reports whether an open at the snapshot that m marks finds everything that it needs. all
+// are the segments that there are.
+func (s *surveyed) opensAt(m snapshotMark, committed uint64, all *holders) bool {
 	if _, ok := s.goesOnAt(m.Index, committed); !ok {
 		return false
 	}
 	if len(s.before) == 0 || s.restoredWithin() {
 		return true
 	}
-	names := slices.Concat(s.before, s.names)
-	h := max(holding(names, m.Index), 0)
-	return h >= len(s.before) && m.seq >= names[h].seq
+	n, ok := all.find(m.Index)
+	return ok && n.compare(s.names[0]) >= 0 && m.seq >= n.seq
 }
 
 // anySnapshot makes a loader keep all snapshots.

@@ -21,7 +21,7 @@ func init() {
 			tests: []string{"TestNewer_AnUnknownTypeInAPlainSegmentIsCorruption"},
 		}, {
 			name: "Repair cuts what a newer version wrote", file: "repair.go",
-			old:   "if errors.Is(damage, ErrNewerFormat) {",
+			old:   "if errors.Is(s.damage, ErrNewerFormat) {",
 			new:   "if false {",
 			tests: []string{"TestNewer_RepairDoesNotCutItBehindDamage"},
 		},

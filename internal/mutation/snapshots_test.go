@@ -100,8 +100,8 @@ func init() {
 			"TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
 	}, mutation{
 		name: "snapshots that need what is damaged are listed", file: "survey.go",
-		old:   "\treturn h >= len(s.before) && m.seq >= names[h].seq",
-		new:   "\treturn h >= 0",
+		old:   "return ok && n.compare(s.names[0]) >= 0 && m.seq >= n.seq",
+		new:   "return ok && n.seq >= 0",
 		tests: []string{"TestValidSnapshots_WhatIsListedOpensAndWhatOpensIsListed"},
 	}, mutation{
 		name: "Repair cuts at damage that a snapshot has made needless", file: "repair.go",
