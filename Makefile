@@ -8,10 +8,11 @@ EXAMPLES := $(filter ./examples%,$(MODULES))
 PLATFORMS := windows/amd64 windows/arm64 darwin/amd64 darwin/arm64 linux/386 linux/arm64
 
 # Built from the versions in tools/go.mod. staticcheck runs on the module it is started in.
-STATICCHECK := go tool -modfile=$(CURDIR)/tools/go.mod staticcheck
+STATICCHECK := go tool -modfile="$(CURDIR)/tools/go.mod" staticcheck
 MISSPELL := go tool -modfile=tools/go.mod misspell
 
-SPELLED := $(shell find . \( -name '*.go' -o -name '*.md' \) -not -path './.git/*')
+SPELLED := $(shell find . -type f \( -name '*.go' -o -name '*.md' -o -name '*.proto' -o -name '*.yml' \
+	-o -name '*.conf' -o -name Makefile -o -path './.ci/*' \) -not -path './.git/*')
 
 # $(call in,modules,command) runs the command in each module and stops at the
 # first failure.

@@ -65,6 +65,7 @@ func TestScripts_QuietLeavesOutWhatSaysNothingAndKeepsTheStatus(t *testing.T) {
 
 func TestScripts_FuzzEndsWithTheFirstFinding(t *testing.T) {
 	const late = `context deadline exceeded\nFAIL\n`
+	const seed = `failure while testing seed corpus entry: FuzzA/seed#0\n`
 	const finding = `Failing input written to testdata/fuzz/FuzzA/1\n`
 	for name, tt := range map[string]struct {
 		said, status string
@@ -76,6 +77,7 @@ func TestScripts_FuzzEndsWithTheFirstFinding(t *testing.T) {
 		"only the time is over":            {late, "1", 0, 2},
 		"a finding, and the time is over":  {late + finding, "1", 1, 1},
 		"the time is over after a finding": {finding + late, "1", 1, 1},
+		"a seed that fails, and says so":   {seed + late, "1", 1, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, code, ran := script(t, tt.said, tt.status, "./.ci/fuzz", "3s")

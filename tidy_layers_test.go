@@ -103,3 +103,17 @@ func relative(module, path string) string {
 	}
 	return strings.TrimPrefix(path, module+"/")
 }
+
+// What is for one system only would escape the lists of the API and of imports, which are made on
+// the system that the tests run on. It belongs into internal/vfs.
+func TestTidy_PublicPackagesAreTheSameOnEverySystem(t *testing.T) {
+	needGo(t)
+	const format = `{{range .IgnoredGoFiles}}{{.}} {{end}}`
+	for _, dir := range []string{".", "log", "walpb"} {
+		out, err := exec.Command("go", "list", "-f", format, "./"+dir).Output()
+		require.NoError(t, err)
+		for _, f := range strings.Fields(string(out)) {
+			require.True(t, strings.HasSuffix(f, "_test.go"), "%s/%s", dir, f)
+		}
+	}
+}

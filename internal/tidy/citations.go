@@ -13,14 +13,17 @@ var (
 	citation = regexp.MustCompile(
 		`FORMAT\.md,?\s+(?:sections?\s+)?(\d+(?:\.\d+)*(?:(?:,|\s+and|,\s+and)\s+\d+(?:\.\d+)*)*)` +
 			`(?:,\s+rows?\s+(\d+'?(?:(?:,|\s+and|,\s+and)\s+\d+'?)*))?`)
-	nameless = regexp.MustCompile(`FORMAT\.md,\s+(?:"|rows?\b|[A-Z])`)
+	nameless = regexp.MustCompile(
+		`FORMAT\.md,\s+(?:"|rows?\b|[A-Z])|\bsections?\s+[\d., and]*\s+of\s+(?:docs/)?FORMAT\b|` +
+			`\bFORMAT\s+\d`)
 	number   = regexp.MustCompile(`\d+(?:\.\d+)*'?`)
 	heading  = regexp.MustCompile(`(?m)^#+ (\d+(?:\.\d+)*)\.? .*$`)
 	tableRow = regexp.MustCompile(`(?m)^\| *(\d+'?) *\|`)
 )
 
-// Citations finds citations of docs/FORMAT.md that give no section by its number, or that give a
-// section, or a row of a section's table, which the page does not have.
+// Citations finds citations of docs/FORMAT.md that do not give a section by its number, right after
+// the page's name, or that give a section, or a row of a section's table, which the page does not
+// have.
 func (t *Tree) Citations() (found []Finding) {
 	sections := numbered(t.text(format))
 	for _, p := range append(t.comments(), t.pages()...) {

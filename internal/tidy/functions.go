@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/token"
+	"iter"
 )
 
 // MaxLines is how many lines the body of a function may have.
@@ -16,19 +17,35 @@ func (t *Tree) Functions() (found []Finding) {
 		if tree == nil {
 			continue
 		}
-		for _, d := range tree.Decls {
-			fn, ok := d.(*ast.FuncDecl)
-			if !ok || fn.Body == nil {
-				continue
-			}
-			n := t.between(fn.Body.Lbrace, fn.Body.Rbrace) - t.rows(fn.Body)
-			if n > MaxLines {
-				what := fmt.Sprintf("%s has %d lines", fn.Name.Name, n)
-				found = append(found, Finding{f.Path, t.line(fn.Pos()), what})
+		for name, body := range functions(tree) {
+			if n := t.between(body.Lbrace, body.Rbrace) - t.rows(body); n > MaxLines {
+				what := fmt.Sprintf("%s has %d lines", name, n)
+				found = append(found, Finding{f.Path, t.line(body.Pos()), what})
 			}
 		}
 	}
 	return found
+}
+
+// functions yields the bodies of the functions that a file declares, and of the function literals
+// in the declarations of its variables.
+func functions(file *ast.File) iter.Seq2[string, *ast.BlockStmt] {
+	return func(yield func(string, *ast.BlockStmt) bool) {
+		for _, d := range file.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if ok && fn.Body != nil && !yield(fn.Name.Name, fn.Body) {
+				return
+			}
+			if ok {
+				continue
+			}
+			for node := range ast.Preorder(d) {
+				if lit, ok := node.(*ast.FuncLit); ok && !yield("a function literal", lit.Body) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // between returns the number of lines between the lines of two braces.

@@ -77,6 +77,8 @@ func TestFunctions(t *testing.T) {
 		{"rows of a table", files{"a.go": strings.Replace(body(45), "\tg()\n",
 			"\tx := []int{\n"+strings.Repeat("\t\t1,\n", 9)+"\t}\n", 1)}, nil},
 		{"a test", files{"b/a_test.go": body(60)}, []string{"b/a_test.go:3: f has 60 lines"}},
+		{"a literal", files{"a.go": strings.Replace(body(51), "func f()", "var f = func()", 1)},
+			[]string{"a.go:3: a function literal has 51 lines"}},
 	})
 }
 
@@ -155,6 +157,8 @@ func TestCitations(t *testing.T) {
 			[]string{"a.go:3: that section has no row 1'"}},
 		{"a name", cite("FORMAT.md, Versions"), []string{noNumber}},
 		{"no section", cite("FORMAT.md, row 1"), []string{noNumber}},
+		{"turned round", cite("section 2 of docs/FORMAT.md"), []string{noNumber}},
+		{"another name", cite("FORMAT 2"), []string{noNumber}},
 		{"in a page", files{"docs/FORMAT.md": page, "README.md": "\nFORMAT.md 7"},
 			[]string{"README.md:2: docs/FORMAT.md has no section 7"}},
 	})
