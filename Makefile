@@ -11,8 +11,8 @@ PLATFORMS := windows/amd64 windows/arm64 darwin/amd64 darwin/arm64 linux/386 lin
 STATICCHECK := go tool -modfile="$(CURDIR)/tools/go.mod" staticcheck
 MISSPELL := go tool -modfile=tools/go.mod misspell
 
-SPELLED := $(shell find . -type f \( -name '*.go' -o -name '*.md' -o -name '*.proto' -o -name '*.yml' \
-	-o -name '*.conf' -o -name Makefile -o -path './.ci/*' \) -not -path './.git/*')
+SPELLED := $(shell find . -type f \( -name '*.go' -o -name '*.md' -o -name '*.proto' \
+	-o -name '*.yml' -o -name '*.conf' -o -name Makefile -o -path './.ci/*' \) -not -path './.git/*')
 
 # $(call in,modules,command) runs the command in each module and stops at the
 # first failure.
