@@ -43,8 +43,8 @@ import (
 // writable. A crash leaves no backup, but may leave <dir>.unfinished, which can be deleted. An
 // error leaves nothing but the parents that were created.
 //
-// The backup can be moved, packed, and opened anywhere. It is a log of the same node, though: if
-// Raft uses the log, never open the copy beside the original.
+// No WAL has the backup open: it can be moved, packed, and opened anywhere. It is a log of the same
+// node, though: if Raft uses the log, never open the copy beside the original.
 func (w *WAL) Backup(dir string) error {
 	src, err := w.beginBackup()
 	if err != nil {

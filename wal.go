@@ -83,14 +83,15 @@ func (w *WAL) tailSegment() segment { return w.segments[len(w.segments)-1] }
 
 // Save saves the entries and then the state, as one: it returns nil once both are on stable
 // storage, and after a crash either all of it is there or nothing. Either may be nil. If both are
-// nil, nothing is saved, and Save returns once all earlier saves are done. A state that has IsEmpty
-// and is empty is left out. A state without entries, of a type that has MustSync, is saved without
-// a sync if MustSync allows it.
+// nil, nothing is saved, and Save returns once all earlier saves are on stable storage, as far as
+// they have to be. A state that has IsEmpty and is empty is left out. A state without entries, of a
+// type that has MustSync, may be saved without a sync if MustSync allows it.
 //
 // The first entry's index is at most LastIndex+1, and each further one's at most one more than that
 // of the entry before it; otherwise the error is [ErrIndexGap]. An entry whose index is not above
 // the last one replaces the entry with that index and all after it, even at or below the snapshot.
-// Index 0 is refused. If the error is not [ErrFailed], nothing was written and the log goes on.
+// Index 0 is refused. If the error is neither [ErrFailed] nor [ErrClosed], nothing was written and
+// the log goes on.
 func (w *WAL) Save(st log.HardState, ents []log.LogEntry) error {
 	s, err := newSave(st, ents)
 	if err != nil {

@@ -69,7 +69,7 @@ type LogEntry interface {
 	RecordData
 	// GetIndex returns the entry's index in the log, which is 1 or more.
 	GetIndex() uint64
-	// Size returns about how many bytes the encoded entry has. The log reserves that much space: a
+	// Size returns about how many bytes the encoded entry has. It is a hint, for reserving memory: a
 	// wrong size costs speed, but does no harm.
 	Size() (n int)
 }
