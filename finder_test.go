@@ -15,7 +15,7 @@ import (
 // finderScene is a segment with records here and there, and between them beginnings of records that
 // are none, so many that most of them have to wait.
 func finderScene(rnd *rand.Rand) (seg []byte, at map[int]oracle.Frame) {
-	seg, at = noise(3<<20), map[int]oracle.Frame{}
+	seg = noise(3 << 20)
 	for i := 64; i < len(seg)-2<<20; i += 16 {
 		n := 8 + (1<<19+i%(1<<20))/16*16 + 9
 		binary.LittleEndian.PutUint64(seg[i:], frame.MakeWord(int64(n)))
@@ -28,6 +28,12 @@ func finderScene(rnd *rand.Rand) (seg []byte, at map[int]oracle.Frame) {
 			Data: seg[off+100 : off+100+300<<10+rnd.IntN(1<<18)], Trailered: true, Flags: byte(rnd.IntN(4))}
 		copy(seg[off:], f.Written(sceneSeq, off))
 	}
+	return seg, recordsIn(seg)
+}
+
+// recordsIn returns the trailered records in a segment, by their offset.
+func recordsIn(seg []byte) map[int]oracle.Frame {
+	at := map[int]oracle.Frame{}
 	for off := 0; off < len(seg); off += 8 {
 		if seg[off+7]&^0x87 != 0 {
 			continue // no length word
@@ -36,7 +42,7 @@ func finderScene(rnd *rand.Rand) (seg []byte, at map[int]oracle.Frame) {
 			at[off] = f
 		}
 	}
-	return seg, at
+	return at
 }
 
 func TestFinder_TheFirstRecordIsFoundAmongBeginningsThatAreNone(t *testing.T) {
@@ -56,6 +62,44 @@ func TestFinder_TheFirstRecordIsFoundAmongBeginningsThatAreNone(t *testing.T) {
 			got, err := f.first(int64(from), flags)
 			require.NoError(t, err)
 			require.EqualValues(t, want, got, "from %d, flags %d", from, flags)
+		}
+	}
+}
+
+// One finder answers one question after the other, as a new one would.
+func TestFinder_GoesOnBehindWhatItFound(t *testing.T) {
+	seg := noise(400 << 10)
+	var at []int
+	sizes := map[int]int{}
+	for off := 64; off < len(seg)-200<<10; {
+		for i := range 40 {
+			n := 8 + (1<<14+(off*i)%(1<<16))/16*16 + 9
+			binary.LittleEndian.PutUint64(seg[off:], frame.MakeWord(int64(n)))
+			record := binary.AppendUvarint([]byte{8, 2, 16, 0, 26}, uint64(n-17))
+			copy(seg[off+frame.WordSize:], record)
+			off += 24
+		}
+		f := oracle.Frame{Type: int64(log.EntryType), CRC: 1, Trailered: true,
+			Data: noise(60 + len(at)%3*1500)} // some have to wait
+		at = append(at, off)
+		sizes[off] = copy(seg[off:], f.Written(sceneSeq, off))
+		off += sizes[off]
+	}
+	for _, step := range []int{0, frame.WordSize, 10 << 10} {
+		f := finder{win: &window{f: endBytes{0, int64(len(seg)), seg}, size: int64(len(seg))},
+			seq: sceneSeq}
+		for from, left := 0, at; ; {
+			for len(left) > 0 && left[0] < from {
+				left = left[1:]
+			}
+			got, err := f.first(int64(from), 0)
+			require.NoError(t, err)
+			if len(left) == 0 {
+				require.EqualValues(t, -1, got, "from %d", from)
+				break
+			}
+			require.EqualValues(t, left[0], got, "from %d", from)
+			from = left[0] + max(step, sizes[left[0]])
 		}
 	}
 }

@@ -126,6 +126,7 @@ type recordReader struct {
 	dec      decoder
 	witness  witness // of what is seen at the end of the last segment
 	still    stillness
+	finder   finder // of records after damage in this segment
 	last     bool   // the last segment, which may have a torn tail
 	end      logEnd // what it needs to judge the tail
 	records  int    // in this segment
@@ -145,6 +146,7 @@ func (r *recordReader) segment(file *segmentFile, size int64, last bool) bool {
 		seq: n.seq, crc: r.dec.crc, chained: r.dec.chained, exact: last, check: r.dec.check}
 	r.name, r.last, r.end, r.records, r.damaged, r.spent = n, last, logEnd{}, 0, false, 0
 	r.witness, r.still = witness{}, stillness{}
+	r.finder = finder{win: &r.dec.win, seq: n.seq, block: r.finder.block}
 	for {
 		off := r.dec.off
 		f, err := r.dec.next()
@@ -240,6 +242,7 @@ func (r *recordReader) lookAgain(err error, torn bool) bool {
 	}
 	win.size = min(win.size, now.size)
 	win.forget()
+	r.finder = finder{win: win, seq: r.dec.seq, block: r.finder.block}
 	r.dec.changed, r.end.torn = 0, nil
 	return true
 }

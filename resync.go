@@ -46,8 +46,7 @@ func (r *recordReader) resync(bad *badFrame, behind int64) (goOn, found bool) {
 func (r *recordReader) find(off int64) (int64, error) {
 	d := &r.dec
 	if !d.started || d.trailered {
-		f := finder{win: &d.win, seq: d.seq}
-		if at, err := f.first(off, 0); at >= 0 || err != nil || d.started {
+		if at, err := r.finder.first(off, 0); at >= 0 || err != nil || d.started {
 			return at, err
 		}
 	}

@@ -25,13 +25,23 @@ func init() {
 		}, {
 			name: "a record that had to wait is forgotten", file: "finder.go",
 			old:   "\treturn f.checkWaiting(flags)\n}",
-			new:   "\treturn -1, nil\n}",
+			new:   "\tf.waiting = nil\n\treturn nil\n}",
 			tests: []string{finder},
 		}, {
 			name: "a later record is found before one that waits", file: "finder.go",
-			old:   "if earlier, err := f.checkWaiting(flags); err != nil || earlier >= 0 {",
-			new:   "if earlier, err := f.checkWaiting(flags); err != nil || earlier >= 0 && q < 0 {",
+			old:   "\tslices.Sort(f.found)\n",
+			new:   "",
 			tests: []string{finder},
+		}, {
+			name: "the claims before each record are read one by one", file: "finder.go",
+			old:   "len(f.found) > 0 && int64(len(f.waiting)) <= f.credit()",
+			new:   "len(f.found) > 0",
+			tests: []string{"TestDamage_ClaimsAmongRecordsAreReadTogether"},
+		}, {
+			name: "what is behind a record in the same read is passed over", file: "finder.go",
+			old:   "if done || f.enough() {",
+			new:   "if f.searched = max(f.searched, p.off+p.size); done || f.enough() {",
+			tests: []string{"TestFinder_GoesOnBehindWhatItFound"},
 		}, {
 			name: "a check covers any amount of a control record's data", file: "internal/frame/outline.go",
 			old:   "o.DataSize > MaxControl {",
