@@ -67,7 +67,7 @@ func TestDamage_ClaimsAmongRecordsAreReadTogether(t *testing.T) {
 		}
 		return got
 	}
-	for _, size := range []int{64 << 10, 640 << 10} {
+	for _, size := range []int{64 << 10, 320 << 10} {
 		for verb, n := range calls(size) {
 			require.Less(t, n, int64(400+size>>10), "%s, %d bytes", verb, size)
 		}
