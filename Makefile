@@ -57,10 +57,13 @@ demo: ## run the key-value store example
 DIR ?= .
 ROUNDS ?= 5
 SCALE ?= 1
+# Saves on a disk that the kernel limits, which needs root and Linux: auto, only or none.
+LIMITS ?= auto
+ONLY ?=
 
-bench: ## compare with other logs, into docs/benchmarks: make bench DIR=/path ROUNDS=5 SCALE=1
+bench: ## compare with other logs, into docs/benchmarks: make bench DIR=/path ROUNDS=5 LIMITS=auto
 	cd bench && go run . -dir "$(abspath $(DIR))" -rounds $(ROUNDS) -scale $(SCALE) \
-		-out ../docs/benchmarks
+		-limits $(LIMITS) -only "$(ONLY)" -out ../docs/benchmarks
 
 IMAGES ?= 1000000
 

@@ -14,6 +14,7 @@ import (
 // A bench runs workloads, in a directory of its own.
 type bench struct {
 	dir      string
+	disk     *disk // that dir is on
 	budget   budget
 	rounds   int
 	progress io.Writer
@@ -36,11 +37,11 @@ func newBench(dir string, rounds int, b budget, progress io.Writer) (*bench, err
 	if err != nil {
 		return nil, err
 	}
-	return &bench{dir: own, budget: b, rounds: rounds, progress: progress, all: contenders(),
-		logs: map[logKey]string{}}, nil
+	return &bench{dir: own, disk: openDisk(own), budget: b, rounds: rounds, progress: progress,
+		all: contenders(), logs: map[logKey]string{}}, nil
 }
 
-func (b *bench) close() error { return os.RemoveAll(b.dir) }
+func (b *bench) close() error { return errors.Join(b.disk.close(), os.RemoveAll(b.dir)) }
 
 func (b *bench) contender(name string) (contender, error) {
 	i := slices.IndexFunc(b.all, func(c contender) bool { return c.name == name })
@@ -55,6 +56,11 @@ func (b *bench) contender(name string) (contender, error) {
 // no contender always runs after the same one.
 func (b *bench) workload(ctx context.Context, w workload) (workloadResult, error) {
 	result := workloadResult{Name: w.name, Title: w.title, About: w.about, Metrics: w.metrics}
+	if w.limit != (limit{}) && b.disk.group == nil {
+		result.Absent = b.disk.why.Error()
+		fmt.Fprintf(b.progress, "%s: skipped: %s\n", w.title, result.Absent)
+		return result, nil
+	}
 	for _, name := range w.who {
 		c, err := b.contender(name)
 		if err != nil {

@@ -12,6 +12,7 @@ const (
 	nameBolt          = "bbolt"
 	namePebble        = "pebble"
 	nameFloor         = "floor"
+	nameReserved      = "floor, reserved only"
 	nameDirect        = "floor, direct"
 	nameBareRead      = "floor, bare read"
 )
@@ -29,6 +30,7 @@ func contenders() []contender {
 		bolt(),
 		pebbleDB(),
 		bareLoop(),
+		reservedLoop(),
 		directLoop(),
 		bareRead(),
 	}

@@ -18,13 +18,14 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
 func main() {
 	isChild, err := asChild()
 	if !isChild {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		err = run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	}
@@ -46,6 +47,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	scale := flags.Float64("scale", 1, "how much each run does; 1 is for figures to be quoted")
 	out := flags.String("out", "",
 		"the directory that gets the report; none: the report goes to standard output")
+	limits := flags.String("limits", limitsAuto,
+		"the saves on a disk limited by the kernel: auto, where that is possible; only, nothing else; "+
+			"none")
 	only := flags.String("only", "", "names of workloads, separated by commas; none: all of them")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -54,7 +58,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return fmt.Errorf("want no arguments, at least one round, and a scale above 0, up to 1000; " +
 			"see -help")
 	}
-	chosen, err := choose(*only)
+	chosen, err := choose(*only, *limits)
 	if err != nil {
 		return err
 	}
@@ -65,8 +69,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	defer func() { err = errors.Join(err, b.close()) }()
 	r := result{
 		Date: time.Now().UTC().Format("2 January 2006"), Rounds: *rounds, Scale: *scale,
-		Command: fmt.Sprintf("make bench ROUNDS=%d SCALE=%g", *rounds, *scale),
-		Machine: describeMachine(*dir), Versions: versions(),
+		Command: command(*rounds, *scale, *limits, *only),
+		Machine: describeMachine(*dir), Versions: versions(), Counters: b.disk.about(),
 	}
 	for i, w := range chosen {
 		measured, err := b.workload(ctx, w)
@@ -85,11 +89,24 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	return err
 }
 
-// choose returns the workloads with the given names, or all if names is empty.
-func choose(names string) ([]workload, error) {
+// command returns the command that repeats a run.
+func command(rounds int, scale float64, limits, only string) string {
+	c := fmt.Sprintf("make bench ROUNDS=%d SCALE=%g", rounds, scale)
+	if limits != limitsAuto {
+		c += " LIMITS=" + limits
+	}
+	if only != "" {
+		c += " ONLY=" + only
+	}
+	return c
+}
+
+// choose returns the workloads with the given names, or all if names is empty, as far as the value
+// of the flag -limits asks for them.
+func choose(names, limits string) ([]workload, error) {
 	all := workloads()
 	if names == "" {
-		return all, nil
+		return filterLimits(all, limits)
 	}
 	var chosen []workload
 	for name := range strings.SplitSeq(names, ",") {
@@ -99,5 +116,8 @@ func choose(names string) ([]workload, error) {
 		}
 		chosen = append(chosen, all[i])
 	}
-	return chosen, nil
+	if chosen, err := filterLimits(chosen, limits); err != nil || len(chosen) > 0 {
+		return chosen, err
+	}
+	return nil, fmt.Errorf("-limits %s leaves nothing of %s", limits, names)
 }

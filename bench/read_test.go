@@ -18,7 +18,7 @@ func savedLog(t *testing.T, c contender, dir string) (st *store, cfg config, ent
 	cfg = config{size: 40 << 10, batch: 4, writers: 1, segment: 512 << 10, noSync: true}
 	st, err := c.open(dir, cfg)
 	require.NoError(t, err)
-	_, _, err = drive(st, []func() error{st.writer()}, time.Minute, saves)
+	_, _, err = drive(st, []func() error{st.writer()}, time.Minute, saves, nil)
 	require.NoError(t, err)
 	return st, cfg, saves * cfg.batch
 }
@@ -87,8 +87,7 @@ func TestADamagedBareFileIsNoticed(t *testing.T) {
 }
 
 func TestAnOpenThatFindsLessFails(t *testing.T) {
-	b, err := newBench(t.TempDir(), 1, smoke, io.Discard)
-	require.NoError(t, err)
+	b := smokeBench(t)
 	w := workload{config: config{size: 100, batch: 10, writers: 1}}
 	c, err := b.contender(nameBareRead)
 	require.NoError(t, err)
@@ -103,8 +102,7 @@ func TestAnOpenThatFindsLessFails(t *testing.T) {
 }
 
 func TestLogsThatAreReadLaterAreKept(t *testing.T) {
-	b, err := newBench(t.TempDir(), 1, smoke, io.Discard)
-	require.NoError(t, err)
+	b := smokeBench(t)
 	c, err := b.contender(nameBareRead)
 	require.NoError(t, err)
 	one := workload{config: config{size: 100, batch: 10, writers: 1}}
@@ -144,7 +142,7 @@ func TestReadersReadOverAndOverUntilTheWriterIsDone(t *testing.T) {
 func TestAFailedSaveStopsTheReaders(t *testing.T) {
 	b := &bench{budget: smoke}
 	st := &store{stream: func(visit func([]byte) bool) error { visit(nil); return nil }}
-	_, _, err := b.turn(st, func() error { return io.ErrShortWrite }, besideReaders, placing{})
+	_, _, err := b.turn(st, func() error { return io.ErrShortWrite }, besideReaders, placing{}, nil)
 	require.ErrorIs(t, err, io.ErrShortWrite)
 }
 
@@ -158,14 +156,16 @@ func TestTurnsAreTwoAloneAndTwoBesideReaders(t *testing.T) {
 		return nil
 	}}
 	save := func() error { return nil }
-	_, read, err := b.turn(st, save, 0, placing{})
+	_, read, err := b.turn(st, save, 0, placing{}, nil)
 	require.NoError(t, err)
 	require.Zero(t, read)
 	require.Zero(t, streams.Load())
-	got, err := b.inTurns(st, save, placing{})
+	var times histogram
+	got, err := b.inTurns(st, save, placing{}, &times)
 	require.NoError(t, err)
 	require.EqualValues(t, 2*besideReaders, streams.Load())
 	require.Equal(t, 2*smoke.saves, got.alone.saves)
 	require.Equal(t, 2*smoke.saves, got.beside.saves)
+	require.Equal(t, 2*smoke.saves, times.n, "those beside readers are timed")
 	require.GreaterOrEqual(t, got.read, streams.Load(), "each reader sees one entry at least")
 }

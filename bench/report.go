@@ -30,6 +30,12 @@ What was made equal, and what was not:
 - Durable means that the log's own sync has returned. Some call fsync and some fdatasync.
 - A floor writes each entry's data and 40 bytes more, about what a frame of this library takes, in
   multiples of eight. A log that stores less with an entry may come out ahead of it by a hair.
+- Saves are timed one by one, on a clock that is wrong by 1/64 at most. Where they are not durable
+  when they return, that is done in saves of their own, because a clock would slow the others.
+- Disk writes and the KB written are what the kernel gave the disk during the measured saves, in the
+  name of this program: records, zeros written ahead and what the file system does in a sync; a
+  flush of the disk's cache counts as a write. What the kernel writes later on its own, or in a
+  thread of the file system's journal, is in nobody's count, and is not limited either.
 - Building a batch, where a log has such a thing, is part of the save.
 - With many writers pebble gives the order itself, rosedb's wal has none, and this library decides
   it in Append, under the callers' lock; all others keep that lock until the save is durable, as
@@ -48,12 +54,20 @@ func (r result) markdown() string {
 		"`bench/`; do not edit.\n\n")
 	fmt.Fprintf(&b, "Measured on %s with `%s`.\n\n", r.Date, r.Command)
 	b.WriteString(r.Machine.words())
+	if r.Counters != "" {
+		fmt.Fprintf(&b, "- writes of the disk: %s\n", r.Counters)
+	}
 	b.WriteString("\nVersions:\n\n")
 	for _, v := range r.Versions {
 		fmt.Fprintf(&b, "- %s %s\n", v.Module, v.Version)
 	}
 	b.WriteString(reading + "\n")
+	b.WriteString(r.summary())
 	for _, w := range r.Workloads {
+		if w.Absent != "" {
+			fmt.Fprintf(&b, "## %s\n\nNot measured: %s.\n\n", w.Title, w.Absent)
+			continue
+		}
 		fmt.Fprintf(&b, "## %s\n\n%s\n\n%s\n![%s](%s.svg)\n\n", w.Title, w.About, w.table(), w.Title,
 			w.Name)
 	}
@@ -76,7 +90,9 @@ func (r result) write(dir string) error {
 	}
 	files := map[string]string{"README.md": r.markdown(), "results.json": string(samples) + "\n"}
 	for _, w := range r.Workloads {
-		files[w.Name+".svg"] = w.plot()
+		if w.Absent == "" {
+			files[w.Name+".svg"] = w.plot()
+		}
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"math"
 	"slices"
 )
 
@@ -13,6 +12,7 @@ type result struct {
 	Scale     float64
 	Machine   machine
 	Versions  []version
+	Counters  string // what counts the writes of the disk
 	Workloads []workloadResult
 }
 
@@ -21,6 +21,7 @@ type version struct{ Module, Version string }
 
 type workloadResult struct {
 	Name, Title, About string
+	Absent             string `json:",omitempty"` // why nothing was measured
 	Metrics            []metric
 	Rows               []row
 }
@@ -42,15 +43,21 @@ func (r row) values(name string) []float64 {
 	return v
 }
 
+// row returns the row of a contender, or an empty one if it takes no part.
+func (w workloadResult) row(contender string) row {
+	for _, r := range w.Rows {
+		if r.Contender == contender {
+			return r
+		}
+	}
+	return row{}
+}
+
 // against returns the ratio of a row's main metric to that of another contender, or NaN if there is
 // no such contender.
 func (w workloadResult) against(r row, contender string) float64 {
-	i := slices.IndexFunc(w.Rows, func(o row) bool { return o.Contender == contender })
-	if i < 0 {
-		return math.NaN()
-	}
 	main := w.Metrics[0].Name
-	return medianRatio(r.values(main), w.Rows[i].values(main))
+	return medianRatio(r.values(main), w.row(contender).values(main))
 }
 
 // references returns the names of the contenders that the others are compared with: etcd's wal and

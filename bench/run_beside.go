@@ -32,24 +32,27 @@ func (b *bench) runBeside(w workload, c contender) (s sample, err error) {
 
 func (b *bench) beside(st *store, apart placing) (sample, error) {
 	save := st.writer()
-	if _, _, err := drive(st, []func() error{save}, time.Hour, b.budget.rollSaves); err != nil {
+	if _, _, err := drive(st, []func() error{save}, time.Hour, b.budget.rollSaves, nil); err != nil {
 		return nil, err // without these saves the readers would have nothing to read at first
 	}
-	own, err := b.inTurns(st, save, apart)
+	var times histogram
+	own, err := b.inTurns(st, save, apart, &times)
 	if err != nil {
 		return nil, err
 	}
-	shared, err := b.inTurns(st, save, placing{})
+	shared, err := b.inTurns(st, save, placing{}, nil)
 	if err != nil {
 		return nil, err
 	}
-	return sample{
+	s := sample{
 		metricOfAlone:       own.beside.rate() / own.alone.rate(),
 		metricOfAloneShared: shared.beside.rate() / shared.alone.rate(),
 		metricAlone:         own.alone.rate(),
 		metricBeside:        own.beside.rate(),
 		metricRead:          float64(own.read) / own.beside.took.Seconds(),
-	}, nil
+	}
+	times.times(s)
+	return s, nil
 }
 
 // turns is the result of saves alone and beside readers.
@@ -67,8 +70,11 @@ type stretch struct {
 func (s stretch) rate() float64 { return float64(s.saves) / s.took.Seconds() }
 
 // inTurns saves alone, beside readers, beside readers again, and alone again. The log grows
-// meanwhile, and in this order that favours neither.
-func (b *bench) inTurns(st *store, save func() error, at placing) (t turns, err error) {
+// meanwhile, and in this order that favours neither. It counts in times, unless that is nil, how
+// long the saves beside readers take.
+func (b *bench) inTurns(
+	st *store, save func() error, at placing, times *histogram,
+) (t turns, err error) {
 	back, err := at.clear()
 	defer func() { err = errors.Join(err, back()) }()
 	if err != nil {
@@ -79,13 +85,13 @@ func (b *bench) inTurns(st *store, save func() error, at placing) (t turns, err 
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + besideReaders)
 	}
 	for _, readers := range []int{0, besideReaders, besideReaders, 0} {
-		saved, read, err := b.turn(st, save, readers, at)
+		part, counted := &t.alone, (*histogram)(nil)
+		if readers > 0 {
+			part, counted = &t.beside, times
+		}
+		saved, read, err := b.turn(st, save, readers, at, counted)
 		if err != nil {
 			return t, err
-		}
-		part := &t.alone
-		if readers > 0 {
-			part = &t.beside
 		}
 		part.saves += saved.saves
 		part.took += saved.took
@@ -96,7 +102,7 @@ func (b *bench) inTurns(st *store, save func() error, at placing) (t turns, err 
 
 // turn saves beside the given number of readers.
 func (b *bench) turn(
-	st *store, save func() error, readers int, at placing,
+	st *store, save func() error, readers int, at placing, times *histogram,
 ) (s stretch, read int64, err error) {
 	var over atomic.Bool
 	var entries atomic.Int64
@@ -110,7 +116,7 @@ func (b *bench) turn(
 		defer time.AfterFunc(b.budget.duration, func() { over.Store(true) }).Stop()
 		errs[readers] = at.onWritersCore(func() (err error) {
 			began := time.Now()
-			s.saves, err = repeat(save, &over, b.budget.saves)
+			s.saves, err = repeat(save, &over, b.budget.saves, times)
 			s.took = time.Since(began)
 			return err
 		})

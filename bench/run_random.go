@@ -53,7 +53,17 @@ func (b *bench) randomRate(r *reader, w workload) (float64, error) {
 	}
 	order := rand.New(rand.NewPCG(0, 1))
 	next := func() error { return read(1 + order.Uint64N(entries)) }
-	return b.rate(&store{writer: func() func() error { return next }}, w.config, false)
+	return b.rate(next)
+}
+
+// rate returns how many times a second next can be called. The first tenth is not measured.
+func (b *bench) rate(next func() error) (float64, error) {
+	calls := []func() error{next}
+	if _, _, err := drive(&store{}, calls, b.budget.duration/10, b.budget.saves, nil); err != nil {
+		return 0, err
+	}
+	n, took, err := drive(&store{}, calls, b.budget.duration, b.budget.saves, nil)
+	return float64(n) / took.Seconds(), err
 }
 
 // nearEntries is how far ahead a near end is, in entries. As many entries have limitBytes bytes.
@@ -77,7 +87,7 @@ func (b *bench) runLimited(w workload, c contender) (s sample, err error) {
 			}
 			return err
 		}
-		return b.rate(&store{writer: func() func() error { return next }}, w.config, false)
+		return b.rate(next)
 	}
 	far, err := rate(func(uint64) uint64 { return entries + 1 })
 	near, err2 := rate(func(lo uint64) uint64 { return lo + nearEntries })

@@ -8,53 +8,91 @@ import (
 	"time"
 )
 
-// runSaves measures how many saves a contender makes in a second. Opening the log, and the first
-// tenth of the saves, are not measured. Every contender starts with a new log.
+// runSaves measures how many saves a contender makes in a second, how long they take, and what the
+// disk writes for them. Opening the log, and the first tenth of the saves, are not measured. Every
+// contender starts with a new log.
 func (b *bench) runSaves(w workload, c contender) (s sample, err error) {
 	err = b.fresh(func(dir string) error {
-		cfg := b.configOf(w)
-		st, err := c.open(dir, cfg)
-		if err != nil {
-			return err
-		}
-		rate, err := b.rate(st, cfg, c.solo)
-		s = sample{metricSaves: rate}
-		return errors.Join(err, st.close())
+		return b.disk.inside(func() error {
+			st, err := c.open(dir, b.configOf(w))
+			if err != nil {
+				return err
+			}
+			err = b.disk.under(w.limit, func() error {
+				s, err = b.measure(st, w, c.solo)
+				return err
+			})
+			return errors.Join(err, st.close())
+		})
 	})
 	return s, err
 }
 
-// rate returns how many saves a second are made in an open store.
-func (b *bench) rate(st *store, cfg config, solo bool) (float64, error) {
-	goroutines, each := cfg.writers, 1
+// measure measures the saves in an open store.
+func (b *bench) measure(st *store, w workload, solo bool) (sample, error) {
+	goroutines, each := w.config.writers, 1
 	if solo {
-		goroutines, each = 1, cfg.writers
+		goroutines, each = 1, w.config.writers
 	}
 	writers := make([]func() error, goroutines)
 	for i := range writers {
 		writers[i] = st.writer()
 	}
-	if _, _, err := drive(st, writers, b.budget.duration/10, b.budget.saves); err != nil {
-		return 0, err
+	d := b.budget.duration
+	if w.limit != (limit{}) {
+		d *= limitedLonger
 	}
-	saves, took, err := drive(st, writers, b.budget.duration, b.budget.saves)
-	return float64(saves*each) / took.Seconds(), err
+	if _, _, err := drive(st, writers, d/10, b.budget.saves, nil); err != nil {
+		return nil, err
+	}
+	// Two clocks a save would be seen where a save takes a microsecond, so those are timed later.
+	var times, now *histogram = new(histogram), nil
+	durable := !w.config.noSync && !w.config.inFlight
+	if durable {
+		now = times
+	}
+	var saves int
+	var took time.Duration
+	wrote, known, err := b.disk.during(func() (err error) {
+		saves, took, err = drive(st, writers, d, b.budget.saves, now)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !durable {
+		if _, _, err := drive(st, writers, d/4, b.budget.saves, times); err != nil {
+			return nil, err
+		}
+	}
+	s := sample{metricSaves: float64(saves*each) / took.Seconds()}
+	times.times(s)
+	if known && durable {
+		wrote.aSave(s, saves*each)
+	}
+	return s, nil
 }
 
 // drive makes each writer save in a goroutine until the time d is over, or until it has made most
 // saves. It returns how many saves they made together, and how long it took until all of them were
-// durable.
+// durable. It counts in times, unless that is nil, how long each save takes.
 func drive(
-	st *store, writers []func() error, d time.Duration, most int,
+	st *store, writers []func() error, d time.Duration, most int, times *histogram,
 ) (saves int, took time.Duration, err error) {
 	var over atomic.Bool // it is cheaper than reading the clock at every save
 	defer time.AfterFunc(d, func() { over.Store(true) }).Stop()
 	counts, errs := make([]int, len(writers)), make([]error, len(writers))
+	own := make([]*histogram, len(writers))
+	for i := range own {
+		if times != nil {
+			own[i] = new(histogram)
+		}
+	}
 	began := time.Now()
 	var running sync.WaitGroup
 	for i, save := range writers {
 		running.Go(func() {
-			counts[i], errs[i] = repeat(save, &over, most)
+			counts[i], errs[i] = repeat(save, &over, most, own[i])
 		})
 	}
 	running.Wait()
@@ -62,16 +100,28 @@ func drive(
 		err = st.flush()
 	}
 	took = time.Since(began)
-	for _, n := range counts {
+	for i, n := range counts {
 		saves += n
+		if times != nil {
+			times.merge(own[i])
+		}
 	}
 	return saves, took, err
 }
 
-// repeat saves until over is true or most saves are made, but at least once.
-func repeat(save func() error, over *atomic.Bool, most int) (n int, err error) {
+// repeat saves until over is true or most saves are made, but at least once. It counts in
+// times, unless that is nil, how long each save takes.
+func repeat(
+	save func() error, over *atomic.Bool, most int, times *histogram,
+) (n int, err error) {
+	began, before := time.Now(), time.Duration(0)
 	for ; n < most && (n == 0 || !over.Load()) && err == nil; n++ {
 		err = save()
+		if times != nil {
+			now := time.Since(began)
+			times.add(now - before)
+			before = now
+		}
 	}
 	return n, err
 }
@@ -79,23 +129,50 @@ func repeat(save func() error, over *atomic.Bool, most int) (n int, err error) {
 // runRoll measures how long each single save takes, over many segments.
 func (b *bench) runRoll(w workload, c contender) (s sample, err error) {
 	err = b.fresh(func(dir string) error {
-		cfg := b.configOf(w)
-		st, err := c.open(dir, cfg)
-		if err != nil {
-			return err
-		}
-		save := st.writer()
-		if _, _, err = drive(st, []func() error{save}, math.MaxInt64, b.budget.rollSaves/10); err == nil {
-			s, err = timeEach(save, b.budget.rollSaves, 10*b.budget.duration)
-		}
-		return errors.Join(err, st.close())
+		return b.disk.inside(func() error {
+			st, err := c.open(dir, b.configOf(w))
+			if err != nil {
+				return err
+			}
+			s, err = b.roll(st)
+			return errors.Join(err, st.close())
+		})
 	})
 	return s, err
 }
 
-// timeEach makes n saves, or fewer if they take longer than the limit.
-func timeEach(save func() error, n int, limit time.Duration) (sample, error) {
-	took := make([]float64, 0, n) // µs
+// roll measures single saves in an open store.
+func (b *bench) roll(st *store) (s sample, err error) {
+	save := st.writer()
+	first := b.budget.rollSaves / 10
+	if _, _, err = drive(st, []func() error{save}, math.MaxInt64, first, nil); err != nil {
+		return nil, err
+	}
+	var took []float64
+	wrote, known, err := b.disk.during(func() (err error) {
+		took, err = timeEach(save, b.budget.rollSaves, 10*b.budget.duration)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	s = sample{
+		metricSlowest: meanOfSlowest(took, max(1, len(took)*rollSize/rollSegment)),
+		metricP50:     quantile(took, 0.5),
+		metricP99:     quantile(took, 0.99),
+		metricP999:    quantile(took, 0.999),
+		metricMax:     quantile(took, 1),
+	}
+	if known {
+		wrote.aSave(s, len(took))
+	}
+	return s, nil
+}
+
+// timeEach makes n saves, or fewer if they take longer than the limit, and returns how long each of
+// them took, in µs.
+func timeEach(save func() error, n int, limit time.Duration) ([]float64, error) {
+	took := make([]float64, 0, n)
 	for began := time.Now(); len(took) < n && time.Since(began) < limit; {
 		t := time.Now()
 		if err := save(); err != nil {
@@ -103,12 +180,5 @@ func timeEach(save func() error, n int, limit time.Duration) (sample, error) {
 		}
 		took = append(took, float64(time.Since(t))/float64(time.Microsecond))
 	}
-	cuts := max(1, len(took)*rollSize/rollSegment)
-	return sample{
-		metricSlowest: meanOfSlowest(took, cuts),
-		"p50, µs":     quantile(took, 0.5),
-		"p99, µs":     quantile(took, 0.99),
-		"p99.9, µs":   quantile(took, 0.999),
-		"max, µs":     quantile(took, 1),
-	}, nil
+	return took, nil
 }

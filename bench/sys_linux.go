@@ -22,6 +22,15 @@ func openDirect(name string) (*os.File, error) {
 	return f, err
 }
 
+// reserve reserves space of a file, whose size grows with it.
+func reserve(f *os.File, off, size int64) error {
+	err := unix.Fallocate(int(f.Fd()), 0, off, size)
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return fmt.Errorf("%w: the file system reserves no space", errUnsupported)
+	}
+	return err
+}
+
 // aligned returns n bytes at an address that is aligned as direct writes require.
 func aligned(n int) []byte {
 	b := make([]byte, n+directBlock)

@@ -57,7 +57,11 @@ func figure(v float64) string {
 	case v < 100:
 		return fmt.Sprintf("%.1f", v)
 	}
-	digits := strconv.FormatFloat(v, 'f', 0, 64)
+	return groups(strconv.FormatFloat(v, 'f', 0, 64))
+}
+
+// groups puts commas between groups of three digits.
+func groups(digits string) string {
 	var groups []string
 	for len(digits) > 3 {
 		groups = append(groups, digits[len(digits)-3:])

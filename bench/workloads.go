@@ -25,6 +25,7 @@ type workload struct {
 	title  string
 	about  string
 	config config
+	limit  limit    // what the disk may do while the saves are measured
 	who    []string // names of the contenders, in the report's order
 	// metrics are what a run measures. The first one is compared and plotted.
 	metrics []metric
@@ -42,8 +43,14 @@ type sample map[string]float64
 
 const (
 	metricSaves   = "saves/s"
+	metricP50     = "p50, µs"
+	metricP99     = "p99, µs"
+	metricP999    = "p99.9, µs"
+	metricWrites  = "disk writes a save"
+	metricBytes   = "KB written a save"
 	metricEntries = "entries/s"
 	metricPeak    = "peak MB"
+	metricMax     = "max, µs"
 	metricSlowest = "mean of the slowest, µs"
 	metricReads   = "reads/s"
 	metricOpen    = "s per GB"
@@ -83,7 +90,7 @@ func budgetOf(scale float64) budget {
 // workloads returns all workloads, in the order of the report.
 func workloads() []workload {
 	logs := []string{nameOurs, nameEtcd, nameRaftWAL, nameTidwall, nameRosed, nameBolt, namePebble}
-	withFloors := slices.Concat(logs, []string{nameFloor, nameDirect})
+	withFloors := slices.Concat(logs, []string{nameFloor, nameReserved, nameDirect})
 	list := []workload{
 		single("save-128", "One writer, 128 B per save", config{size: 128, batch: 1}, withFloors),
 		single("save-1k", "One writer, 1 KiB per save", config{size: 1 << 10, batch: 1}, withFloors),
@@ -92,46 +99,72 @@ func workloads() []workload {
 		single("save-64x1k", "One writer, 64 entries of 1 KiB per save", config{size: 1 << 10, batch: 64},
 			withFloors),
 	}
-	saves := []metric{{Name: metricSaves}}
-	list = append(list,
-		workload{
+	list = append(list, otherSaves(logs, withFloors)...)
+	list = append(list, limited(list, "save-1k", "save-8k", "save-64k", "save-64x1k", "parallel")...)
+	list = append(list, replays(slices.Concat(logs, []string{nameBareRead}))...)
+	return append(list, largeReads()...)
+}
+
+// timesMetrics are the quantiles of how long single saves take.
+func timesMetrics() []metric {
+	return []metric{{metricP50, true}, {metricP99, true}, {metricP999, true}}
+}
+
+// diskMetrics are what a disk is given to write for a save.
+func diskMetrics() []metric { return []metric{{metricWrites, true}, {metricBytes, true}} }
+
+// savesMetrics are what is measured of durable saves.
+func savesMetrics() []metric {
+	return slices.Concat([]metric{{Name: metricSaves}}, timesMetrics(), diskMetrics())
+}
+
+// callsMetrics are what is measured of saves that return before they are durable. What the kernel
+// writes later, on its own, is counted for nobody.
+func callsMetrics() []metric {
+	return slices.Concat([]metric{{Name: metricSaves}}, timesMetrics())
+}
+
+// otherSaves returns the workloads that save in another way than as a single writer that waits.
+func otherSaves(logs, withFloors []string) []workload {
+	return []workload{
+		{
 			name: "parallel", title: "64 goroutines, 256 B per save",
 			about: "Each goroutine's save is durable before it makes the next one. Where a log takes " +
 				"entries in order only, the index is given under a lock of the callers. The floors write " +
 				"what all 64 have to save at once and sync once; that counts as 64 saves.",
-			config: config{size: 256, batch: 1, writers: 64}, metrics: saves, run: (*bench).runSaves,
+			config: config{size: 256, batch: 1, writers: 64}, metrics: savesMetrics(),
+			run: (*bench).runSaves,
 			who: slices.Insert(slices.Clone(withFloors), 2, nameChannel),
 		},
-		workload{
+		{
 			name: "append-wait", title: "One writer, 256 B per save, Append and Wait",
 			about: "This library's Append and, right behind it, Wait, by one goroutine alone. Against " +
 				"it the floor, and etcd's Save.",
-			config: config{size: 256, batch: 1, writers: 1, halves: true}, metrics: saves,
-			run: (*bench).runSaves,
-			who: []string{nameOurs, nameEtcd, nameFloor},
+			config:  config{size: 256, batch: 1, writers: 1, halves: true},
+			metrics: savesMetrics(),
+			run:     (*bench).runSaves,
+			who:     []string{nameOurs, nameEtcd, nameFloor},
 		},
-		workload{
+		{
 			name: "nosync", title: "No sync, 256 B per save",
 			about: "What a save costs besides the disk: each returns once it is written, not once it is " +
 				"durable. One write(2) per save, except where noted. The floor is the bare write, into " +
 				"pages that the page cache has already, over and over; a log goes on to new ones.",
-			config: config{size: 256, batch: 1, writers: 1, noSync: true}, metrics: saves,
+			config: config{size: 256, batch: 1, writers: 1, noSync: true}, metrics: callsMetrics(),
 			run: (*bench).runSaves,
 			who: slices.Concat(logs, []string{nameFloor}),
 		},
-		workload{
+		{
 			name: "in-flight", title: "Saves in flight, 256 B each",
 			about: "This library's Append, with up to 16,384 saves in flight and one Sync at the end, " +
 				"which is measured too: then all are durable. Against it etcd's Save with its syncs " +
 				"switched off, where nothing is durable.",
-			config: config{size: 256, batch: 1, writers: 1, inFlight: true}, metrics: saves,
+			config: config{size: 256, batch: 1, writers: 1, inFlight: true}, metrics: callsMetrics(),
 			run: (*bench).runSaves,
 			who: []string{nameOurs, nameEtcd},
 		},
 		roll(slices.Concat(logs, []string{nameFloor})),
-	)
-	list = append(list, replays(slices.Concat(logs, []string{nameBareRead}))...)
-	return append(list, largeReads()...)
+	}
 }
 
 // single returns a workload of one writer, whose saves are durable when they return.
@@ -139,7 +172,7 @@ func single(name, title string, c config, who []string) workload {
 	c.writers = 1
 	return workload{
 		name: name, title: title, about: "Each save is durable before the next one begins.",
-		config: c, who: who, metrics: []metric{{Name: metricSaves}}, run: (*bench).runSaves,
+		config: c, who: who, metrics: savesMetrics(), run: (*bench).runSaves,
 	}
 }
 
@@ -155,10 +188,8 @@ func roll(who []string) workload {
 			"segments, and stand here with the same k.",
 		config: config{size: rollSize, batch: 1, writers: 1, segment: rollSegment}, who: who,
 		run: (*bench).runRoll,
-		metrics: []metric{
-			{metricSlowest, true}, {"p50, µs", true}, {"p99, µs", true}, {"p99.9, µs", true},
-			{"max, µs", true},
-		},
+		metrics: slices.Concat([]metric{{metricSlowest, true}}, timesMetrics(),
+			[]metric{{metricMax, true}}, diskMetrics()),
 	}
 }
 

@@ -1,5 +1,7 @@
 package main
 
+import "slices"
+
 // largeReads returns the workloads that read a log of 1 KiB entries, which has 1 GB at scale 1, or
 // that read beside a writer.
 func largeReads() []workload {
@@ -57,12 +59,13 @@ func largeReads() []workload {
 				"the writer then waits for a core, often behind both readers. " +
 				"Entries read are those of both readers together, beside the bound writer: " +
 				"tidwall/wal keeps its lock during a save's sync, so its readers hardly read, and its " +
-				"quotient says little.",
+				"quotient says little. " +
+				"The quantiles are those of the bound writer's saves beside the readers.",
 			config: config{size: 1 << 10, batch: 1, writers: 1}, run: (*bench).runBeside,
-			metrics: []metric{
+			metrics: slices.Concat([]metric{
 				{Name: metricOfAlone}, {Name: metricOfAloneShared}, {Name: metricAlone}, {Name: metricBeside},
 				{Name: metricRead},
-			},
+			}, timesMetrics()),
 			who: []string{nameOurs, nameRaftWAL, nameTidwall},
 		},
 		{
