@@ -62,14 +62,18 @@ type cgroup struct {
 // newCgroup makes a cgroup that can limit a disk.
 func newCgroup(disk string) (*cgroup, error) {
 	trees := hierarchies(contents("/proc/self/mountinfo"), contents("/proc/self/cgroup"))
-	err := errors.New("no cgroups with limits for disks are mounted")
-	for _, h := range trees {
-		var g *cgroup
-		if g, err = h.newCgroup(disk); err == nil {
+	if len(trees) == 0 {
+		return nil, fmt.Errorf("%w: no cgroups with limits for disks are mounted", errUnsupported)
+	}
+	why := errUnsupported
+	for i, h := range trees {
+		g, err := h.newCgroup(disk)
+		if err == nil {
 			return g, nil
 		}
+		why = fmt.Errorf("%w%s %w", why, []string{":", ";"}[min(i, 1)], err)
 	}
-	return nil, fmt.Errorf("%w: %w", errUnsupported, err)
+	return nil, why
 }
 
 // newCgroup makes a cgroup in one tree, and tries it.
@@ -82,12 +86,11 @@ func (h hierarchy) newCgroup(disk string) (*cgroup, error) {
 			return nil, err
 		}
 	}
-	g.dir = filepath.Join(parent, fmt.Sprintf("wal-bench-%d", os.Getpid()))
-	if err := os.Mkdir(g.dir, 0o755); err != nil {
+	var err error
+	if g.dir, err = os.MkdirTemp(parent, "wal-bench-"); err != nil {
 		return nil, errors.Join(err, g.disable())
 	}
-	err := g.try()
-	if err != nil {
+	if err := g.try(); err != nil {
 		return nil, errors.Join(err, g.remove())
 	}
 	return g, nil
