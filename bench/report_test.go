@@ -50,7 +50,7 @@ func TestTableWithoutTheOnesToCompareWith(t *testing.T) {
 
 func TestFigure(t *testing.T) {
 	for v, want := range map[float64]string{
-		0: "–", 0.123: "0.12", 9.87: "9.87", 12.34: "12.3", 123.4: "123", 1234: "1,234",
+		0: "–", 0.0361: "0.036", 0.123: "0.12", 9.87: "9.87", 12.34: "12.3", 123.4: "123", 1234: "1,234",
 		1234567: "1,234,567", 1000000: "1,000,000",
 	} {
 		require.Equal(t, want, figure(v))

@@ -46,12 +46,14 @@ func writeRow(b *strings.Builder, cells []string) {
 	b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
 }
 
-// figure formats a measured value with three digits, or with all digits before the point if those
-// are more, in groups of three.
+// figure formats a measured value with three digits (two below 1), or with all digits before the
+// point if those are more, in groups of three.
 func figure(v float64) string {
 	switch {
 	case math.IsNaN(v) || v == 0:
 		return "–"
+	case v < 0.1:
+		return fmt.Sprintf("%.3f", v)
 	case v < 10:
 		return fmt.Sprintf("%.2f", v)
 	case v < 100:
