@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -189,7 +190,23 @@ func (g *cgroup) count() (written, error) {
 }
 
 // remove removes the cgroup, which this process has left.
-func (g *cgroup) remove() error { return errors.Join(os.Remove(g.dir), g.disable()) }
+func (g *cgroup) remove() error {
+	return errors.Join(retry(func() error { return os.Remove(g.dir) }), g.disable())
+}
+
+// retry calls remove until the kernel does not call the cgroup busy: a thread that was ending when
+// its process left is in the cgroup until it has ended. It gives up after a second.
+func retry(remove func() error) error {
+	err := remove()
+	for range 100 {
+		if !errors.Is(err, unix.EBUSY) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+		err = remove()
+	}
+	return err
+}
 
 // disable switches the controller off again if it was switched on for this cgroup.
 func (g *cgroup) disable() error {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // realDisk returns the disk of a directory and its cgroup, and skips the test where there is none.
@@ -139,6 +140,19 @@ func TestTheGroupIsMadeWhereTheControllerIs(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, filepath.Dir(home), dir)
 	require.False(t, enabled, "it is on, and stays on")
+}
+
+func TestABusyCgroupIsRemovedWhenItIsNot(t *testing.T) {
+	calls := 0
+	require.NoError(t, retry(func() error {
+		if calls++; calls < 3 {
+			return &os.PathError{Op: "remove", Err: unix.EBUSY}
+		}
+		return nil
+	}))
+	require.Equal(t, 3, calls)
+	require.ErrorIs(t, retry(func() error { calls++; return unix.EPERM }), unix.EPERM)
+	require.Equal(t, 4, calls)
 }
 
 // A tree that has no files of the kernel's is left as it was.
