@@ -61,6 +61,9 @@ SCALE ?= 1
 LIMITS ?= auto
 ONLY ?=
 
+bench-disk: ## limit a disk, and count what it writes for a save; as root, on a disk that is idle
+	cd bench && WAL_TEST_DISK=1 go test -count=1 -v -run 'Cgroup|Limit|WhatTheDisk' .
+
 bench: ## compare with other logs, into docs/benchmarks: make bench DIR=/path ROUNDS=5 LIMITS=auto
 	cd bench && go run . -dir "$(abspath $(DIR))" -rounds $(ROUNDS) -scale $(SCALE) \
 		-limits $(LIMITS) -only "$(ONLY)" -out ../docs/benchmarks

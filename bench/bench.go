@@ -31,13 +31,16 @@ type logKey struct {
 	config config
 }
 
-// newBench returns a bench that runs in a new directory in dir. close removes that directory.
-func newBench(dir string, rounds int, b budget, progress io.Writer) (*bench, error) {
+// newBench returns a bench that runs in a new directory in dir, on the disk that open finds for it.
+// close removes that directory.
+func newBench(
+	dir string, rounds int, b budget, progress io.Writer, open func(dir string) *disk,
+) (*bench, error) {
 	own, err := os.MkdirTemp(dir, "wal-bench-")
 	if err != nil {
 		return nil, err
 	}
-	return &bench{dir: own, disk: openDisk(own), budget: b, rounds: rounds, progress: progress,
+	return &bench{dir: own, disk: open(own), budget: b, rounds: rounds, progress: progress,
 		all: contenders(), logs: map[logKey]string{}}, nil
 }
 

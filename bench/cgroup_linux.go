@@ -12,24 +12,40 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openDisk returns the disk that a directory is on. What is not possible here, and why, is in it.
-func openDisk(dir string) *disk {
+// countedDisk returns the disk that a directory is on, of which all programs' writes are counted.
+// What is not possible here, and why, is in it.
+func countedDisk(dir string) *disk {
+	d, _ := diskOf(dir)
+	return d
+}
+
+// diskOf returns the disk that a directory is on, and its number.
+func diskOf(dir string) (d *disk, number string) {
 	number, err := diskNumber(dir)
 	if err != nil {
-		return &disk{why: err}
+		return &disk{why: err}, ""
 	}
-	d := &disk{whole: func() (written, error) {
+	d = &disk{why: errNoLimits, whole: func() (written, error) {
 		return fromDiskstats(contents("/proc/diskstats"), number)
 	}}
 	if _, err := d.whole(); err != nil {
 		d.whole = nil
+	}
+	return d, number
+}
+
+// openDisk is countedDisk with a cgroup, in which this program's writes are counted and limited.
+func openDisk(dir string) *disk {
+	d, number := diskOf(dir)
+	if number == "" {
+		return d
 	}
 	g, err := newCgroup(number)
 	if err != nil {
 		d.why = err
 		return d
 	}
-	d.group = g
+	d.group, d.why = g, nil
 	return d
 }
 

@@ -38,6 +38,14 @@ func main() {
 	}
 }
 
+// diskFor returns how to find the disk: without limits no cgroup is made.
+func diskFor(limits string) func(dir string) *disk {
+	if limits == limitsNone {
+		return countedDisk
+	}
+	return openDisk
+}
+
 // run runs the program.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
@@ -63,7 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if err != nil {
 		return err
 	}
-	b, err := newBench(*dir, *rounds, budgetOf(*scale), stderr)
+	b, err := newBench(*dir, *rounds, budgetOf(*scale), stderr, diskFor(*limits))
 	if err != nil {
 		return err
 	}

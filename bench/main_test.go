@@ -35,9 +35,18 @@ func TestMain(m *testing.M) {
 // smoke is a budget of a handful of saves.
 var smoke = budget{duration: time.Minute, saves: 3, rollSaves: 20, entries: 2000, ring: 1 << 20}
 
+// testDisk is openDisk if WAL_TEST_DISK is set: what is counted and limited then is a real disk, and
+// what else uses it counts too.
+func testDisk(dir string) *disk {
+	if os.Getenv("WAL_TEST_DISK") == "" {
+		return &disk{why: fmt.Errorf("%w: run it by make bench-disk", errUnsupported)}
+	}
+	return openDisk(dir)
+}
+
 // smokeBench returns a bench with that budget, which is closed when the test is over.
 func smokeBench(t *testing.T) *bench {
-	b, err := newBench(t.TempDir(), 1, smoke, io.Discard)
+	b, err := newBench(t.TempDir(), 1, smoke, io.Discard, testDisk)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.close()) })
 	return b
@@ -129,7 +138,7 @@ func TestTheProgramWritesAReport(t *testing.T) {
 	out := t.TempDir()
 	var progress bytes.Buffer
 	args := []string{"-dir", t.TempDir(), "-rounds", "2", "-scale", "0.001", "-only", "in-flight",
-		"-out", out}
+		"-limits", limitsNone, "-out", out}
 	require.NoError(t, run(context.Background(), args, io.Discard, &progress))
 	require.Contains(t, progress.String(), "round 2 of 2")
 	report, err := os.ReadFile(filepath.Join(out, "README.md"))
@@ -156,8 +165,8 @@ func TestAnInterruptedBenchLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	require.ErrorIs(t, run(ctx, []string{"-dir", dir, "-scale", "0.001"}, io.Discard, io.Discard),
-		context.Canceled)
+	args := []string{"-dir", dir, "-scale", "0.001", "-limits", limitsNone}
+	require.ErrorIs(t, run(ctx, args, io.Discard, io.Discard), context.Canceled)
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Empty(t, left)
