@@ -35,8 +35,8 @@ func TestMain(m *testing.M) {
 // smoke is a budget of a handful of saves.
 var smoke = budget{duration: time.Minute, saves: 3, rollSaves: 20, entries: 2000, ring: 1 << 20}
 
-// testDisk is openDisk if WAL_TEST_DISK is set: what is counted and limited then is a real disk, and
-// what else uses it counts too.
+// testDisk is openDisk if WAL_TEST_DISK is set. What is counted and limited then is a real disk,
+// and what else uses it counts too.
 func testDisk(dir string) *disk {
 	if os.Getenv("WAL_TEST_DISK") == "" {
 		return &disk{why: fmt.Errorf("%w: run it by make bench-disk", errUnsupported)}

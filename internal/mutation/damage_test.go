@@ -54,14 +54,15 @@ func init() {
 			tests: []string{"TestRepair_DamageToTheHeadOfAPlainSegment"},
 		}, {
 			name: "one of two bits that look alike is put back", file: "internal/crc32c/crc32c.go",
-			old:   "behind < bits && behind+period >= bits",
-			new:   "behind < bits",
-			tests: []string{"TestCRC_AFlipIsFoundInDataOfAnySize"},
+			module: "internal/crc32c",
+			old:    "behind < bits && behind+period >= bits",
+			new:    "behind < bits",
+			tests:  []string{"TestCRC_AFlipIsFoundInDataOfAnySize"},
 		}, {
 			name: "the rest of a segment is read again for each record behind damage", file: "window.go",
 			old:   "if b := w.ahead(off); int64(len(b)) >= min(n, minAhead) {",
 			new:   "if b := w.ahead(off); int64(len(b)) >= n {",
-			tests: []string{costs},
+			tests: []string{"TestWindow_UsesWhatWasReadAhead"},
 		},
 	}...)
 }
