@@ -345,13 +345,7 @@ func (r *crashRun) concurrentSaves(goroutines, saves int) {
 				marks[s] = ents[0].Data[:bytes.IndexByte(ents[0].Data, '>')+1]
 				r.mu.Unlock()
 				err := r.w.Save(st, logEntries(ents))
-				r.mu.Lock()
-				failed := r.failed("concurrent save", err)
-				if !failed {
-					s.Acked = r.at()
-				}
-				r.mu.Unlock()
-				if failed {
+				if r.ended(s, err) {
 					return
 				}
 			}
@@ -371,6 +365,17 @@ func (r *crashRun) concurrentSaves(goroutines, saves int) {
 	})
 	slices.SortFunc(made, func(a, b *crashmodel.Stage) int { return place(a) - place(b) })
 	r.life.Stages = append(r.life.Stages, made...)
+}
+
+// ended takes note of how one of several saves at a time has ended, and reports whether it failed.
+func (r *crashRun) ended(s *crashmodel.Stage, err error) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock() // also when a requirement ends the goroutine
+	if r.failed(s.What, err) {
+		return true
+	}
+	s.Acked = r.at()
+	return false
 }
 
 // concurrentAppends has several goroutines append one entry after the other, and
