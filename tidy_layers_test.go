@@ -18,7 +18,8 @@ var layers = []tidy.Layer{
 	{Name: "base", Files: "doc.go errors.go options.go directory.go tell.go"},
 	{Name: "segments", Files: "temporary.go file_pipeline.go zerofill.go encoder.go segment.go " +
 		"filecache.go"},
-	{Name: "bytes", Files: "window.go plain.go finder.go salvage.go decoder.go rest.go logend.go"},
+	{Name: "bytes", Files: "zeros.go window.go plain.go finder.go salvage.go decoder.go rest.go " +
+		"logend.go"},
 	{Name: "contents", Files: "chunk.go index.go edits.go [contents.go control.go jump.go marks.go]"},
 	{Name: "recovery", Files: "scan.go replay.go [load.go beside.go] survey.go start.go locks.go"},
 	{Name: "read", Files: "[reader.go cursor.go readers.go] readall.go"},

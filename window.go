@@ -201,10 +201,8 @@ func (w *window) firstNonZero(off int64) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		for i, c := range p.data {
-			if c != 0 {
-				return p.off + int64(i), nil
-			}
+		if i := leadingZeros(p.data); i < len(p.data) {
+			return p.off + int64(i), nil
 		}
 	}
 	return -1, nil
@@ -261,16 +259,4 @@ func (w *window) crcOver(before uint32, off, end int64) (uint32, error) {
 		}
 	}
 	return before, nil
-}
-
-// trimZeros returns b without the zeros at its end.
-func trimZeros(b []byte) []byte {
-	n := len(b)
-	for n >= frame.WordSize && [frame.WordSize]byte(b[n-frame.WordSize:n]) == [frame.WordSize]byte{} {
-		n -= frame.WordSize
-	}
-	for n > 0 && b[n-1] == 0 {
-		n--
-	}
-	return b[:n]
 }
