@@ -40,8 +40,10 @@ import (
 // Backup creates dir, and its missing parents. An empty directory may be there already. If dir is
 // not empty, the error is fs.ErrExist and dir is left alone. dir cannot have the name of a segment,
 // nor be a link or a mount point: name a directory below it. The directory that holds dir must be
-// writable. A crash leaves no backup, but may leave <dir>.unfinished, which can be deleted. An
-// error leaves nothing but the parents that were created.
+// writable. The backup's directory is the user's alone, with mode 0700, even if an empty one with
+// another mode was there. A crash leaves no backup, but may leave <dir>.unfinished, which can be
+// deleted; the name of dir must leave room for these 11 bytes. An error leaves nothing but the
+// parents that were created.
 //
 // No WAL has the backup open: it can be moved, packed, and opened anywhere. It is a log of the same
 // node, though: if Raft uses the log, never open the copy beside the original.

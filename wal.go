@@ -18,11 +18,11 @@ import (
 // processes, has a log open.
 //
 // The directory is held open. If its path leads elsewhere later, because the directory was renamed
-// or replaced or a link was switched, the log goes on in its own directory and touches nothing in
-// the other one. A warning says so, once, at the next cut, Purge or Close. If the directory was
-// deleted, the log fails then, because what was acknowledged is gone. (On Windows, a directory can
-// only be used by its path: there, a log that was moved fails when it has to name or delete a
-// file.)
+// or replaced, a link was switched or a disk mounted over it, the log goes on in its own directory
+// and touches nothing in the other one. A warning says so, once, at the next cut, Purge or Close.
+// If the directory was deleted, the log fails then, because what was acknowledged is gone. (On
+// Windows, a directory can only be used by its path: there, a log that was moved fails when it has
+// to name or delete a file.)
 //
 // After the first write or sync that fails, every call that saves, syncs, purges or reads entries
 // returns that failure, as an [ErrFailed], also after Close. After Close of a log that did not
