@@ -142,8 +142,9 @@ func (f *faultRun) what() string {
 // failing judges the error of a call. What has to be final is: all but reading, purging, what could
 // not be prepared, and closing files at the very end.
 func (f *faultRun) failing(what string, err error) (goOn bool) {
-	if what == "release" && f.fired && errors.Is(err, ErrSnapshotNotFound) {
-		return true // its SaveSnap was refused
+	if f.fired && (what == "release" && errors.Is(err, ErrSnapshotNotFound) ||
+		strings.HasPrefix(what, "compaction ") && errors.Is(err, ErrNotFound)) {
+		return true // the SaveSnap before it was refused
 	}
 	require.ErrorIs(f.t, err, errInjected, "%s: %s", what, f.what())
 	switch {
