@@ -7,9 +7,9 @@ func init() {
 		new:   "\tcase !ok && mark.Index == 0:\n\t\treturn fmt.Errorf",
 		tests: []string{"TestRelease_OfASnapshotThatWasNeverSaved"},
 	}, mutation{
-		name: "the terms do not count for Release", file: "internal/codec/snapshot.go",
-		old: "(!m.Termed || !want.Termed || m.Term == want.Term)",
-		new: "(!m.Termed || !want.Termed || true)",
+		name: "the terms do not count for Release", file: "marks.go",
+		old: "\t\tif want.Termed && n.Termed {\n",
+		new: "\t\tif want.Termed && n.Termed && !known {\n",
 		tests: []string{"TestRelease_ComparesTheTermIfThereIsOne",
 			"TestRelease_OfASnapshotThatWasNeverSaved"},
 	}, mutation{
