@@ -29,10 +29,10 @@ type group interface {
 	about() string
 }
 
-// A disk counts what is written to the disk that a directory is on, and limits it.
 // errNoLimits says why a disk has no group though the system may have groups.
 var errNoLimits = fmt.Errorf("%w: no limits were asked for", errUnsupported)
 
+// A disk counts what is written to the disk that a directory is on, and limits it.
 type disk struct {
 	group group // nil: not possible here
 	why   error // why there is no group
