@@ -146,6 +146,12 @@ func (d *decoder) seek(off int64, crc uint32) {
 	d.off, d.crc, d.chained = off, crc, true
 }
 
+// seekBehind continues after the frame f, which stands at off, with the chain that f states.
+func (d *decoder) seekBehind(f *frame.Frame, off int64) {
+	d.seek(off+f.Size, f.Crc)
+	d.started, d.trailered = true, f.HasTrailer
+}
+
 // asBadFrame reports whether next, which returned err, found no valid record, and returns what it
 // found.
 func asBadFrame(err error) (*badFrame, bool) {

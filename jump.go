@@ -33,6 +33,15 @@ type jump struct {
 // pending reports whether a jump is pending.
 func (j *jump) pending() bool { return len(j.to) > 0 }
 
+// upTo returns how many of the pending jumps lead to index i or below.
+func (j *jump) upTo(i uint64) int {
+	n, is := slices.BinarySearch(j.to, i)
+	if is {
+		n++
+	}
+	return n
+}
+
 // leap makes the log go on after index i, if that is above the last one.
 func (c *contents) leap(i uint64) {
 	if i <= c.last {
@@ -74,11 +83,7 @@ func (c *contents) settle(i uint64) {
 		return
 	}
 	c.index.clear()
-	n, is := slices.BinarySearch(c.jump.to, i)
-	if is {
-		n++
-	}
-	above := c.jump.to[n:]
+	above := c.jump.to[c.jump.upTo(i):]
 	if c.jump = (jump{}); len(above) > 0 {
 		c.jump = jump{from: i, to: above}
 	}
@@ -97,10 +102,7 @@ func (c *contents) goesOnAt(snapshot, committed uint64) (last uint64, ok bool) {
 	if !c.jump.pending() {
 		return 0, false
 	}
-	n, is := slices.BinarySearch(c.jump.to, snapshot)
-	if is {
-		n++
-	}
+	n := c.jump.upTo(snapshot)
 	if above := c.jump.to[n:]; len(above) > 0 && above[0] <= committed {
 		return 0, false
 	}

@@ -14,8 +14,7 @@ func (r *recordReader) resync(bad *badFrame, behind int64) (goOn, found bool) {
 	d := &r.dec
 	if f := &d.frame; bad.cause == frame.ErrChain {
 		// Only the data is damaged. The next record is verified with the chain that this one states.
-		d.seek(bad.off+f.Size, f.Crc)
-		d.started, d.trailered = true, f.HasTrailer
+		d.seekBehind(f, bad.off)
 		return true, true
 	}
 	if behind < 0 {
@@ -35,8 +34,7 @@ func (r *recordReader) resync(bad *badFrame, behind int64) (goOn, found bool) {
 		d.chained = false
 		return true, false
 	}
-	d.seek(off+f.Size, f.Crc)
-	d.started, d.trailered = true, f.HasTrailer
+	d.seekBehind(f, off)
 	found = r.record(f, off, f.Type != log.CrcType) // a crc record's data is not in the chain
 	return found, found
 }
