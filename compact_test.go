@@ -233,13 +233,7 @@ func TestCompact_BetweenTwoJumps(t *testing.T) {
 // A power cut around the compaction over a received snapshot leaves the older snapshot with its
 // entries, or the received one.
 func TestCompact_PowerCutOverAJump(t *testing.T) {
-	disk := crashfs.New(crashfs.Image{})
-	opts := []Option{withFS(disk), WithSegmentSize(512)}
-	w, err := Create(nil, crashDir, []byte("metadata"), opts...)
-	require.NoError(t, err)
-	require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: 10}, entries(1, 10)))
-	require.NoError(t, w.SaveSnap(at(5)))
-	require.NoError(t, w.SaveSnap(at(100)))
+	disk, w, _ := receivedOnDisk(t)
 	rec := disk.Record()
 	require.NoError(t, w.Compact(100))
 	compacted := rec.Len()

@@ -79,7 +79,7 @@ func TestDamage_ManySegmentsAreReadAFewTimes(t *testing.T) {
 		}
 		for what, harmed := range map[string]image{"damaged": damaged, "missing": missing} {
 			calls := faultfs.On(newMemFS(harmed))
-			require.Equal(t, []uint64{last}, validAt(t, memDir, withFS(calls)))
+			require.Equal(t, []uint64{last}, validIndexes(t, memDir, withFS(calls)))
 			lists, opens := 0, 0
 			for _, c := range calls.Take(faultfs.List, faultfs.OpenRead) {
 				if c.Kind == faultfs.List {

@@ -31,6 +31,20 @@ func busyLog(t *testing.T, dir, metadata string) (last uint64) {
 	return last
 }
 
+// cutPurgeAndClose does to a log whatever creates and deletes files, and returns its last index.
+func cutPurgeAndClose(t *testing.T, w *WAL) (last uint64) {
+	t.Helper()
+	fillSegments(t, w, 3)
+	last = w.LastIndex()
+	require.NoError(t, w.SaveSnap(at(last)))
+	require.NoError(t, w.Release(at(last)))
+	removed, err := w.Purge()
+	require.NoError(t, err)
+	require.NotZero(t, removed)
+	require.NoError(t, w.Close())
+	return last
+}
+
 // A log whose path names something else since it was opened goes on where it is, and says so once.
 // Nothing changes in the directory that has the path now.
 func TestDirectory_ALogGoesOnInItsOwn(t *testing.T) {
@@ -82,14 +96,7 @@ func TestDirectory_ALogGoesOnInItsOwn(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, entries(1, last), ents, "a reader stays, too")
 			require.NoError(t, r.Close())
-			fillSegments(t, w, 3)
-			last = w.LastIndex()
-			require.NoError(t, w.SaveSnap(at(last)))
-			require.NoError(t, w.Release(at(last)))
-			removed, err := w.Purge()
-			require.NoError(t, err)
-			require.NotZero(t, removed)
-			require.NoError(t, w.Close())
+			last = cutPurgeAndClose(t, w)
 
 			require.Len(t, logs.FilterMessageSnippet("names another directory").All(), 1, "it is said once")
 			if name == "renamed" {

@@ -33,6 +33,19 @@ func receivedLog(t *testing.T, opts ...Option) (*WAL, string) {
 	return w, dir
 }
 
+// receivedOnDisk is such a log on a simulated disk, and the options that it is opened with.
+func receivedOnDisk(t *testing.T) (disk *crashfs.Disk, w *WAL, opts []Option) {
+	t.Helper()
+	disk = crashfs.New(crashfs.Image{})
+	opts = []Option{withFS(disk), WithSegmentSize(512)}
+	w, err := Create(nil, crashDir, []byte("metadata"), opts...)
+	require.NoError(t, err)
+	require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: 10}, entries(1, 10)))
+	require.NoError(t, w.SaveSnap(at(5)))
+	require.NoError(t, w.SaveSnap(at(100)))
+	return disk, w, opts
+}
+
 // A crash between the snapshot that was received and the state that commits it.
 func TestJump_TheOlderSnapshotStillOpens(t *testing.T) {
 	for name, opts := range map[string][]Option{"ours": nil, "etcd's": {WithEtcdFormat()}} {
@@ -182,16 +195,10 @@ func TestJump_Twice(t *testing.T) {
 
 // A power cut while the open takes the jump back leaves either.
 func TestJump_PowerCutWhileItIsTakenBack(t *testing.T) {
-	disk := crashfs.New(crashfs.Image{})
-	opts := []Option{withFS(disk), WithSegmentSize(512)}
-	w, err := Create(nil, crashDir, []byte("metadata"), opts...)
-	require.NoError(t, err)
-	require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: 10}, entries(1, 10)))
-	require.NoError(t, w.SaveSnap(at(5)))
-	require.NoError(t, w.SaveSnap(at(100)))
+	disk, w, opts := receivedOnDisk(t)
 	require.NoError(t, w.Close())
 	rec := disk.Record()
-	w, err = Open(nil, crashDir, at(5), opts...)
+	w, err := Open(nil, crashDir, at(5), opts...)
 	require.NoError(t, err)
 	opened := rec.Len()
 	require.NoError(t, w.SaveEntry(entries(11, 11)))
@@ -218,13 +225,7 @@ func TestJump_PowerCutWhileItIsTakenBack(t *testing.T) {
 // opens.
 func TestJump_AFaultWhileItIsTakenBack(t *testing.T) {
 	for n := 1; ; n++ {
-		disk := crashfs.New(crashfs.Image{})
-		opts := []Option{withFS(disk), WithSegmentSize(512)}
-		w, err := Create(nil, crashDir, []byte("metadata"), opts...)
-		require.NoError(t, err)
-		require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: 10}, entries(1, 10)))
-		require.NoError(t, w.SaveSnap(at(5)))
-		require.NoError(t, w.SaveSnap(at(100)))
+		disk, w, opts := receivedOnDisk(t)
 		require.NoError(t, w.Close())
 		calls := 0
 		disk.Inject(func(faultfs.Call) *crashfs.Fault {
@@ -233,7 +234,7 @@ func TestJump_AFaultWhileItIsTakenBack(t *testing.T) {
 			}
 			return &crashfs.Fault{Err: errInjected}
 		})
-		w, err = Open(nil, crashDir, at(5), opts...)
+		w, err := Open(nil, crashDir, at(5), opts...)
 		disk.Inject(nil)
 		if err == nil {
 			require.NoError(t, w.Close())

@@ -14,18 +14,6 @@ import (
 	"github.com/seed449c39bc/wal/walpb"
 )
 
-// validAt returns the indexes of what ValidSnapshots lists.
-func validAt(t *testing.T, dir string, opts ...Option) []uint64 {
-	t.Helper()
-	valid, err := ValidSnapshots(nil, dir, opts...)
-	require.NoError(t, err)
-	var indexes []uint64
-	for _, s := range valid {
-		indexes = append(indexes, s.GetIndex())
-	}
-	return indexes
-}
-
 // A RESTORE drops all that is before it, also where the snapshot that it leads to has so low an
 // index that segments before it seem to be needed by their names.
 func TestSurvey_DamageBeforeARestoreIsNeedless(t *testing.T) {
@@ -39,12 +27,12 @@ func TestSurvey_DamageBeforeARestoreIsNeedless(t *testing.T) {
 	require.NoError(t, w.Save(nil, []log.LogEntry{entry(2, snap.Index+1, "after the restore")}))
 	require.NoError(t, w.Close())
 	paths := segmentsOf(t, dir)
-	require.Equal(t, []uint64{snap.Index}, validAt(t, dir))
+	require.Equal(t, []uint64{snap.Index}, validIndexes(t, dir))
 	for i, path := range paths[:len(paths)-1] {
 		f, err := os.OpenFile(path, os.O_RDWR, 0)
 		require.NoError(t, err)
 		flipAt(t, f, 1000)
-		require.Equal(t, []uint64{snap.Index}, validAt(t, dir), "damage in segment %d", i)
+		require.Equal(t, []uint64{snap.Index}, validIndexes(t, dir), "damage in segment %d", i)
 
 		report, err := Repair(nil, dir, WithTruncateCorruption(), WithDryRun())
 		require.NoError(t, err)
@@ -70,7 +58,7 @@ func TestSurvey_DamageBeforeARestoreIsNeedless(t *testing.T) {
 	w = openLog(t, dir, snap)
 	fillSegments(t, w, 2)
 	require.NoError(t, w.Close())
-	require.Equal(t, []uint64{snap.Index}, validAt(t, dir), "the log went on behind the damage")
+	require.Equal(t, []uint64{snap.Index}, validIndexes(t, dir), "the log went on behind the damage")
 }
 
 // What an open at a snapshot does not read does not keep the snapshot from being listed, whatever
@@ -105,9 +93,9 @@ func TestSurvey_WhatIsNeedlessIsNoObstacle(t *testing.T) {
 			require.NoError(t, w.SaveSnap(at(i)))
 			require.NoError(t, w.Save(&walpb.HardState{Term: 1, Commit: i}, entries(i+1, i+2)))
 			require.NoError(t, w.Close())
-			require.Equal(t, []uint64{0, i}, validAt(t, dir))
+			require.Equal(t, []uint64{0, i}, validIndexes(t, dir))
 			opts := tt.harm(t, segmentsOf(t, dir)[1])
-			require.Equal(t, []uint64{i}, validAt(t, dir, opts...))
+			require.Equal(t, []uint64{i}, validIndexes(t, dir, opts...))
 			_, err := OpenForRead(nil, dir, nil, opts...)
 			require.Error(t, err, "the harm is there")
 			r, err := OpenForRead(nil, dir, at(i), opts...)
