@@ -48,8 +48,9 @@ var imports = map[string][]string{
 // forTests are the packages that tests and the Makefile use: they may import what they like, and
 // none of those above imports them.
 var forTests = []string{
-	"internal/api", "internal/crashfs", "internal/crashmodel", "internal/faultfs",
-	"internal/gotest", "internal/killer", "internal/mutation", "internal/oracle", "internal/tidy",
+	"internal/api", "internal/compiled", "internal/crashfs", "internal/crashmodel",
+	"internal/faultfs", "internal/gotest", "internal/killer", "internal/mutation",
+	"internal/oracle", "internal/tidy",
 }
 
 func needGo(t *testing.T) {

@@ -1,39 +1,24 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"go/importer"
 	"go/token"
 	"go/types"
-	"io"
-	"os"
-	"os/exec"
 	"path"
 	"slices"
 	"strings"
-)
 
-// built is a package as go list describes it.
-type built struct {
-	ImportPath, Name, Export string
-	DepOnly                  bool
-}
+	"github.com/seed449c39bc/wal/internal/compiled"
+)
 
 // lists returns the exported names of each public package of the module in dir, sorted, by the
 // name of the list's file.
 func lists(dir string) (map[string][]string, error) {
-	all, err := build(dir)
+	all, err := compiled.List(dir, "./...")
 	if err != nil {
 		return nil, err
 	}
-	exports := map[string]string{}
-	for _, p := range all {
-		exports[p.ImportPath] = p.Export
-	}
-	open := func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) }
-	imports := importer.ForCompiler(token.NewFileSet(), "gc", open)
+	imports := all.Importer(token.NewFileSet())
 	lists := map[string][]string{}
 	for _, p := range all {
 		if p.DepOnly || p.Name == "main" || !public(p.ImportPath) {
@@ -53,30 +38,6 @@ func public(path string) bool {
 	return !slices.ContainsFunc(strings.Split(path, "/"), func(dir string) bool {
 		return dir == "internal" || dir == "examples"
 	})
-}
-
-// build compiles the packages of the module in dir and returns them, with all that they import.
-func build(dir string) ([]built, error) {
-	fields := "-json=ImportPath,Name,Export,DepOnly"
-	cmd := exec.Command("go", "list", "-export", "-deps", fields, "./...")
-	cmd.Dir = dir
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("go list: %w", err)
-	}
-	var all []built
-	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
-		var p built
-		err := d.Decode(&p)
-		if errors.Is(err, io.EOF) {
-			return all, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, p)
-	}
 }
 
 // list returns a line for each exported name of the package, sorted.

@@ -2,30 +2,26 @@ package mutation
 
 import (
 	"go/ast"
-	"go/importer"
 	"go/parser"
 	"go/token"
 	"go/types"
-	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
+	"github.com/seed449c39bc/wal/internal/compiled"
 	"github.com/stretchr/testify/require"
 )
 
 // A mutation that does not compile shows nothing. All of them are checked with the types of the
 // package that they are in, which takes seconds; TestEveryMutationIsCaught takes minutes.
 func TestEveryMutationCompiles(t *testing.T) {
-	goTool, err := exec.LookPath("go")
-	if err != nil {
+	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("needs the go command: ", err)
 	}
 	root, err := filepath.Abs("../..")
 	require.NoError(t, err)
-	c := newCompiler(t, goTool, root)
+	c := newCompiler(t, root)
 	for _, m := range table {
 		t.Run(m.name, func(t *testing.T) {
 			require.NoError(t, c.check(filepath.Join(root, filepath.FromSlash(m.file)), m.changed(t, root)))
@@ -41,22 +37,14 @@ type compiler struct {
 }
 
 // newCompiler finds the packages of the module, and what they import in compiled form.
-func newCompiler(t *testing.T, goTool, root string) *compiler {
-	list := exec.Command(goTool, "list", "-export", "-deps",
-		"-f", "{{.ImportPath}}\t{{.Export}}\t{{.Dir}}\t{{join .GoFiles \" \"}}", "./...")
-	list.Dir = root
-	out, err := list.Output()
+func newCompiler(t *testing.T, root string) *compiler {
+	all, err := compiled.List(root, "./...")
 	require.NoError(t, err)
 	c := &compiler{fset: token.NewFileSet(), files: map[string][]string{}}
-	compiled := map[string]string{}
-	for line := range strings.Lines(string(out)) {
-		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		compiled[f[0]] = f[1]
-		c.files[f[2]] = strings.Fields(f[3])
+	for _, p := range all {
+		c.files[p.Dir] = p.GoFiles
 	}
-	c.types.Importer = importer.ForCompiler(c.fset, "gc", func(path string) (io.ReadCloser, error) {
-		return os.Open(compiled[path])
-	})
+	c.types.Importer = all.Importer(c.fset)
 	return c
 }
 

@@ -4,19 +4,13 @@
 package tidy
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"go/ast"
-	"go/importer"
 	"go/parser"
 	"go/token"
 	"go/types"
-	"io"
-	"os"
-	"os/exec"
 	"path/filepath"
+
+	"github.com/seed449c39bc/wal/internal/compiled"
 )
 
 // Use says that a file uses a name that another file of the package declares.
@@ -30,13 +24,14 @@ type Use struct {
 // methods and fields. It leaves out tests. It needs the go command, which compiles what the package
 // imports.
 func Uses(dir string) ([]Use, error) {
-	p, err := list(dir)
+	all, err := compiled.List(dir, ".")
 	if err != nil {
 		return nil, err
 	}
+	p := all[len(all)-1] // after all that it imports
 	fset := token.NewFileSet()
 	var files []*ast.File
-	for _, name := range p.files {
+	for _, name := range p.GoFiles {
 		f, err := parser.ParseFile(fset, filepath.Join(dir, name), nil, parser.SkipObjectResolution)
 		if err != nil {
 			return nil, err
@@ -44,8 +39,8 @@ func Uses(dir string) ([]Use, error) {
 		files = append(files, f)
 	}
 	info := &types.Info{Uses: map[*ast.Ident]types.Object{}}
-	conf := types.Config{Importer: importer.ForCompiler(fset, "gc", p.export)}
-	pkg, err := conf.Check(p.path, fset, files, info)
+	conf := types.Config{Importer: all.Importer(fset)}
+	pkg, err := conf.Check(p.ImportPath, fset, files, info)
 	if err != nil {
 		return nil, err
 	}
@@ -74,41 +69,3 @@ func isDeclared(obj types.Object) bool {
 	}
 	return obj.Parent() == obj.Pkg().Scope()
 }
-
-// listed is what the go command says of a package.
-type listed struct {
-	path    string
-	files   []string
-	exports map[string]string // the compiled packages that it imports, by import path
-}
-
-// list asks the go command for the package in dir.
-func list(dir string) (*listed, error) {
-	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Export,GoFiles", ".")
-	cmd.Dir = dir
-	out, err := cmd.Output()
-	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			err = fmt.Errorf("%w: %s", err, exit.Stderr)
-		}
-		return nil, fmt.Errorf("go list in %s: %w", dir, err)
-	}
-	p := &listed{exports: map[string]string{}}
-	for d := json.NewDecoder(bytes.NewReader(out)); ; {
-		var one struct {
-			ImportPath, Export string
-			GoFiles            []string
-		}
-		if err := d.Decode(&one); err == io.EOF {
-			return p, nil // the package itself comes last
-		} else if err != nil {
-			return nil, err
-		}
-		p.exports[one.ImportPath] = one.Export
-		p.path, p.files = one.ImportPath, one.GoFiles
-	}
-}
-
-// export opens the compiled package that has the import path.
-func (p *listed) export(path string) (io.ReadCloser, error) { return os.Open(p.exports[path]) }
