@@ -62,7 +62,8 @@ func newCrashRun(t *testing.T, wl crashWorkload, prealloc Preallocation, rnd *ra
 	if size == 0 {
 		size = 512 << rnd.IntN(4)
 	}
-	opts := append([]Option{WithSegmentSize(size), WithPreallocation(prealloc)}, wl.opts...)
+	opts := append([]Option{WithSegmentSize(size), WithPreallocation(prealloc), withChangingZeros()},
+		wl.opts...)
 	return &crashRun{t: t, rnd: rnd, opts: opts, kind: wl.kind,
 		life: crashmodel.NewLife(crashfs.Image{}, nil, 0)}
 }

@@ -96,7 +96,7 @@ func (w *WAL) createFirst(d vfs.Dir, h header) error {
 		err = f.Reserve(w.opts.segmentSize)
 	}
 	if err == nil {
-		w.zeroed, err = newZeroed(&w.opts, f, 0)
+		w.zeroed, err = newZeroed(&w.opts, &w.zeroPolicy, f, 0)
 	}
 	if err == nil {
 		err = fillSegment(f, w.open.enc.buf, &w.zeroed)

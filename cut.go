@@ -45,7 +45,7 @@ func (w *WAL) cut(s *save) error {
 	done := make(chan error, 1)
 	go func() { done <- w.sealOld(old) }()
 	filling := time.Now()
-	rest, err := newZeroed(&w.opts, f, 0)
+	rest, err := newZeroed(&w.opts, &w.zeroPolicy, f, 0)
 	if err == nil {
 		err = fillSegment(f, w.open.enc.buf, &rest)
 	}

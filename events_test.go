@@ -20,7 +20,7 @@ func TestStats_CountWhatHappened(t *testing.T) {
 	w, dir := newLog(t)
 	s := w.Stats()
 	require.Equal(t, Stats{Segments: 1, TailSegment: segmentName{}.String(), TailBytes: tailOf(w).off,
-		FirstIndex: 1}, s)
+		FirstIndex: 1, ZerosWritten: uint64(testSegment - tailOf(w).off)}, s)
 	header := s.TailBytes
 
 	require.NoError(t, w.Save(&walpb.HardState{Term: 1}, entries(1, 3)))

@@ -67,6 +67,10 @@ func (w *WAL) takeBatchFor(next *batch) *inflight {
 // perform does the I/O of a batch, shows it to readers, and completes it. Its caller leads, or
 // holds the lock while nobody leads, so batches are written one after the other.
 func (w *WAL) perform(f *inflight) error {
+	var start time.Time
+	if f.sync {
+		start = w.opts.clock()
+	}
 	if err := f.write(); err != nil {
 		return f.complete(w.fail("write", err))
 	}
@@ -79,6 +83,7 @@ func (w *WAL) perform(f *inflight) error {
 			return f.complete(w.fail("sync", err))
 		}
 		f.took = time.Since(began)
+		w.zeroPolicy.add(len(f.enc.buf), w.opts.clock().Sub(start))
 	} else {
 		f.writeBack()
 	}

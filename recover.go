@@ -94,7 +94,7 @@ func (w *WAL) recover(ld *loaded) error {
 	if err := w.extendTail(tail); err != nil {
 		return fmt.Errorf("wal: open segment %s: %w", tail.segmentName, err)
 	}
-	if w.zeroed, err = newZeroed(&w.opts, tail.file, end.off); err != nil {
+	if w.zeroed, err = newZeroed(&w.opts, &w.zeroPolicy, tail.file, end.off); err != nil {
 		return fmt.Errorf("wal: open segment %s: %w", tail.segmentName, err)
 	}
 	w.closedMark = end.closed

@@ -17,6 +17,7 @@ type Stats struct {
 	Saves        uint64 // saves that returned nil
 	Entries      uint64 // entries in them
 	BytesWritten uint64 // bytes of their frames
+	ZerosWritten uint64 // bytes of zeros written ahead of them, as [PreallocateZero] says
 	Syncs        uint64 // syncs of the segment that is appended to
 	SyncTime     time.Duration
 	MaxSyncTime  time.Duration
@@ -28,6 +29,7 @@ func (w *WAL) Stats() Stats {
 	w.counting.Lock()
 	s := w.stats
 	w.counting.Unlock()
+	s.ZerosWritten = w.zeroPolicy.written.Load()
 	s.FirstIndex, s.LastIndex = w.FirstIndex(), w.LastIndex()
 	w.writer.Lock()
 	defer w.writer.Unlock()

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -22,6 +23,23 @@ const testSegment = 4096
 
 // withFS makes a log run on another file system.
 func withFS(fsys vfs.FS) Option { return func(o *options) { o.fs = fsys } }
+
+// withClock measures how long batches take by another clock.
+func withClock(now func() time.Time) Option { return func(o *options) { o.clock = now } }
+
+// stopped is a clock by which no batch takes any time, so that zeros are always written ahead.
+func stopped() time.Time { return time.Time{} }
+
+// withZeroStep replaces the policy for zeros ahead of the saves.
+func withZeroStep(step func(n int) int64) Option {
+	return func(o *options) { o.zeroStep = step }
+}
+
+// withChangingZeros changes between no zeros ahead, few, and many, from batch to batch, by the
+// batches' sizes.
+func withChangingZeros() Option {
+	return withZeroStep(func(n int) int64 { return []int64{1, 192, 1024}[n/8%3] })
+}
 
 // newLog creates a log with small segments in a directory of its own. It is
 // closed at the end of the test, if the test has not done it.

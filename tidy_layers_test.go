@@ -16,8 +16,8 @@ import (
 // brackets, each other. ARCHITECTURE.md has what each of them is for.
 var layers = []tidy.Layer{
 	{Name: "base", Files: "doc.go errors.go options.go directory.go tell.go"},
-	{Name: "segments", Files: "temporary.go file_pipeline.go zerofill.go encoder.go segment.go " +
-		"filecache.go"},
+	{Name: "segments", Files: "temporary.go file_pipeline.go zeropolicy.go zerofill.go encoder.go " +
+		"segment.go filecache.go"},
 	{Name: "bytes", Files: "zeros.go window.go plain.go finder.go salvage.go decoder.go rest.go " +
 		"logend.go"},
 	{Name: "contents", Files: "chunk.go index.go edits.go [contents.go control.go jump.go marks.go]"},

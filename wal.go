@@ -58,8 +58,9 @@ type WAL struct {
 	backoff    lingerBackoff
 
 	// What follows belongs to the leader or, while nobody leads, to the holder of the writer's lock.
-	inflight inflight // the batch that is being written
-	zeroed   zeroed   // the part of the last segment that is zeroed ahead
+	inflight   inflight   // the batch that is being written
+	zeroed     zeroed     // the part of the last segment that is zeroed ahead
+	zeroPolicy zeroPolicy // whether it is zeroed ahead
 
 	moved   atomic.Bool   // the warning that the path leads elsewhere was given
 	lacks   atomic.Uint32 // lacks of the file system that were warned of

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed449c39bc/wal/internal/faultfs"
+	"github.com/seed449c39bc/wal/internal/memfs"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
 )
@@ -23,7 +24,7 @@ func zeroing(ops []faultfs.Call) (n int64) {
 func TestZerofill_OneSaveInManyZeroesTheBlocksOfThoseBehindIt(t *testing.T) {
 	fsys := faultfs.New()
 	dir := t.TempDir()
-	w, err := Create(nil, dir, nil, withFS(fsys), WithSegmentSize(4*shortStep))
+	w, err := Create(nil, dir, nil, withFS(fsys), WithSegmentSize(4*shortStep), withClock(stopped))
 	require.NoError(t, err)
 	require.EqualValues(t, shortStep-tailOf(w).off, zeroing(fsys.Take(faultfs.Write)),
 		"a new log is fast from its first save on")
@@ -43,7 +44,7 @@ func TestZerofill_OneSaveInManyZeroesTheBlocksOfThoseBehindIt(t *testing.T) {
 	last := w.LastIndex()
 	crash(w)
 
-	w, err = Open(nil, dir, nil, withFS(fsys), WithSegmentSize(4*shortStep))
+	w, err = Open(nil, dir, nil, withFS(fsys), WithSegmentSize(4*shortStep), withClock(stopped))
 	require.NoError(t, err)
 	fsys.Take()
 	require.NoError(t, w.SaveEntry(entries(last+1, last+1)))
@@ -73,4 +74,38 @@ func TestZerofill_EndsWithTheSegmentAndIsAChoice(t *testing.T) {
 			"a save that is larger than the segment leaves nothing to zero")
 		require.NoError(t, w.Close())
 	}
+}
+
+// With the option that the crash tests have, a segment gets zeros ahead of some batches, none
+// ahead of others, and both in turn. Whatever was written in which way, all of it is there
+// afterwards, and the log goes on.
+func TestZerofill_TheWayChangesFromBatchToBatch(t *testing.T) {
+	fsys := faultfs.On(memfs.New())
+	opts := []Option{withFS(fsys), WithSegmentSize(64 << 10), withChangingZeros()}
+	w, err := Create(nil, memDir, nil, opts...)
+	require.NoError(t, err)
+	var last uint64
+	for range 3 {
+		fsys.Take()
+		changes, before := 0, false
+		for range 60 {
+			last++
+			data := make([]byte, last*37%300)
+			require.NoError(t, w.SaveEntry([]log.LogEntry{&walpb.Entry{Index: last, Data: data}}))
+			zeros := zeroing(fsys.Take(faultfs.Write)) > 0
+			if zeros != before {
+				changes++
+			}
+			before = zeros
+		}
+		require.Greater(t, changes, 10)
+		crash(w)
+		w, err = Open(nil, memDir, nil, opts...)
+		require.NoError(t, err)
+		require.Equal(t, last, w.LastIndex())
+	}
+	_, _, ents, err := w.ReadAll()
+	require.NoError(t, err)
+	require.Len(t, ents, int(last))
+	require.NoError(t, w.Close())
 }

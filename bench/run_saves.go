@@ -8,8 +8,12 @@ import (
 	"time"
 )
 
+// warmUp is how long durable saves are made at least before they are measured: this library has
+// seen its disk then, and a limit's first allowance is used up.
+const warmUp = 700 * time.Millisecond
+
 // runSaves measures how many saves a contender makes in a second, how long they take, and what the
-// disk writes for them. Opening the log, and the first tenth of the saves, are not measured. Every
+// disk writes for them. Opening the log, and the saves of the warm-up, are not measured. Every
 // contender starts with a new log.
 func (b *bench) runSaves(w workload, c contender) (s sample, err error) {
 	err = b.fresh(func(dir string) error {
@@ -42,12 +46,16 @@ func (b *bench) measure(st *store, w workload, solo bool) (sample, error) {
 	if w.limit != (limit{}) {
 		d *= limitedLonger
 	}
-	if _, _, err := drive(st, writers, d/10, b.budget.saves, nil); err != nil {
+	durable := !w.config.noSync && !w.config.inFlight
+	before := d / 10
+	if durable {
+		before = max(before, warmUp)
+	}
+	if _, _, err := drive(st, writers, before, b.budget.saves, nil); err != nil {
 		return nil, err
 	}
 	// Two clocks a save would be seen where a save takes a microsecond, so those are timed later.
 	var times, now *histogram = new(histogram), nil
-	durable := !w.config.noSync && !w.config.inFlight
 	if durable {
 		now = times
 	}

@@ -63,6 +63,41 @@ func init() {
 			old:   "|| f.CopyOnWrite() {",
 			new:   "{",
 			tests: []string{"TestShortage_NoZerosAheadWhereWritesAreCopied"},
+		}, {
+			name: "zeros are written over the end of the batch", file: "zerofill.go",
+			old:   "for off := end; off < to; {",
+			new:   "for off := end - 8; off < to; {",
+			tests: []string{crashTest, "TestZerofill_TheWayChangesFromBatchToBatch"},
+		}, {
+			name: "zeros are written behind the segment", file: "zerofill.go",
+			old:   "(end+step-1)/step*step, r.limit)",
+			new:   "(end+step-1)/step*step, r.limit+step)",
+			tests: []string{"TestZerofill_EndsWithTheSegmentAndIsAChoice"},
+		}, {
+			name: "what the zeros cost is not seen", file: "flush.go",
+			old:   "w.opts.clock().Sub(start))",
+			new:   "0)",
+			tests: []string{"TestZeroPolicy_OfALog"},
+		}, {
+			name: "one trial decides", file: "zeropolicy.go",
+			old:   "case k.compared && !k.won:",
+			new:   "case false:",
+			tests: []string{"TestZeroPolicy_OneTrialThatSomethingElseSlowedDownDecidesNothing"},
+		}, {
+			name: "trials do not grow rare", file: "zeropolicy.go",
+			old:   "min(mostKept, k.every*firstKept)",
+			new:   "min(mostKept, k.every)",
+			tests: []string{"TestZeroPolicy_TrialsGrowRare"},
+		}, {
+			name: "a long wait counts as any other", file: "zeropolicy.go",
+			old:   "longWaitCounts = 8",
+			new:   "longWaitCounts = 1",
+			tests: []string{"TestZeroPolicy_ATailHurtsMoreThanAMean"},
+		}, {
+			name: "all sizes have one answer", file: "zeropolicy.go",
+			old:   "bits.Len64(uint64(s.size()))",
+			new:   "bits.Len64(0)",
+			tests: []string{"TestZeroPolicy_EachSizeHasItsOwnAnswer"},
 		},
 	}...)
 }

@@ -1,0 +1,165 @@
+package wal
+
+import (
+	"math/bits"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// shortStep is how many bytes of a segment are zeroed at a time.
+	shortStep = 256 << 10
+	// longStep is the step after a large batch: with shortStep every few saves would pay for
+	// zeroing. With half of it, a disk that limits the writes in a second takes 5 % fewer saves.
+	longStep = 1 << 20
+	// largeBatch is how many bytes a batch has at least to be a large one.
+	largeBatch = 32 << 10
+)
+
+const (
+	// stretchTime is how long the batches of a stretch take together, at least: long enough that what
+	// they owe to a limit of the disk, which the kernel and clouds count in tenths of a second, is
+	// asked for within it.
+	stretchTime = 250 * time.Millisecond
+	// stretchBatches is how many there are at least.
+	stretchBatches = 32
+	// firstKept and mostKept are after how many stretches of one way the other one is tried again: at
+	// first, and at most. So trying takes no more than one part in 65 of the time in the long run,
+	// and a disk that changes its mind is noticed within 67 stretches: 17 seconds of writing.
+	firstKept = 8
+	mostKept  = 64
+	// longWait is from what time on a batch makes its callers wait longer than a sync explains.
+	longWait = 5 * time.Millisecond
+	// longWaitCounts is how many times the time beyond longWait counts.
+	longWaitCounts = 8
+	// zerosGain is what part of the time zeros have to save in order to pay: they are bytes that the
+	// disk wears by.
+	zerosGain = 1.0 / 32
+)
+
+// zeroPolicy decides whether zeros are written ahead of the saves. Whether they pay depends on the
+// disk: on one that is free, or that limits the writes in a second, a save takes up to half of the
+// time with them, and on one that limits the bytes in a second, up to twice as long. So the policy
+// compares what it sees. The log is written in stretches, of a quarter of a second of writing and
+// syncing each: most of them in the way that is kept, with zeros at first, and one now and then in
+// the other way, which is compared with the stretch before it by the time that a batch takes on
+// average. That includes the batches that wrote the zeros, and what they owe to a limit of the
+// disk, since a stretch with zeros begins with a batch that writes some and ends when they are used
+// up. The part of a wait that exceeds 5 ms counts eight times, because a tail hurts more than a
+// mean. The other way is kept from then on if it was better twice in succession, or once if
+// nothing was compared before; zeros are better only if they save 3 % of the time. A trial that
+// changes nothing makes the next one rarer: after 8 stretches, then 64. One whose batches have
+// another size than those before it says nothing. All of that is separate for
+// each size of batch, as the mean of a stretch in powers of two, because the answer differs.
+//
+// It does no I/O, and forgets everything when the log is closed. The leader owns it.
+type zeroPolicy struct {
+	now, before stretch
+	sizes       [zeroSizes]keptWay
+	written     atomic.Uint64 // zeros, in bytes; for Stats
+}
+
+// zeroSizes is how many powers of two there are up to shortStep.
+const zeroSizes = 19
+
+// stretch is a number of batches one after the other that were written in one way.
+type stretch struct {
+	reserved bool // the way: space is only reserved, no zeros are written
+	batches  int64
+	bytes    int64 // in them
+	took     time.Duration
+	cost     time.Duration // what it took, with long waits counted more than once
+}
+
+// size returns the mean size of the batches.
+func (s *stretch) size() int64 { return s.bytes / s.batches }
+
+// keptWay is the way that is kept for a size of batches.
+type keptWay struct {
+	reserved bool
+	compared bool // it was compared with the other one
+	won      bool // the other one was better in the last trial
+	every    int  // stretches of it between two trials
+	left     int  // until the next one
+	trial    bool // the other way is being tried
+}
+
+// step returns to a multiple of how many bytes zeros are written after a batch of n bytes that
+// reaches past the zeros that are there. 1 stands for none.
+//
+// A batch as large as shortStep pays for its own allocation alone, because zeros would be written
+// only to be overwritten.
+func (p *zeroPolicy) step(n int) int64 {
+	if n >= shortStep {
+		return 1
+	}
+	if s := p.now; s.batches >= stretchBatches && s.took >= stretchTime {
+		reserved := p.sizes[bits.Len64(uint64(s.size()))].next(&s, &p.before)
+		p.before, p.now = s, stretch{reserved: reserved}
+	}
+	switch {
+	case p.now.reserved:
+		return 1
+	case n >= largeBatch:
+		return longStep
+	}
+	return shortStep
+}
+
+// add takes note of how long the writes and the sync of a batch of n bytes took.
+func (p *zeroPolicy) add(n int, took time.Duration) {
+	if n == 0 || n >= shortStep {
+		return
+	}
+	s := &p.now
+	s.batches++
+	s.bytes += int64(n)
+	s.took += took
+	s.cost += took + (longWaitCounts-1)*max(0, took-longWait)
+}
+
+// next returns the way of the stretch after s, whose batches have the size that k is for. before is
+// the one before s.
+func (k *keptWay) next(s, before *stretch) (reserved bool) {
+	if s.reserved == k.reserved {
+		k.left--
+		k.trial = k.left <= 0
+		return k.reserved != k.trial
+	}
+	if !k.trial {
+		return k.reserved // s was begun in the way of another size
+	}
+	k.trial = false
+	switch {
+	case !alike(s, before):
+		k.every = max(1, min(mostKept, 2*k.every))
+		k.left = k.every
+	case s.reserved == zerosPay(s, before):
+		k.every = max(firstKept, min(mostKept, k.every*firstKept))
+		k.compared, k.won, k.left = true, false, k.every
+	case k.compared && !k.won:
+		k.won, k.left = true, 1
+	default:
+		*k = keptWay{reserved: s.reserved, compared: true, every: firstKept, left: firstKept}
+	}
+	return k.reserved
+}
+
+// alike reports whether two stretches can be compared: they differ in the way, and in the size of
+// their batches by less than a quarter.
+func alike(a, b *stretch) bool {
+	if b.batches == 0 || a.reserved == b.reserved {
+		return false
+	}
+	low, high := min(a.size(), b.size()), max(a.size(), b.size())
+	return 4*(high-low) < high
+}
+
+// zerosPay reports whether the one of two stretches that had zeros ahead was the better one.
+func zerosPay(a, b *stretch) bool {
+	if a.reserved {
+		a, b = b, a
+	}
+	mean := func(s *stretch) float64 { return float64(s.cost) / float64(s.batches) }
+	return mean(a) <= mean(b)*(1-zerosGain)
+}
