@@ -43,6 +43,7 @@ func newZeroed(o *options, p *zeroPolicy, f vfs.File, off int64) (zeroed, error)
 		return r, nil
 	}
 	r.limit = o.segmentSize
+	f.Forget(off) // the log has just read it
 	start, end, err := f.Data(off)
 	if err == nil && start <= off {
 		r.ready = max(off, end)

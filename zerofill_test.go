@@ -1,6 +1,8 @@
 package wal
 
 import (
+	"io"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -66,9 +68,13 @@ func TestZerofill_EndsWithTheSegmentAndIsAChoice(t *testing.T) {
 	} {
 		fsys := faultfs.New()
 		w, err := Create(nil, t.TempDir(), nil,
-			append(c.opts, withFS(fsys), WithSegmentSize(2*shortStep+100))...)
+			append(c.opts, withFS(fsys), WithSegmentSize(shortStep-100))...)
 		require.NoError(t, err)
-		require.Equal(t, c.want, zeroing(fsys.Take(faultfs.Write)) > 0)
+		ops := fsys.Take(faultfs.Write)
+		require.Equal(t, c.want, zeroing(ops) > 0)
+		for _, o := range ops {
+			require.LessOrEqual(t, o.Off+int64(o.N), w.opts.segmentSize)
+		}
 		require.NoError(t, w.SaveEntry(big))
 		require.Zero(t, zeroing(fsys.Take(faultfs.Write)),
 			"a save that is larger than the segment leaves nothing to zero")
@@ -107,5 +113,32 @@ func TestZerofill_TheWayChangesFromBatchToBatch(t *testing.T) {
 	_, _, ents, err := w.ReadAll()
 	require.NoError(t, err)
 	require.Len(t, ents, int(last))
+	require.NoError(t, w.Close())
+}
+
+// A log that is opened has read the space behind its end. That does not make it zeroed.
+func TestZerofill_AlsoAfterTheSpaceWasRead(t *testing.T) {
+	fsys := faultfs.New()
+	dir := t.TempDir()
+	w, err := Create(nil, dir, nil, WithSegmentSize(8*shortStep), withZeroStep(always(1)))
+	require.NoError(t, err)
+	require.NoError(t, w.SaveEntry(entries(1, 1)))
+	start, _, err := w.tailSegment().file.Data(1 << 20)
+	require.NoError(t, err)
+	crash(w)
+	if start < 8*shortStep {
+		t.Skip("the file system does not say what is reserved")
+	}
+	f, err := os.Open(segmentsOf(t, dir)[0])
+	require.NoError(t, err)
+	_, err = io.Copy(io.Discard, f)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	w, err = Open(nil, dir, nil, withFS(fsys), WithSegmentSize(8*shortStep))
+	require.NoError(t, err)
+	fsys.Take()
+	big := []log.LogEntry{&walpb.Entry{Index: 2, Data: make([]byte, 10<<10)}}
+	require.NoError(t, w.SaveEntry(big))
+	require.Positive(t, zeroing(fsys.Take(faultfs.Write)))
 	require.NoError(t, w.Close())
 }

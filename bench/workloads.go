@@ -68,7 +68,7 @@ const (
 
 // budget says how much one run does.
 type budget struct {
-	duration  time.Duration // of the measured saves; a tenth of it passes before, not measured
+	duration  time.Duration // of the measured saves; warmUp or a tenth of it passes before
 	saves     int           // how many saves each writer makes at most
 	rollSaves int
 	entries   int   // how many entries a log has that is written once and then read

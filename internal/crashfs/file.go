@@ -219,6 +219,8 @@ func (f *file) Stored([]byte, int64) bool { return false }
 // anyway.
 func (f *file) WriteBack(int64, int64) {}
 
+func (f *file) Forget(int64) {}
+
 // Datasync implements [vfs.File].
 func (f *file) Datasync() error { return f.sync(faultfs.Datasync, dataSynced) }
 

@@ -147,6 +147,9 @@ func (f *file) Data(off int64) (start, end int64, err error) {
 // WriteBack implements [vfs.File].
 func (f *file) WriteBack(int64, int64) {}
 
+// Forget implements [vfs.File].
+func (f *file) Forget(int64) {}
+
 // Datasync implements [vfs.File].
 func (f *file) Datasync() error { return f.check("sync", 0) }
 

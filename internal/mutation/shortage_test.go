@@ -64,6 +64,11 @@ func init() {
 			new:   "{",
 			tests: []string{"TestShortage_NoZerosAheadWhereWritesAreCopied"},
 		}, {
+			name: "reserved space that was read counts as data", file: "zerofill.go",
+			old:   "\tf.Forget(off) //",
+			new:   "\t//",
+			tests: []string{"TestZerofill_AlsoAfterTheSpaceWasRead"},
+		}, {
 			name: "zeros are written over the end of the batch", file: "zerofill.go",
 			old:   "for off := end; off < to; {",
 			new:   "for off := end - 8; off < to; {",
@@ -76,7 +81,7 @@ func init() {
 		}, {
 			name: "what the zeros cost is not seen", file: "flush.go",
 			old:   "w.opts.clock().Sub(start))",
-			new:   "0)",
+			new:   "0*w.opts.clock().Sub(start))",
 			tests: []string{"TestZeroPolicy_OfALog"},
 		}, {
 			name: "one trial decides", file: "zeropolicy.go",

@@ -112,6 +112,9 @@ func (f osFile) Stored(b []byte, off int64) bool { return stored(f.File, b, off)
 // WriteBack implements [File].
 func (f osFile) WriteBack(off, n int64) { writeBack(f.File, off, n) }
 
+// Forget implements [File].
+func (f osFile) Forget(off int64) { forget(f.File, off) }
+
 // Sync implements [File].
 func (f osFile) Sync() error {
 	return f.named("sync", retried(func() error { return fileutil.Fsync(f.File) }))

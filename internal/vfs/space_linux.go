@@ -94,3 +94,8 @@ func stored(f *os.File, b []byte, off int64) bool {
 func writeBack(f *os.File, off, n int64) {
 	_ = unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE)
 }
+
+// forget drops the pages from off on that are not to be written any more.
+func forget(f *os.File, off int64) {
+	_ = unix.Fadvise(int(f.Fd()), off, 0, unix.FADV_DONTNEED)
+}

@@ -49,6 +49,9 @@ type File interface {
 	// before. It is a hint: it waits for nothing, promises nothing, and leaves errors to the next
 	// sync.
 	WriteBack(off, n int64)
+	// Forget drops what the system's cache holds from off on, but for what is still to be written. It
+	// is a hint. Reserved space that was read counts as data as long as the cache holds it.
+	Forget(off int64)
 	// Datasync puts the written bytes, and the length that is needed to read them, on stable storage.
 	Datasync() error
 	// Sync puts the file's bytes and all of its metadata on stable storage.
