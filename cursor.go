@@ -72,6 +72,9 @@ func (v *view) cursor() *cursor {
 		c = new(cursor)
 	}
 	c.view = v
+	if c.slab.Size != codec.Streamed {
+		c.slab = codec.Slab{Size: codec.Streamed}
+	}
 	c.set(nil, frame.Position{}, 0)
 	return c
 }

@@ -166,12 +166,7 @@ func (v *view) each(c *cursor, yield func(log.LogEntry, error) bool) {
 		if err == nil {
 			ent, err = c.decode(i, data)
 		}
-		// This is checked after reading: if the entry was not replaced by then, what was read is still in
-		// the log.
-		if r := c.replaced.Load(); r != 0 && r <= i {
-			ent, err = nil, &OverwrittenError{Index: r}
-		}
-		if over := v.sticky.err(); over != nil {
+		if over := v.over(c, i); over != nil {
 			ent, err = nil, over
 		}
 		if !yield(ent, err) || err != nil {
@@ -180,11 +175,24 @@ func (v *view) each(c *cursor, yield func(log.LogEntry, error) bool) {
 	}
 }
 
+// over returns the error with which an iteration ends in place of yielding entry i, or nil. It is
+// asked after reading: if the entry was not replaced by then, what was read is still in the log.
+func (v *view) over(c *cursor, i uint64) error {
+	if err := v.sticky.err(); err != nil {
+		return err
+	}
+	if r := c.replaced.Load(); r != 0 && r <= i {
+		return &OverwrittenError{Index: r}
+	}
+	return nil
+}
+
 // read yields the entries of extents from index lo on, whatever happens to the log meanwhile. If
 // one of the segments was purged, the error is ErrCompacted.
 func (v *view) read(extents []extent, lo uint64) iter.Seq2[log.LogEntry, error] {
 	return func(yield func(log.LogEntry, error) bool) {
 		c := v.cursor()
+		c.slab = codec.Slab{Size: codec.Together}
 		c.set(extents, frame.Position{}, lo)
 		defer v.done(c)
 		v.each(c, yield)

@@ -209,6 +209,11 @@ type ReadStorage interface {
 	Entry(index uint64) (log.LogEntry, error)
 	// Entries yields the entries with indexes in [lo, hi), in order.
 	Entries(lo, hi uint64) iter.Seq2[log.LogEntry, error]
+	// ReadEntry reads one entry into a record of the caller's.
+	ReadEntry(index uint64, into log.LogEntry) error
+	// ReadEntries reads the entries with indexes in [lo, hi) into a record of the caller's, one after
+	// the other, and yields their indexes.
+	ReadEntries(lo, hi uint64, into log.LogEntry) iter.Seq2[uint64, error]
 	// EntriesLimit returns the entries with indexes in [lo, hi), in order: as many as have at most
 	// maxBytes bytes together, but at least one.
 	EntriesLimit(lo, hi, maxBytes uint64) ([]log.LogEntry, error)

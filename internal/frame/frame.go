@@ -78,16 +78,20 @@ func (c *Checker) Parse(f *Frame, b []byte, p Position) error {
 	if last := binary.LittleEndian.Uint64(b[f.Size-WordSize:]); last>>(8*(WordSize-pad)) != 0 {
 		return ErrPadding
 	}
-	r, header, err := walpb.ParseRecord(b[WordSize : WordSize+n])
-	if err != nil {
-		return ErrRecord
+	header, trailer, ok := f.parseUsual(b[WordSize : WordSize+n])
+	if !ok {
+		r, size, err := walpb.ParseRecord(b[WordSize : WordSize+n])
+		if err != nil {
+			return ErrRecord
+		}
+		f.Type, f.Crc, f.Data = log.RecordType(r.Type), r.Crc, r.Data
+		header, trailer = size, r.Trailer
 	}
-	f.Type, f.Crc, f.Data = log.RecordType(r.Type), r.Crc, r.Data
-	f.HasTrailer, f.Flags, f.Sparsity = r.Trailer != 0, byte(r.Trailer>>32), uint16(r.Trailer>>40)
+	f.HasTrailer, f.Flags, f.Sparsity = trailer != 0, byte(trailer>>32), uint16(trailer>>40)
 	if !f.HasTrailer {
 		return nil
 	}
-	if r.Trailer != MakeTrailer(uint32(r.Trailer), f.Flags, f.Sparsity) {
+	if trailer != MakeTrailer(uint32(trailer), f.Flags, f.Sparsity) {
 		return ErrTrailer
 	}
 	var control []byte
@@ -96,7 +100,7 @@ func (c *Checker) Parse(f *Frame, b []byte, p Position) error {
 			return ErrRecord
 		}
 	}
-	if c.Sum(p, b[:WordSize+header], f.Flags, f.Sparsity, control) != uint32(r.Trailer) {
+	if c.Sum(p, b[:WordSize+header], f.Flags, f.Sparsity, control) != uint32(trailer) {
 		return ErrCheck
 	}
 	return nil

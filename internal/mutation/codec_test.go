@@ -40,5 +40,15 @@ func init() {
 		old:   "\t\tif left {\n",
 		new:   "\t\tif left && err != nil {\n",
 		tests: []string{wild},
+	}, mutation{
+		name: "a record is not emptied before an entry is read into it", file: "internal/codec/into.go",
+		old:   "\td.empty()\n",
+		new:   "",
+		tests: []string{"TestReadInto_ReadsWhatEntriesReads"},
+	}, mutation{
+		name: "what ReadEntry has read shares the reader's buffer", file: "readinto.go",
+		old:   "decodeInto(&d, i, data, false)",
+		new:   "decodeInto(&d, i, data, true)",
+		tests: []string{"TestReadInto_ReadEntryCopies"},
 	})
 }

@@ -150,8 +150,8 @@ var table = []mutation{
 	// Reading.
 	{
 		name: "a trailer's check is not checked", file: "internal/frame/frame.go", quick: true,
-		old:   "control) != uint32(r.Trailer) {",
-		new:   "control) != uint32(r.Trailer) && n < 0 {",
+		old:   "control) != uint32(trailer) {",
+		new:   "control) != uint32(trailer) && n < 0 {",
 		tests: []string{rotTest},
 	}, {
 		name: "the chain is not checked", file: "decoder.go",
