@@ -33,11 +33,11 @@ const (
 	// sync as one of the saves. So most syncs have no allocation to record, which makes those of more
 	// than a few KiB up to twice as fast. But large saves are written almost twice, which halves their
 	// rate where the disk limits the bytes in a second. So the log finds out for each size of save: it
-	// writes with zeros for a quarter of a second of syncs, then without, goes on with what was
-	// faster, and tries the other way again now and then, for 1.5 % of the time at most. Stats says
-	// how many zeros were written. A segment takes its whole size on disk from the start, the last
-	// one even after Close. From half of the last segment on, the next one takes its space too, until
-	// Close.
+	// writes with zeros for a quarter of a second of syncs, then without, both twice, goes on with
+	// what was faster, and tries the other way again now and then, for 1.5 % of the time in the long
+	// run. Stats says how many zeros were written. A segment takes its whole size on disk from the
+	// start, the last one even after Close. From half of the last segment on, the next one takes its
+	// space too, until Close.
 	PreallocateZero Preallocation = iota
 	// PreallocateReserve only reserves the space, and nothing is tried. Nothing is written twice, but
 	// the first sync over each block also has to record that the block is in use.

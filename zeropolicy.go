@@ -38,19 +38,19 @@ const (
 )
 
 // zeroPolicy decides whether zeros are written ahead of the saves. Whether they pay depends on the
-// disk: on one that is free, or that limits the writes in a second, a save takes up to half of the
-// time with them, and on one that limits the bytes in a second, up to twice as long. So the policy
+// disk: on one that is free, or that limits the writes in a second, a save takes as little as half
+// of the time with them, and on one that limits the bytes in a second, twice as long. So the policy
 // compares what it sees. The log is written in stretches, of a quarter of a second of writing and
 // syncing each: most of them in the way that is kept, with zeros at first, and one now and then in
 // the other way, which is compared with the stretch before it by the time that a batch takes on
 // average. That includes the batches that wrote the zeros, and what they owe to a limit of the
 // disk, since a stretch with zeros begins with a batch that writes some and ends when they are used
 // up. The part of a wait that exceeds 5 ms counts eight times, because a tail hurts more than a
-// mean. The other way is kept from then on if it was better twice in succession, or once if
-// nothing was compared before; zeros are better only if they save 3 % of the time. A trial that
-// changes nothing makes the next one rarer: after 8 stretches, then 64. One whose batches have
-// another size than those before it says nothing. All of that is separate for
-// each size of batch, as the mean of a stretch in powers of two, because the answer differs.
+// mean. The other way is kept from then on if it was better, and better again when it was tried
+// once more; zeros are better only if they save 3 % of the time. A trial that changes nothing makes
+// the next one rarer: after 8 stretches, then 64. One whose batches have another size than those
+// before it says nothing. All of that is separate for each size of batch, as the mean of a stretch
+// in powers of two, because the answer differs.
 //
 // It does no I/O, and forgets everything when the log is closed. The leader owns it.
 type zeroPolicy struct {
@@ -77,11 +77,10 @@ func (s *stretch) size() int64 { return s.bytes / s.batches }
 // keptWay is the way that is kept for a size of batches.
 type keptWay struct {
 	reserved bool
-	compared bool // it was compared with the other one
-	won      bool // the other one was better in the last trial
-	every    int  // stretches of it between two trials
-	left     int  // until the next one
 	trial    bool // the other way is being tried
+	won      bool // and was better the last time
+	every    int  // stretches of the way that is kept between two trials
+	left     int  // until the next one
 }
 
 // step returns to a multiple of how many bytes zeros are written after a batch of n bytes that
@@ -135,12 +134,14 @@ func (k *keptWay) next(s, before *stretch) (reserved bool) {
 		k.every = max(1, min(mostKept, 2*k.every))
 		k.left = k.every
 	case s.reserved == zerosPay(s, before):
-		k.every = max(firstKept, min(mostKept, k.every*firstKept))
-		k.compared, k.won, k.left = true, false, k.every
-	case k.compared && !k.won:
+		if !k.won {
+			k.every = max(firstKept, min(mostKept, k.every*firstKept))
+		}
+		k.won, k.left = false, max(firstKept, k.every)
+	case !k.won:
 		k.won, k.left = true, 1
 	default:
-		*k = keptWay{reserved: s.reserved, compared: true, every: firstKept, left: firstKept}
+		*k = keptWay{reserved: s.reserved, every: firstKept, left: firstKept}
 	}
 	return k.reserved
 }

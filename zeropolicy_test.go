@@ -2,6 +2,7 @@ package wal
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -112,7 +113,7 @@ func TestZeroPolicy_TheBetterWayIsKept(t *testing.T) {
 		t.Run(fmt.Sprintf("%s %d B", c.disk, c.size), func(t *testing.T) {
 			size := func() int { return c.size }
 			r := newWriting(t, timedDisk(c.limit), nil)
-			r.run(inStretches(3), size) // one of each, and the answer
+			r.run(inStretches(5), size) // two of each, and the answer
 			zeros, d := r.policy.written.Load(), inStretches(100)
 			n := r.run(d, size)
 			zeros = r.policy.written.Load() - zeros
@@ -145,7 +146,7 @@ func TestZeroPolicy_ATailHurtsMoreThanAMean(t *testing.T) {
 	require.Greater(t, ahead, 1.1*reserved, "the mean is better with zeros")
 
 	r := newWriting(t, slow(), nil)
-	r.run(inStretches(3), each)
+	r.run(inStretches(5), each)
 	waits, batches := 0, 0
 	for ; r.disk.Now().Before(time.Unix(60, 0)); batches++ {
 		began := r.disk.Now()
@@ -184,7 +185,7 @@ func TestZeroPolicy_EachSizeHasItsOwnAnswer(t *testing.T) {
 	zeros := func(each func() int) (ofBytes float64) {
 		r.run(inStretches(2), each) // in one of them the size changes
 		before := r.policy.written.Load()
-		n := r.run(inStretches(3), each)
+		n := r.run(inStretches(5), each)
 		return float64(r.policy.written.Load()-before) / n / float64(each()) / 10
 	}
 	var ofSmall, ofLarge float64
@@ -204,7 +205,7 @@ func TestZeroPolicy_SizesThatVary(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
 			each := func() int { return 64 << rng.IntN(11) } // 64 B to 64 KiB
 			r := newWriting(t, timedDisk(l), step)
-			r.run(inStretches(3), each)
+			r.run(inStretches(5), each)
 			return r.run(inStretches(100), each)
 		}
 		n, ahead, reserved := run(nil), run((&zeroPolicy{}).step), run(always(1))
@@ -242,14 +243,6 @@ func TestZeroPolicy_OneTrialThatSomethingElseSlowedDownDecidesNothing(t *testing
 	var p zeroPolicy
 	good, bad := time.Millisecond, 2*time.Millisecond
 	require.True(t, stretchOf(&p, good, bad), "the first trial")
-	for range 2 * (firstKept + 1) {
-		if stretchOf(&p, good, bad) {
-			break
-		}
-	}
-	require.True(t, p.now.reserved)
-	before := p.before
-	require.False(t, before.reserved)
 	p.before.cost *= 4 // the stretch before the trial was a slow one
 	require.False(t, stretchOf(&p, good, bad))
 	require.True(t, stretchOf(&p, good, bad), "it is tried once more")
@@ -257,11 +250,34 @@ func TestZeroPolicy_OneTrialThatSomethingElseSlowedDownDecidesNothing(t *testing
 	require.False(t, stretchOf(&p, good, bad), "and the old way is kept")
 }
 
+// On a disk that others use too, so that stretches differ by a third, the better way is kept for
+// most of the time.
+func TestZeroPolicy_NoiseSeldomMisleads(t *testing.T) {
+	for _, reserved := range []float64{1.5, 0.6} { // of the time with zeros
+		rng := rand.New(rand.NewPCG(1, 2))
+		wrong := 0
+		for range 100 {
+			var p zeroPolicy
+			for range 200 {
+				took := math.Exp(0.3*rng.NormFloat64()) * float64(time.Millisecond)
+				if p.now.reserved == (reserved > 1) {
+					wrong++
+				}
+				stretchOf(&p, time.Duration(took), time.Duration(took*reserved))
+			}
+		}
+		t.Logf("%d of 20,000 stretches in the worse way", wrong)
+		require.Less(t, wrong, 1500)
+	}
+}
+
 func TestZeroPolicy_ATieIsOneForFewerBytes(t *testing.T) {
 	for reserved, want := range map[time.Duration]bool{1000: true, 1020: true, 1050: false} {
 		var p zeroPolicy
-		stretchOf(&p, 1000*time.Microsecond, reserved*time.Microsecond)
-		require.Equal(t, want, stretchOf(&p, 1000*time.Microsecond, reserved*time.Microsecond))
+		for range 4 {
+			stretchOf(&p, 1000*time.Microsecond, reserved*time.Microsecond)
+		}
+		require.Equal(t, want, p.now.reserved)
 	}
 }
 
@@ -293,7 +309,7 @@ func TestZeroPolicy_OfALog(t *testing.T) {
 				}
 				return w.Stats().ZerosWritten - before
 			}
-			first := save(3)
+			first := save(6)
 			require.Equal(t, c.cow, first == 0)
 			require.Equal(t, c.zeros, save(5) > 0)
 			last := w.LastIndex()

@@ -23,8 +23,8 @@ func TestWhatTheDiskWritesForASave(t *testing.T) {
 	}{
 		{nameOurs, 1 << 10, 1000, limit{}, 3.3, 11},
 		{nameOurs, 64 << 10, 500, limit{}, 4.5, 145},
-		{nameOurs, 64 << 10, 600, bandwidthLimit, 4.5, 76},
-		{nameOurs, 64 << 10, 600, writesLimit, 3.0, 145},
+		{nameOurs, 64 << 10, 1000, bandwidthLimit, 4.5, 76},
+		{nameOurs, 64 << 10, 1000, writesLimit, 3.0, 145},
 		{nameFloor, 1 << 10, 1000, limit{}, 3.2, 9.5},
 		{nameFloor, 64 << 10, 500, limit{}, 3.2, 76},
 	} {

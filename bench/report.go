@@ -20,9 +20,9 @@ log can hardly beat.
 What was made equal, and what was not:
 
 - Every run that saves has a fresh log in a fresh directory, on a file system that was synced
-  before. Opening it and the first tenth of the saves are left out for all alike, and the first 0.7
-  s of durable ones if that is more: this library has tried by then whether zeros ahead pay, and
-  what a limit allows at first is used up. The log is a young one for all alike. So what a log
+  before. Opening it and the first tenth of the saves are left out for all alike, and at least 0.7
+  s of durable ones, 1.3 s under a limit: this library has tried by then whether zeros ahead pay,
+  and what a limit allows at first is used up. The log is a young one for all alike. So what a log
   gains from files that it has used before (pebble takes its old log files again) is not in the
   figures, nor is what a large log loses (bbolt).
 - A log that is only read is written once, by the contender itself, and read by every round.

@@ -8,9 +8,13 @@ import (
 	"time"
 )
 
-// warmUp is how long durable saves are made at least before they are measured: this library has
-// seen its disk then, and a limit's first allowance is used up.
-const warmUp = 700 * time.Millisecond
+// warmUp is how long durable saves are made at least before they are measured, and warmUpLimited on
+// a disk with a limit: this library has seen its disk then, and what the limit allows at first is
+// used up.
+const (
+	warmUp        = 700 * time.Millisecond
+	warmUpLimited = 1300 * time.Millisecond
+)
 
 // runSaves measures how many saves a contender makes in a second, how long they take, and what the
 // disk writes for them. Opening the log, and the saves of the warm-up, are not measured. Every
@@ -42,14 +46,14 @@ func (b *bench) measure(st *store, w workload, solo bool) (sample, error) {
 	for i := range writers {
 		writers[i] = st.writer()
 	}
-	d := b.budget.duration
+	d, least := b.budget.duration, warmUp
 	if w.limit != (limit{}) {
-		d *= limitedLonger
+		d, least = d*limitedLonger, warmUpLimited
 	}
 	durable := !w.config.noSync && !w.config.inFlight
 	before := d / 10
 	if durable {
-		before = max(before, warmUp)
+		before = max(before, least)
 	}
 	if _, _, err := drive(st, writers, before, b.budget.saves, nil); err != nil {
 		return nil, err

@@ -85,7 +85,7 @@ func init() {
 			tests: []string{"TestZeroPolicy_OfALog"},
 		}, {
 			name: "one trial decides", file: "zeropolicy.go",
-			old:   "case k.compared && !k.won:",
+			old:   "case !k.won:",
 			new:   "case false:",
 			tests: []string{"TestZeroPolicy_OneTrialThatSomethingElseSlowedDownDecidesNothing"},
 		}, {
