@@ -15,6 +15,7 @@ var errUnsupported = errors.New("not supported here")
 type config struct {
 	size     int   // bytes of data in an entry
 	batch    int   // entries in a save
+	fewer    int   // a log that is written once has one entry in so many; 0: all
 	writers  int   // goroutines that save at the same time
 	segment  int64 // bytes of a segment
 	ring     int64 // bytes of the file that a floor overwrites again and again

@@ -15,12 +15,23 @@ func ours() contender {
 		name: nameOurs,
 		about: "Save; concurrent writers call Append under the caller's lock, which gives the index, " +
 			"and Wait outside it; " +
-			"read with Entry and Entries, which verify every record again; the default entry type",
+			"read with Entry and ReadEntries, which verify every record again; the default entry type",
 		module:     "github.com/seed449c39bc/wal",
 		open:       openOurs,
 		replay:     replayOurs,
 		openReader: readOurs,
 		reopen:     reopenOurs,
+	}
+}
+
+// oursKept is the same log, read so that each entry is the caller's to keep.
+func oursKept() contender {
+	return contender{
+		name:   nameOursKept,
+		about:  "the same, read with Entries: each entry is a new one, which the caller may keep",
+		module: "github.com/seed449c39bc/wal",
+		open:   openOurs,
+		replay: streamKept,
 	}
 }
 
@@ -129,6 +140,23 @@ func replayOurs(dir string, keep bool) (tally, error) {
 	if keep {
 		return readAllOurs(dir)
 	}
+	var t tally
+	r, err := wal.OpenForRead(nil, dir, nil)
+	if err != nil {
+		return t, err
+	}
+	var e walpb.Entry
+	for _, err := range r.ReadEntries(r.FirstIndex(), r.LastIndex()+1, &e) {
+		if err != nil {
+			return t, closing(err, r)
+		}
+		t.count(len(e.Data))
+	}
+	return t, r.Close()
+}
+
+// streamKept reads the entries one after the other, each as a new one. keep makes no difference.
+func streamKept(dir string, _ bool) (tally, error) {
 	var t tally
 	r, err := wal.OpenForRead(nil, dir, nil)
 	if err != nil {

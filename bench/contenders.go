@@ -3,12 +3,14 @@ package main
 // These are the names of the contenders.
 const (
 	nameOurs          = "this library"
+	nameOursKept      = "this library, Entries"
 	nameEtcd          = "etcd wal"
 	nameChannel       = "etcd wal + channel"
 	nameRaftWAL       = "raft-wal"
 	nameTidwall       = "tidwall/wal"
 	nameTidwallCached = "tidwall, all cached"
 	nameRosed         = "rosedb wal"
+	nameWlog          = "prometheus wlog"
 	nameBolt          = "bbolt"
 	namePebble        = "pebble"
 	nameFloor         = "floor"
@@ -21,12 +23,14 @@ const (
 func contenders() []contender {
 	return []contender{
 		ours(),
+		oursKept(),
 		etcd(),
 		etcdChannel(),
 		raftWAL(),
 		tidwall(),
 		tidwallCached(),
 		rosed(),
+		prometheus(),
 		bolt(),
 		pebbleDB(),
 		bareLoop(),

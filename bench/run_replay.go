@@ -102,7 +102,7 @@ func (b *bench) child(w workload, c contender, task string) (r replayed, err err
 
 // entries returns how many entries a log has that is written once. It is a multiple of the batch.
 func (b *bench) entries(w workload) int {
-	return b.budget.entries / w.config.batch * w.config.batch
+	return b.budget.entries / max(w.config.fewer, 1) / w.config.batch * w.config.batch
 }
 
 // dataBytes returns how many bytes of data a log has that is written once.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -89,7 +90,8 @@ func budgetOf(scale float64) budget {
 
 // workloads returns all workloads, in the order of the report.
 func workloads() []workload {
-	logs := []string{nameOurs, nameEtcd, nameRaftWAL, nameTidwall, nameRosed, nameBolt, namePebble}
+	logs := []string{nameOurs, nameEtcd, nameRaftWAL, nameTidwall, nameRosed, nameWlog, nameBolt,
+		namePebble}
 	withFloors := slices.Concat(logs, []string{nameFloor, nameReserved, nameDirect})
 	list := []workload{
 		single("save-128", "One writer, 128 B per save", config{size: 128, batch: 1}, withFloors),
@@ -127,15 +129,11 @@ func callsMetrics() []metric {
 // otherSaves returns the workloads that save in another way than as a single writer that waits.
 func otherSaves(logs, withFloors []string) []workload {
 	return []workload{
-		{
-			name: "parallel", title: "64 goroutines, 256 B per save",
-			about: "Each goroutine's save is durable before it makes the next one. Where a log takes " +
-				"entries in order only, the index is given under a lock of the callers. The floors write " +
-				"what all 64 have to save at once and sync once; that counts as 64 saves.",
-			config: config{size: 256, batch: 1, writers: 64}, metrics: savesMetrics(),
-			run: (*bench).runSaves,
-			who: slices.Insert(slices.Clone(withFloors), 2, nameChannel),
-		},
+		goroutines("parallel", 64, slices.Insert(slices.Clone(withFloors), 2, nameChannel)),
+		goroutines("parallel-256", 256, []string{nameOurs, nameEtcd, nameChannel, nameWlog, namePebble,
+			nameFloor, nameReserved}),
+		goroutines("parallel-1024", 1024, []string{nameOurs, nameEtcd, nameChannel, nameWlog,
+			namePebble, nameFloor, nameReserved}),
 		{
 			name: "append-wait", title: "One writer, 256 B per save, Append and Wait",
 			about: "This library's Append and, right behind it, Wait, by one goroutine alone. Against " +
@@ -164,6 +162,19 @@ func otherSaves(logs, withFloors []string) []workload {
 			who: []string{nameOurs, nameEtcd},
 		},
 		roll(slices.Concat(logs, []string{nameFloor})),
+	}
+}
+
+// goroutines returns a workload of n goroutines that save.
+func goroutines(name string, n int, who []string) workload {
+	return workload{
+		name: name, title: fmt.Sprintf("%d goroutines, 256 B per save", n),
+		about: fmt.Sprintf("Each goroutine's save is durable before it makes the next one. Where a log "+
+			"takes entries in order only, the index is given under a lock of the callers. The floors "+
+			"write what all %d have to save at once and sync once; that counts as %d saves. The "+
+			"quantiles are how long a goroutine waits for its save.", n, n),
+		config: config{size: 256, batch: 1, writers: n}, metrics: savesMetrics(),
+		run: (*bench).runSaves, who: who,
 	}
 }
 
@@ -216,9 +227,12 @@ func replays(who []string) []workload {
 		},
 		{
 			name: "stream", title: "Replay: read one entry after the other",
-			about: "The same logs, but no entry is kept. This library: OpenForRead and Entries. etcd's " +
+			about: "The same logs, but no entry is kept. This library: OpenForRead and ReadEntries, which " +
+				"reads into one record, as those read that hand out a buffer of theirs; and Entries, which " +
+				"makes a new entry each time. etcd's " +
 				"wal cannot do that: it is shown reading all, as above." + aboutReplay,
-			config: c, who: who, metrics: metrics, run: (*bench).runStream,
+			config: c, who: slices.Concat(who, []string{nameOursKept}), metrics: metrics,
+			run: (*bench).runStream,
 		},
 	}
 }

@@ -42,7 +42,16 @@ func largeReads() []workload {
 				"kept. " +
 				"etcd's wal cannot do that: it is shown reading all into memory." + aboutReplay,
 			config: large, metrics: replayMetrics(), run: (*bench).runStream,
-			who: []string{nameOurs, nameEtcd, nameRaftWAL, nameTidwall, namePebble, nameBareRead},
+			who: []string{nameOurs, nameOursKept, nameEtcd, nameRaftWAL, nameTidwall, nameWlog,
+				namePebble, nameBareRead},
+		},
+		{
+			name: "replay-1k", title: "Replay: 1 KiB entries, all into memory",
+			about:   "200,000 entries of 1 KiB (times the scale), as in the first replay." + aboutReplay,
+			config:  config{size: 1 << 10, batch: 100, fewer: 5, writers: 1, noSync: true},
+			metrics: replayMetrics(), run: (*bench).runReplayAll,
+			who: []string{nameOurs, nameEtcd, nameRaftWAL, nameTidwall, nameWlog, namePebble,
+				nameBareRead},
 		},
 		{
 			name: "save-beside-readers", title: "Saves beside two streaming readers",
