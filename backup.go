@@ -48,6 +48,10 @@ import (
 // No WAL has the backup open: it can be moved, packed, and opened anywhere. It is a log of the same
 // node, though: if Raft uses the log, never open the copy beside the original.
 func (w *WAL) Backup(dir string) error {
+	w.writer.Lock()
+	if err := w.awaitAll(w.now()); err != nil { // a copy has every save that has returned
+		return err
+	}
 	src, err := w.beginBackup()
 	if err != nil {
 		return err

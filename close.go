@@ -43,6 +43,7 @@ func (w *WAL) close() error {
 	}
 	w.sticky.set(ErrClosed)
 	w.pipeline.close()
+	w.stopDelay()
 	last := len(w.segments) - 1
 	closeAll(w.segments[:last])
 	if cerr := w.segments[last].file.Close(); cerr != nil && err == nil {
@@ -88,8 +89,8 @@ func (w *WAL) markClosed() error {
 // A save that is being written when Abandon is called is waited for, and may return nil. Every
 // other one that has not returned gets [ErrClosed], and so does every later call. A save that has
 // returned nil is found by the next Open, as after a crash of the process, even if it was not
-// synced. Nothing is written after Abandon has returned. After Close it does nothing, and a Close
-// after it returns nil.
+// synced, unless [WithWriteDelay] lets it wait. Nothing is written after Abandon has returned.
+// After Close it does nothing, and a Close after it returns nil.
 func (w *WAL) Abandon() {
 	w.closing.Lock()
 	defer w.closing.Unlock()
@@ -106,6 +107,7 @@ func (w *WAL) Abandon() {
 	w.leader.awaitVacant()
 	w.failPending(ErrClosed)
 	w.pipeline.abandon()
+	w.stopDelay()
 	closeAll(w.segments)
 	w.leave()
 }

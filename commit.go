@@ -25,6 +25,10 @@ func (w *WAL) commit(s *save) error {
 	if done || err != nil {
 		return err
 	}
+	if w.delays(s) {
+		w.unlock()
+		return nil
+	}
 	return w.await(began)
 }
 
@@ -77,10 +81,10 @@ func (w *WAL) awaitAll(began time.Time) error {
 }
 
 // unlock gives up the lock. Whenever the lock is free, a pending batch has a leader, or a caller
-// that waits for exclusive use: so unlock starts a leader if one is needed. Then it tells the
-// events of what was done under the lock. The events of batches are told by their leader.
+// that waits for exclusive use, or a timer: so unlock starts a leader if one is needed. Then it
+// tells the events of what was done under the lock. The events of batches are told by their leader.
 func (w *WAL) unlock() {
-	if w.open.pending() && w.leader.take() {
+	if w.due() && w.leader.take() {
 		go w.lead()
 	}
 	owes := w.owes || w.sticky.err() != nil

@@ -59,7 +59,7 @@ func (w *WAL) takeBatchFor(next *batch) *inflight {
 	*f = inflight{batch: w.open, file: tail.file, name: tail.segmentName, began: w.now()}
 	f.sync = f.batch.sync && (w.unsynced || len(f.enc.buf) > 0)
 	w.unsynced = !f.sync && (w.unsynced || len(f.enc.buf) > 0)
-	w.open, w.spare = next, nil
+	w.open, w.spare, w.delay.over = next, nil, false
 	w.room.Broadcast()
 	return f
 }

@@ -76,7 +76,8 @@ func (l *leadership) awaitVacant() {
 // to write, or soon will be: when the batch held several saves, their callers may come back, and
 // the goroutine lingers for them. The caller itself returns, because its own save is durable.
 func (w *WAL) handOver() {
-	if !w.leader.mustResign() && w.sticky.err() == nil && (w.open.pending() || w.previous.saves > 1) {
+	more := w.due() || w.opts.writeDelay == 0 && w.previous.saves > 1
+	if more && !w.leader.mustResign() && w.sticky.err() == nil {
 		go w.lead()
 		return
 	}
@@ -99,7 +100,7 @@ func (w *WAL) lead() {
 	w.writer.Lock()
 	for !w.leader.mustResign() {
 		w.linger()
-		if !w.open.pending() || w.sticky.err() != nil {
+		if !w.due() || w.sticky.err() != nil {
 			break
 		}
 		w.flush(w.now())

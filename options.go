@@ -57,6 +57,7 @@ type options struct {
 	preallocation      Preallocation
 	registry           *log.Registry
 	noSync             bool
+	writeDelay         time.Duration
 	etcdFormat         bool
 	truncateCorruption bool
 	dryRun             bool
@@ -96,6 +97,19 @@ func WithRegistry(r *log.Registry) Option {
 // cut to a new segment still sync. Default off.
 func WithNoSync() Option {
 	return func(o *options) { o.noSync = true }
+}
+
+// WithWriteDelay has a save of entries or of a state return before it is written. It is written at
+// most d later, together with those that came meanwhile, so a save takes less time than a write of
+// its own would. A crash of the process can lose what was saved in the last d, and no whole save
+// before that. It needs [WithNoSync].
+//
+// LastIndex and readers see such a save once it is written, as after Append. Every other call that
+// saves, Sync and Close first write what waits; Append and its Pending do what they do without the
+// option. A write that fails makes the log fail, which the next call returns. Default 0: a save
+// that returns nil is written.
+func WithWriteDelay(d time.Duration) Option {
+	return func(o *options) { o.writeDelay = d }
 }
 
 // WithEtcdFormat writes new segments exactly as etcd's WAL does, plain, without the trailer that
@@ -169,6 +183,10 @@ func newOptions(opts []Option) (options, error) {
 	if o.segmentSize < MinSegmentSize {
 		return o, fmt.Errorf("%w: segment size of %d bytes, the minimum is %d",
 			ErrInvalidArgument, o.segmentSize, MinSegmentSize)
+	}
+	if o.writeDelay < 0 || o.writeDelay > 0 && !o.noSync {
+		return o, fmt.Errorf("%w: WithWriteDelay of %v; it needs WithNoSync, and 0 or more",
+			ErrInvalidArgument, o.writeDelay)
 	}
 	if o.preallocation < PreallocateZero || o.preallocation > PreallocateNone {
 		return o, fmt.Errorf("%w: unknown preallocation %d", ErrInvalidArgument, o.preallocation)

@@ -37,16 +37,22 @@ func callsThatEnd(w *WAL, dir string) map[string]func() error {
 		"Entry":          func() error { _, err := w.Entry(1); return err },
 		"Follow":         func() error { return iteration(w.Follow(context.Background(), next)) },
 		"Purge":          func() error { _, err := w.Purge(); return err },
-		"ReadAll":        func() error { _, _, _, err := w.ReadAll(); return err },
-		"Release":        func() error { return w.Release(at(1)) },
-		"Restore":        func() error { return w.Restore(at(50), st, nil) },
-		"Save":           func() error { return w.Save(nil, nil) },
-		"SaveEntry":      func() error { return w.SaveEntry(ents) },
-		"SaveNext":       func() error { _, err := w.SaveNext(); return err },
-		"SaveSnap":       func() error { return w.SaveSnap(at(1)) },
-		"SaveState":      func() error { return w.SaveState(st) },
-		"Sync":           w.Sync,
-		"TruncateBack":   func() error { return w.TruncateBack(100) },
+		"ReadEntries": func() (err error) {
+			for _, err = range w.ReadEntries(1, 2, new(walpb.Entry)) {
+			}
+			return err
+		},
+		"ReadEntry":    func() error { return w.ReadEntry(1, new(walpb.Entry)) },
+		"ReadAll":      func() error { _, _, _, err := w.ReadAll(); return err },
+		"Release":      func() error { return w.Release(at(1)) },
+		"Restore":      func() error { return w.Restore(at(50), st, nil) },
+		"Save":         func() error { return w.Save(nil, nil) },
+		"SaveEntry":    func() error { return w.SaveEntry(ents) },
+		"SaveNext":     func() error { _, err := w.SaveNext(); return err },
+		"SaveSnap":     func() error { return w.SaveSnap(at(1)) },
+		"SaveState":    func() error { return w.SaveState(st) },
+		"Sync":         w.Sync,
+		"TruncateBack": func() error { return w.TruncateBack(100) },
 	}
 }
 

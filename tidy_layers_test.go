@@ -24,7 +24,7 @@ var layers = []tidy.Layer{
 	{Name: "recovery", Files: "scan.go replay.go [load.go beside.go] survey.go start.go locks.go"},
 	{Name: "read", Files: "[reader.go cursor.go readers.go] readall.go readinto.go"},
 	{Name: "write", Files: "batch.go [wal.go open.go recover.go commit.go leader.go linger.go " +
-		"flush.go cut.go shortage.go compact.go release.go close.go stats.go] " +
+		"delay.go flush.go cut.go shortage.go compact.go release.go close.go stats.go] " +
 		"create.go restore.go pending.go"},
 	{Name: "use", Files: "follow.go [record.go resync.go] verify.go valid_snapshots.go repair.go " +
 		"backup.go"},

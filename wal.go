@@ -56,6 +56,7 @@ type WAL struct {
 	closeErr   error // what the first Close returned
 	pipeline   filePipeline
 	backoff    lingerBackoff
+	delay      delay
 
 	// What follows belongs to the leader or, while nobody leads, to the holder of the writer's lock.
 	inflight   inflight   // the batch that is being written

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/seed449c39bc/wal"
 	"github.com/seed449c39bc/wal/log"
 	"github.com/seed449c39bc/wal/walpb"
@@ -35,6 +37,19 @@ func oursKept() contender {
 	}
 }
 
+// oursDelayed is the same log, with saves that may wait in memory.
+func oursDelayed() contender {
+	return contender{
+		name: nameOursDelayed,
+		about: "the same, WithWriteDelay of 5 ms: saves wait in memory, and a kill of the process " +
+			"loses at most those of the last 5 ms",
+		module: "github.com/seed449c39bc/wal",
+		open: func(dir string, c config) (*store, error) {
+			return openOursWith(dir, c, wal.WithWriteDelay(5*time.Millisecond))
+		},
+	}
+}
+
 type ourLog struct {
 	config
 	sequence
@@ -42,8 +57,10 @@ type ourLog struct {
 	payload []byte
 }
 
-func openOurs(dir string, c config) (*store, error) {
-	opts := []wal.Option{wal.WithSegmentSize(c.segment)}
+func openOurs(dir string, c config) (*store, error) { return openOursWith(dir, c) }
+
+func openOursWith(dir string, c config, opts ...wal.Option) (*store, error) {
+	opts = append(opts, wal.WithSegmentSize(c.segment))
 	if c.noSync {
 		opts = append(opts, wal.WithNoSync())
 	}

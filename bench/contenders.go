@@ -4,6 +4,7 @@ package main
 const (
 	nameOurs          = "this library"
 	nameOursKept      = "this library, Entries"
+	nameOursDelayed   = "this library, WithWriteDelay"
 	nameEtcd          = "etcd wal"
 	nameChannel       = "etcd wal + channel"
 	nameRaftWAL       = "raft-wal"
@@ -24,6 +25,7 @@ func contenders() []contender {
 	return []contender{
 		ours(),
 		oursKept(),
+		oursDelayed(),
 		etcd(),
 		etcdChannel(),
 		raftWAL(),

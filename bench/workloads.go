@@ -146,11 +146,12 @@ func otherSaves(logs, withFloors []string) []workload {
 		{
 			name: "nosync", title: "No sync, 256 B per save",
 			about: "What a save costs besides the disk: each returns once it is written, not once it is " +
-				"durable. One write(2) per save, except where noted. The floor is the bare write, into " +
+				"durable. One write(2) per save, except for pebble, which writes a block at a time, and for " +
+				"this library WithWriteDelay. The floor is the bare write, into " +
 				"pages that the page cache has already, over and over; a log goes on to new ones.",
 			config: config{size: 256, batch: 1, writers: 1, noSync: true}, metrics: callsMetrics(),
 			run: (*bench).runSaves,
-			who: slices.Concat(logs, []string{nameFloor}),
+			who: slices.Concat(logs, []string{nameFloor, nameOursDelayed}),
 		},
 		{
 			name: "in-flight", title: "Saves in flight, 256 B each",
