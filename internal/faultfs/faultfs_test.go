@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed449c39bc/wal/internal/crashfs"
 	"github.com/seed449c39bc/wal/internal/faultfs"
+	"github.com/seed449c39bc/wal/internal/memfs"
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
@@ -153,4 +154,45 @@ func TestSlow_ASyncTakesThatLong(t *testing.T) {
 	}
 	_, err = d.OpenRead("none")
 	require.ErrorIs(t, err, fs.ErrNotExist)
+}
+
+// A save of a block takes a write and a flush, and a write and a flush more where it is the first
+// one there, or where writes are copied. What exceeds a tenth of a limit waits for the next tenth
+// of a second.
+func TestTimed_CountsWritesAndMakesThemWait(t *testing.T) {
+	disk := &faultfs.Timed{PerWrite: time.Millisecond, PerBlock: time.Microsecond}
+	d, err := disk.On(memfs.New()).OpenDir("/")
+	require.NoError(t, err)
+	f, err := d.CreateLocked("f")
+	require.NoError(t, err)
+	save := func(blocks int) (writes, bytes int64, took time.Duration) {
+		began := disk.Now()
+		w, b := disk.Written()
+		_, err := f.WriteAt(make([]byte, blocks<<12), 0)
+		require.NoError(t, err)
+		require.NoError(t, f.Datasync())
+		writes, bytes = disk.Written()
+		return writes - w, bytes - b, disk.Now().Sub(began)
+	}
+	equal := func(blocks int, writes, bytes int64, took time.Duration) {
+		t.Helper()
+		w, b, d := save(blocks)
+		require.Equal(t, []any{writes, bytes, took}, []any{w, b, d})
+	}
+	equal(1, 4, 2<<12, 4*time.Millisecond+2*time.Microsecond)
+	equal(1, 2, 1<<12, 2*time.Millisecond+time.Microsecond)
+	equal(2, 4, 3<<12, 4*time.Millisecond+3*time.Microsecond)
+	disk.CopyOnWrite = true
+	require.True(t, f.CopyOnWrite())
+	equal(1, 4, 2<<12, 4*time.Millisecond+2*time.Microsecond)
+	disk.CopyOnWrite = false
+
+	disk.SetLimit(faultfs.Limit{Writes: 30})
+	save(1)
+	_, _, took := save(1)
+	require.Equal(t, 2*time.Millisecond+time.Microsecond, took, "3 writes are allowed, 2 were made")
+	_, _, took = save(1)
+	require.Greater(t, took, 50*time.Millisecond)
+	require.NoError(t, f.Close())
+	require.NoError(t, d.Close())
 }
