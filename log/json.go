@@ -98,6 +98,43 @@ func encodeJSON(record any) ([]byte, error) {
 // JSON that is not that of a record, such as null or an object without an index, because it would
 // otherwise pass for an empty record.
 func decodeJSON[V any](data []byte, name string) (number uint64, value V, err error) {
+	if number, raw, ok := usualJSON(data, name); ok {
+		if err := json.Unmarshal(raw, &value); err == nil {
+			return number, value, nil
+		}
+		var none V
+		value = none
+	}
+	return decodeAnyJSON[V](data, name)
+}
+
+// usualJSON takes apart what encodeJSON writes, which spares two of the three passes over it. raw
+// is all between the name of the value and the last brace. So if raw is the JSON of one value, the
+// record is that of number and raw, and nothing else is in it.
+func usualJSON(data []byte, name string) (number uint64, raw []byte, ok bool) {
+	const behind = `,"value":`
+	at := len(`{"":`) + len(name)
+	if len(data) < at || string(data[:2]) != `{"` || string(data[2:at-2]) != name ||
+		string(data[at-2:at]) != `":` {
+		return 0, nil, false
+	}
+	digits := at
+	for at < len(data) && data[at]-'0' <= 9 && at-digits < 19 { // 19 digits fit into a uint64
+		number = 10*number + uint64(data[at]-'0')
+		at++
+	}
+	if at == digits || data[digits] == '0' && at > digits+1 {
+		return 0, nil, false
+	}
+	end := len(data) - 1
+	if end-at <= len(behind) || string(data[at:at+len(behind)]) != behind || data[end] != '}' {
+		return 0, nil, false
+	}
+	return number, data[at+len(behind) : end], true
+}
+
+// decodeAnyJSON does what decodeJSON does, for a record in any form.
+func decodeAnyJSON[V any](data []byte, name string) (number uint64, value V, err error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil {
 		return 0, value, err
