@@ -161,11 +161,8 @@ func TestReadInto_ErrorsAreThoseOfEntries(t *testing.T) {
 	require.ErrorIs(t, w.ReadEntry(10, into), ErrClosed)
 }
 
-// wildEntry panics, or reads itself with a wrong index, at one index.
-type wildEntry struct {
-	customEntry
-	panics, lies uint64
-}
+// wildEntry panics at index 5, and reads the entry at 8 with another index.
+type wildEntry struct{ customEntry }
 
 func (e *wildEntry) Unmarshal(data []byte) error {
 	var c customEntry

@@ -48,7 +48,6 @@ type writing struct {
 	file   vfs.File
 	zeroed zeroed
 	off    int64
-	bytes  int64
 }
 
 func newWriting(t *testing.T, d *faultfs.Timed, step func(int) int64) *writing {

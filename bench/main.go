@@ -4,7 +4,7 @@
 //	go run . -dir /path/on/the/disk -rounds 5 -scale 1 -out ../docs/benchmarks
 //
 // The directory should be on the disk that matters, and not on a file system in memory. At scale 1,
-// five rounds take about half an hour, a third of it on a disk that the kernel limits, which needs
+// five rounds take about forty minutes, half of it on a disk that the kernel limits, which needs
 // root and Linux. They need 12 GB of space, and as much memory that is
 // free for the page cache, because what is read should be in it.
 package main

@@ -2,65 +2,92 @@ package main
 
 import (
 	"math"
+	"slices"
 	"strings"
 )
 
-// summaryHead explains the table of all workloads that save and that etcd's wal takes part in.
-const summaryHead = `## All saves at a glance
+// glance is a table of all workloads that etcd's wal takes part in and that compare one metric.
+type glance struct {
+	title, about string
+	metric       string   // the one that is compared
+	figures      []string // metrics that are shown as this library / etcd's wal, as measured
+}
 
-Saves a second as multiples of etcd's. "Best other" is the fastest of all other logs but this one,
-etcd's and raft-wal. The last four columns are this library / etcd's wal, as measured.
+// glances are the tables of the report's beginning.
+var glances = []glance{
+	{
+		title: "All saves at a glance", metric: metricSaves,
+		about: "Saves a second of this library, as multiples of those of etcd's wal, of the best peer " +
+			"and of the floors. The best peer is the fastest log but this one; beside it stand its saves " +
+			"as multiples of etcd's. The last columns are this library / etcd's wal, as measured.",
+		figures: []string{metricP99, metricP999, metricWrites, metricBytes},
+	},
+	{
+		title: "All replays at a glance", metric: metricEntries,
+		about:   "The same for entries read a second.",
+		figures: []string{metricPeak},
+	},
+}
 
-`
-
-// summary returns a table with a line for each workload that counts saves, or "" if there is none.
+// summary returns the tables that have a line at least.
 func (r result) summary() string {
 	var b strings.Builder
-	for _, w := range r.Workloads {
-		if w.Metrics[0].Name == metricSaves && w.row(nameEtcd).values(metricSaves) != nil {
-			writeRow(&b, w.summaryCells())
+	for _, g := range glances {
+		lines := ""
+		for _, w := range r.Workloads {
+			if w.Metrics[0].Name == g.metric && w.row(nameEtcd).values(g.metric) != nil {
+				lines += g.line(w)
+			}
 		}
+		if lines == "" {
+			continue
+		}
+		head := slices.Concat([]string{"", "÷ etcd wal", "best peer", "÷ best peer", "÷ floor",
+			"÷ reserved only"}, g.figures)
+		b.WriteString("## " + g.title + "\n\n" + g.about + "\n\n")
+		writeRow(&b, head)
+		b.WriteString("|---|--:|---|" + strings.Repeat("--:|", len(head)-3) + "\n" + lines + "\n")
 	}
-	if b.Len() == 0 {
-		return ""
-	}
-	head := []string{"", nameOurs, nameRaftWAL, "best other", nameFloor, "reserved only",
-		metricP99, metricP999, metricWrites, metricBytes}
-	var top strings.Builder
-	writeRow(&top, head)
-	return summaryHead + top.String() + "|---|" + strings.Repeat("--:|", len(head)-1) + "\n" +
-		b.String() + "\n"
+	return b.String()
 }
 
-// summaryCells returns the cells of a workload's line.
-func (w workloadResult) summaryCells() []string {
-	cells := []string{w.Title}
-	for _, name := range []string{nameOurs, nameRaftWAL} {
-		cells = append(cells, ratio(w.against(w.row(name), nameEtcd)))
+// line returns the line of a workload.
+func (g glance) line(w workloadResult) string {
+	ours := w.row(nameOurs)
+	cells := []string{w.Title, ratio(w.against(ours, nameEtcd))}
+	peer, ofEtcd := w.bestPeer()
+	if peer == "" {
+		cells = append(cells, "–", "–")
+	} else {
+		cells = append(cells, peer+" "+ratio(ofEtcd), ratio(w.against(ours, peer)))
 	}
-	cells = append(cells, w.bestOther())
-	for _, name := range []string{nameFloor, nameReserved} {
-		cells = append(cells, ratio(w.against(w.row(name), nameEtcd)))
+	floor := ""
+	if i := slices.IndexFunc(w.Rows, func(r row) bool { return r.Floor }); i >= 0 {
+		floor = w.Rows[i].Contender
 	}
-	for _, m := range []string{metricP99, metricP999, metricWrites, metricBytes} {
-		cells = append(cells, figure(median(w.row(nameOurs).values(m)))+" / "+
+	for _, name := range []string{floor, nameReserved} {
+		cells = append(cells, ratio(w.against(ours, name)))
+	}
+	for _, m := range g.figures {
+		cells = append(cells, figure(median(ours.values(m)))+" / "+
 			figure(median(w.row(nameEtcd).values(m))))
 	}
-	return cells
+	var b strings.Builder
+	writeRow(&b, cells)
+	return b.String()
 }
 
-// bestOther returns the name of the fastest other log and its ratio to etcd's wal.
-func (w workloadResult) bestOther() string {
-	best, name := math.Inf(-1), ""
+// bestPeer returns the name of the fastest log that is not this library, and its multiple of
+// etcd's wal.
+func (w workloadResult) bestPeer() (name string, ofEtcd float64) {
+	ofEtcd = math.Inf(-1)
 	for _, r := range w.Rows {
-		switch v := w.against(r, nameEtcd); {
-		case r.Floor, r.Contender == nameOurs, r.Contender == nameEtcd, r.Contender == nameRaftWAL:
-		case v > best:
-			best, name = v, r.Contender
+		if r.Floor || strings.HasPrefix(r.Contender, nameOurs) {
+			continue
+		}
+		if v := w.against(r, nameEtcd); v > ofEtcd {
+			name, ofEtcd = r.Contender, v
 		}
 	}
-	if name == "" {
-		return "–"
-	}
-	return name + " " + ratio(best)
+	return name, ofEtcd
 }
