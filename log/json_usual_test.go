@@ -24,7 +24,9 @@ func sameJSON(t require.TestingT, data []byte) {
 
 func jsonRecords(t require.TestingT) (records [][]byte) {
 	for _, i := range []uint64{0, 1, 9, 10, 1<<53 + 1, 9_999_999_999_999_999_999, math.MaxUint64} {
-		for _, v := range []any{nil, 1.5, "text", []any{1.0, "a"}, put{"k", "v", map[string]int{"a": 1}}} {
+		for _, v := range []any{
+			nil, 1.5, "text", []any{1.0, "a"}, put{"k", "v", map[string]int{"a": 1}},
+		} {
 			b, err := (&JSON[any]{i, v}).Marshal()
 			require.NoError(t, err)
 			records = append(records, b)

@@ -11,9 +11,9 @@ import (
 
 // These are the tags of a record's first three fields, as walpb.AppendRecordHeader writes them.
 const (
-	tagType = 1<<3 | 0
-	tagCrc  = 2<<3 | 0
-	tagData = 3<<3 | 2
+	tagType = 1 << 3 // a varint
+	tagCrc  = 2 << 3
+	tagData = 3<<3 | 2 // bytes
 )
 
 // parseUsual parses what nearly every record is: one of a type below 128 with a trailer and with a
