@@ -37,6 +37,18 @@ func oursKept() contender {
 	}
 }
 
+// oursRecords is the same log, read as it stands in the files, which takes one pass.
+func oursRecords() contender {
+	return contender{
+		name: nameOursRecords,
+		about: "the same, read with Records: each record is verified once and handed out as it stands " +
+			"in the file, also an entry that a later one replaces; valid until the next one",
+		module: "github.com/seed449c39bc/wal",
+		open:   openOurs,
+		replay: streamRecords,
+	}
+}
+
 // oursDelayed is the same log, with saves that may wait in memory.
 func oursDelayed() contender {
 	return contender{
@@ -186,6 +198,25 @@ func streamKept(dir string, _ bool) (tally, error) {
 		t.count(len(e.(*walpb.Entry).Data))
 	}
 	return t, r.Close()
+}
+
+// streamRecords reads the records as they stand in the files. keep makes no difference.
+func streamRecords(dir string, _ bool) (tally, error) {
+	var t tally
+	for rec, err := range wal.Records(dir) {
+		if err != nil {
+			return t, err
+		}
+		if rec.Type != log.EntryType {
+			continue
+		}
+		var e walpb.Entry
+		if err := e.UnmarshalShared(rec.Data); err != nil {
+			return t, err
+		}
+		t.count(len(e.Data))
+	}
+	return t, nil
 }
 
 func readAllOurs(dir string) (tally, error) {

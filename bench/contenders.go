@@ -4,6 +4,7 @@ package main
 const (
 	nameOurs          = "this library"
 	nameOursKept      = "this library, Entries"
+	nameOursRecords   = "this library, Records"
 	nameOursDelayed   = "this library, WithWriteDelay"
 	nameEtcd          = "etcd wal"
 	nameChannel       = "etcd wal + channel"
@@ -25,6 +26,7 @@ func contenders() []contender {
 	return []contender{
 		ours(),
 		oursKept(),
+		oursRecords(),
 		oursDelayed(),
 		etcd(),
 		etcdChannel(),

@@ -230,9 +230,9 @@ func replays(who []string) []workload {
 			name: "stream", title: "Replay: read one entry after the other",
 			about: "The same logs, but no entry is kept. This library: OpenForRead and ReadEntries, which " +
 				"reads into one record, as those read that hand out a buffer of theirs; and Entries, which " +
-				"makes a new entry each time. etcd's " +
+				"makes a new entry each time; and Records, which needs no open before it. etcd's " +
 				"wal cannot do that: it is shown reading all, as above." + aboutReplay,
-			config: c, who: slices.Concat(who, []string{nameOursKept}), metrics: metrics,
+			config: c, who: slices.Concat(who, []string{nameOursKept, nameOursRecords}), metrics: metrics,
 			run: (*bench).runStream,
 		},
 	}

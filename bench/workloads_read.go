@@ -42,8 +42,8 @@ func largeReads() []workload {
 				"kept. " +
 				"etcd's wal cannot do that: it is shown reading all into memory." + aboutReplay,
 			config: large, metrics: replayMetrics(), run: (*bench).runStream,
-			who: []string{nameOurs, nameOursKept, nameEtcd, nameRaftWAL, nameTidwall, nameWlog,
-				namePebble, nameBareRead},
+			who: []string{nameOurs, nameOursKept, nameOursRecords, nameEtcd, nameRaftWAL, nameTidwall,
+				nameWlog, namePebble, nameBareRead},
 		},
 		{
 			name: "replay-1k", title: "Replay: 1 KiB entries, all into memory",
