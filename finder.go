@@ -119,6 +119,9 @@ func (f *finder) portion(p portion, from int64, flags byte) (done bool, err erro
 	end, passed := p.off+p.size, f.passed
 	if p.data == nil {
 		f.searched, f.passed = end&^(frame.WordSize-1), passed+p.size
+		if end >= f.win.size {
+			f.searched = f.win.size // what is left is less than a word
+		}
 		return false, nil
 	}
 	for q := max(from, p.off&^(frame.WordSize-1)); q < end; q += frame.WordSize {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -137,4 +138,40 @@ func TestOutline_AgreesWithTheParsedFrame(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A file of which the end was cut off after its length was taken reads as a hole there, also if the
+// length is no multiple of eight: a search beside a writer that dies in the middle of a write.
+func TestFinder_AHoleAtTheEndOfAnOddLengthEndsTheSearch(t *testing.T) {
+	for size := int64(4096); size < 4096+9; size++ {
+		for _, data := range []int64{0, 1000, 4096} {
+			seg := noise(int(data))
+			f := finder{win: &window{f: holeBehind{seg}, size: size}, seq: sceneSeq}
+			done := make(chan int64)
+			go func() {
+				off, _ := f.first(8, 0)
+				done <- off
+			}()
+			select {
+			case off := <-done:
+				require.EqualValues(t, -1, off)
+			case <-time.After(20 * time.Second):
+				require.Fail(t, "the search does not end", "%d bytes, %d of them data", size, data)
+			}
+		}
+	}
+}
+
+// holeBehind is a file with some data, and a hole behind them.
+type holeBehind struct{ data []byte }
+
+func (h holeBehind) ReadAt(b []byte, off int64) (int, error) {
+	n := copy(b, h.data[min(off, int64(len(h.data))):])
+	clear(b[n:])
+	return len(b), nil
+}
+
+func (h holeBehind) Data(off int64) (start, end int64, err error) {
+	n := int64(len(h.data))
+	return min(off, n), n, nil
 }

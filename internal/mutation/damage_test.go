@@ -28,6 +28,11 @@ func init() {
 			new:   "\tf.waiting = nil\n\treturn nil\n}",
 			tests: []string{finder},
 		}, {
+			name: "a hole at an odd end is searched for ever", file: "finder.go",
+			old:   "\t\t\tf.searched = f.win.size // what",
+			new:   "\t\t\t_ = f.win.size // what",
+			tests: []string{"TestFinder_AHoleAtTheEndOfAnOddLengthEndsTheSearch"},
+		}, {
 			name: "a later record is found before one that waits", file: "finder.go",
 			old:   "\tslices.Sort(f.found)\n",
 			new:   "",
