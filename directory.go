@@ -100,4 +100,7 @@ func manyFiles(err error) error {
 }
 
 // noLog returns the error for a directory without a log, or a log without a directory.
-func noLog(dir string) error { return fmt.Errorf("wal: no log in %s: %w", dir, fs.ErrNotExist) }
+func noLog(dir string) error {
+	return fmt.Errorf("wal: no log in %s; make one with Create or OpenOrCreate, or check the path: %w",
+		dir, fs.ErrNotExist)
+}

@@ -34,9 +34,10 @@
 //     stop an open. Open heals it, with a warning.
 //   - Damage to anything that was acknowledged is an error, [ErrCorrupt]: the log never returns
 //     other data instead, and nothing on disk is changed. Nor does it silently return less, with
-//     two exceptions: zeros over the end of a log that was not closed look like saves that never
-//     were, and a log whose last segment is cut short or gone looks like an older one.
-//     docs/DURABILITY.md describes both, and what holds in etcd's format.
+//     three exceptions: zeros over the end of a log that was not closed look like saves that never
+//     were; a log whose last segment is cut short or gone looks like an older one; and one whose
+//     first segments are gone looks purged, unless it is opened at a snapshot, if only an empty
+//     one. docs/DURABILITY.md describes them, and what holds in etcd's format.
 //   - The first write or sync that fails, of a segment or of the names in the directory, is final:
 //     every later call that can return an error returns that failure, [ErrFailed]. After a failed
 //     sync the kernel may have dropped the data, so a retry proves nothing. Close the log, mend the

@@ -150,8 +150,9 @@ func WithTruncateCorruption() Option {
 	return func(o *options) { o.truncateCorruption = true }
 }
 
-// WithDryRun has Repair report what it would do, and change nothing. Only Repair uses the option.
-// Default off.
+// WithDryRun has Repair report what it would do, and change nothing. Without
+// [WithTruncateCorruption], a corruption is an error all the same, beside the Report. Only Repair
+// uses the option. Default off.
 func WithDryRun() Option {
 	return func(o *options) { o.dryRun = true }
 }

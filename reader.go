@@ -319,8 +319,8 @@ func (v *view) State() log.HardState {
 }
 
 // Snapshot returns the snapshot that was saved last, or an empty one if the segments that were read
-// hold none. Each call returns a new one. Snapshot returns nil if the snapshot cannot be decoded,
-// as with [WAL.State].
+// hold none, or if [WAL.Compact] has dropped what it is of. Each call returns a new one. Snapshot
+// returns nil if the snapshot cannot be decoded, as with [WAL.State].
 func (v *view) Snapshot() log.Snapshot {
 	v.mu.RLock()
 	data := bytes.Clone(v.snapshot)

@@ -14,7 +14,7 @@ type Stats struct {
 	FirstIndex  uint64 // as FirstIndex and LastIndex return them
 	LastIndex   uint64
 
-	Saves        uint64 // saves that returned nil
+	Saves        uint64 // saves that are done: with WithWriteDelay, written
 	Entries      uint64 // entries in them
 	BytesWritten uint64 // bytes of their frames
 	ZerosWritten uint64 // bytes of zeros written ahead of them, as [PreallocateZero] says
@@ -24,7 +24,8 @@ type Stats struct {
 	Cuts         uint64 // how often the log went on to a new segment
 }
 
-// Stats returns the counters of this WAL. A save that has returned is counted.
+// Stats returns the counters of this WAL. A save that has returned is counted,
+// with [WithWriteDelay] once it is written.
 func (w *WAL) Stats() Stats {
 	w.counting.Lock()
 	s := w.stats
