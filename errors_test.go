@@ -47,7 +47,8 @@ func TestErrors_SayOfAMissingLogThatItIsMissing(t *testing.T) {
 	for _, dir := range []string{missing, empty} {
 		_, err := Open(nil, dir, nil)
 		require.ErrorIs(t, err, fs.ErrNotExist)
-		require.EqualError(t, err, "wal: no log in "+dir+": file does not exist")
+		require.EqualError(t, err, "wal: no log in "+dir+
+			"; make one with Create or OpenOrCreate, or check the path: file does not exist")
 		_, err = Verify(nil, dir)
 		require.ErrorIs(t, err, fs.ErrNotExist)
 		require.False(t, Exist(dir))

@@ -11,8 +11,9 @@ import (
 
 // ReadEntry is Entry, but decodes into a record of the caller's instead of a new one, and so spares
 // its allocation. The record's type need not be the registered one. Whatever into held before is
-// gone, also after an error; what it holds then is its own. into must be a pointer to a record, or
-// a map; otherwise the error is an [ErrInvalidArgument].
+// gone, also after an error: then it is empty, or holds what a failed Unmarshal left. What it holds
+// is its own. into must be a pointer to a record, or a map; otherwise the error is an
+// [ErrInvalidArgument].
 func (v *view) ReadEntry(index uint64, into log.LogEntry) error {
 	d, err := codec.NewInto(into)
 	if err != nil {

@@ -222,3 +222,35 @@ func TestReadInto_AllocatesNothingForAnEntry(t *testing.T) {
 	})
 	require.Less(t, allocs, 40.0, "for a thousand entries")
 }
+
+func TestReadInto_NothingIsLeftAfterAnError(t *testing.T) {
+	w, _ := newLog(t)
+	require.NoError(t, w.SaveEntry(entries(1, 3)))
+	old := func() *walpb.Entry { return &walpb.Entry{Index: 9, Term: 9, Data: []byte("old")} }
+	into := old()
+	require.ErrorIs(t, w.ReadEntry(99, into), ErrNotFound)
+	require.Equal(t, &walpb.Entry{}, into)
+	into = old()
+	for _, err := range w.ReadEntries(99, 100, into) {
+		require.ErrorIs(t, err, ErrNotFound)
+	}
+	require.Equal(t, &walpb.Entry{}, into)
+
+	registry := log.NewRegistry()
+	registry.Register(log.EntryType, &log.JSON[string]{})
+	j, _ := newLog(t, WithRegistry(registry))
+	require.NoError(t, j.SaveEntry([]log.LogEntry{&log.JSON[string]{Index: 1, Value: "text"}}))
+	for name, read := range map[string]func(*walpb.Entry) error{
+		"one": func(e *walpb.Entry) error { return j.ReadEntry(1, e) },
+		"all": func(e *walpb.Entry) (err error) {
+			for _, err = range j.ReadEntries(1, 2, e) {
+			}
+			return err
+		},
+	} {
+		into = old()
+		require.ErrorIs(t, read(into), ErrDecode, name)
+		require.Empty(t, into.Data, name)
+		require.Zero(t, into.Index, name)
+	}
+}

@@ -2,6 +2,7 @@ package wal
 
 import (
 	"bytes"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -66,4 +67,49 @@ func TestSlab_ReadingSmallEntriesTakesLessThanOneAllocationForEach(t *testing.T)
 			require.Less(t, allocs, 300.0)
 		})
 	}
+}
+
+// An entry that is kept keeps its own piece of memory, whatever reads it.
+func TestSlab_AnEntryKeepsNoMoreThanItsPiece(t *testing.T) {
+	const count, step = 4000, 250
+	for _, size := range []int{100, 900, 4000} {
+		w, _ := newLog(t, WithNoSync())
+		ents := make([]log.LogEntry, count)
+		for i := range ents {
+			ents[i] = &walpb.Entry{Index: uint64(i + 1), Data: make([]byte, size)}
+		}
+		require.NoError(t, w.SaveEntry(ents))
+		for name, read := range map[string]func() []log.LogEntry{
+			"ReadAll": func() []log.LogEntry {
+				_, _, ents, err := w.ReadAll()
+				require.NoError(t, err)
+				return ents
+			},
+			"EntriesLimit": func() []log.LogEntry {
+				ents, err := w.EntriesLimit(1, count+1, 1<<40)
+				require.NoError(t, err)
+				return ents
+			},
+		} {
+			read() // so that the buffers are there
+			var kept []log.LogEntry
+			before := heap()
+			for i, ent := range read() {
+				if i%step == 0 {
+					kept = append(kept, ent)
+				}
+			}
+			require.Less(t, heap()-before, int64(len(kept)*96<<10+1<<20), "%s, %d bytes", name, size)
+			runtime.KeepAlive(kept)
+		}
+		require.NoError(t, w.Close())
+	}
+}
+
+// heap returns how many bytes are in use.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

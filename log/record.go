@@ -104,9 +104,13 @@ type IndexReader interface {
 
 // SharedUnmarshaler is a LogEntry that can be decoded without copying its data.
 type SharedUnmarshaler interface {
-	// UnmarshalShared is Unmarshal, but may keep data, which the log does not change later. It must
-	// not change data itself: entries that are read one after the other may share a piece of memory,
-	// of 16 KiB at most. As long as one of them is kept, the whole piece is.
+	// UnmarshalShared is Unmarshal, but may keep data in the record. It must not change data itself:
+	// entries that are read one after the other may share a piece of memory, of 16 KiB at most, and
+	// of 96 KiB with ReadAll. As long as one of them is kept, the whole piece is.
+	//
+	// The log does not change data later, with one exception: in a loop over ReadEntries the record
+	// is the caller's, and data is overwritten when the next entry is read. So nothing but the record
+	// may keep it.
 	UnmarshalShared(data []byte) error
 }
 

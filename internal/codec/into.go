@@ -16,8 +16,8 @@ type Into struct {
 	value  reflect.Value         // what is emptied before it is decoded into
 }
 
-// NewInto returns an Into for the record. The error, an ErrInvalidArgument, says why nothing can be
-// decoded into it.
+// NewInto returns an Into for the record, which it empties. The error, an ErrInvalidArgument, says
+// why nothing can be decoded into it.
 func NewInto(ent log.LogEntry) (d Into, err error) {
 	v := reflect.ValueOf(ent)
 	if k := v.Kind(); k != reflect.Pointer && k != reflect.Map || v.IsNil() {
@@ -29,6 +29,7 @@ func NewInto(ent log.LogEntry) (d Into, err error) {
 	if shares(ent) {
 		d.shared = ent.(log.SharedUnmarshaler)
 	}
+	d.empty()
 	return d, nil
 }
 
@@ -43,10 +44,14 @@ func (d *Into) Decode(i uint64, data []byte, share bool) error {
 
 func (d *Into) decode(i uint64, data []byte, share bool) (err error) {
 	if d.entry != nil && share {
-		if err = d.entry.UnmarshalShared(data); err != nil || d.entry.Index == i {
-			return err
+		if err = d.entry.UnmarshalShared(data); err == nil && d.entry.Index == i {
+			return nil
 		}
-		return wrongIndex(i, d.entry.Index)
+		defer d.empty()
+		if err == nil {
+			err = wrongIndex(i, d.entry.Index)
+		}
+		return err
 	}
 	defer Guard(&err)
 	d.empty()

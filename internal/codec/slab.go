@@ -6,16 +6,15 @@ import (
 )
 
 // SlabSize says how many entries and how much of their data lie in one piece of memory. An entry
-// that is kept for long keeps as many others in memory, and so at most entries times share bytes.
+// that is kept for long keeps its piece, and no other one.
 type SlabSize struct {
 	entries int
 	bytes   int // of encoded data
 	share   int // the most that one entry takes of it; a larger one has memory of its own
 }
 
-// Streamed is for entries of which the caller keeps some and not others: at most 32 KiB are kept
-// by one. Together is for entries that are read to be kept together; they are still let go of a few
-// at a time.
+// Streamed is for entries of which the caller keeps some and not others. Together is for entries
+// that are read to be kept together; they are still let go of a few at a time.
 var (
 	Streamed = SlabSize{entries: 32, bytes: 8 << 10, share: 1 << 10}
 	Together = SlabSize{entries: 256, bytes: 64 << 10, share: 4 << 10}
@@ -66,8 +65,8 @@ func (s *Slab) Decode(reg *log.Registry, data []byte) (ent log.LogEntry, i uint6
 	case s.kind == kindPlain:
 		return s.decodePlain(data)
 	}
-	if len(s.entries) == 0 {
-		s.made = reg.AppendEntries(s.made[:0], s.Size.entries)
+	if len(s.entries) == 0 || len(data) > len(s.data) {
+		s.made = reg.AppendEntries(s.made[:0], s.begin(len(data)))
 		s.entries = s.made
 	}
 	ent, s.entries = s.entries[0], s.entries[1:]
@@ -79,8 +78,8 @@ func (s *Slab) Decode(reg *log.Registry, data []byte) (ent log.LogEntry, i uint6
 
 // decodePlain is Decode for entries of package walpb.
 func (s *Slab) decodePlain(data []byte) (log.LogEntry, uint64, error) {
-	if len(s.plain) == 0 {
-		s.plain = make([]walpb.Entry, s.Size.entries)
+	if len(s.plain) == 0 || len(data) > len(s.data) {
+		s.plain = make([]walpb.Entry, s.begin(len(data)))
 	}
 	ent := &s.plain[0]
 	s.plain = s.plain[1:]
@@ -90,11 +89,17 @@ func (s *Slab) decodePlain(data []byte) (log.LogEntry, uint64, error) {
 	return ent, ent.Index, nil
 }
 
-// own returns a copy of data that an entry may keep.
+// begin begins a piece for entries with about size bytes of data each, and returns how many it is
+// for. Entries and data begin anew together: otherwise an entry would keep the data of others that
+// are made in one piece with it, whatever piece that data is in.
+func (s *Slab) begin(size int) (entries int) {
+	entries = min(s.Size.entries, max(s.Size.bytes/max(size, 1), 1))
+	s.data = make([]byte, max(min(2*size*entries, s.Size.bytes), size))
+	return entries
+}
+
+// own returns a copy of data that an entry may keep, and for which there is room.
 func (s *Slab) own(data []byte) []byte {
-	if len(data) > len(s.data) {
-		s.data = make([]byte, s.Size.bytes)
-	}
 	n := copy(s.data, data)
 	own := s.data[:n:n]
 	s.data = s.data[n:]

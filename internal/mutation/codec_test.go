@@ -42,8 +42,8 @@ func init() {
 		tests: []string{wild},
 	}, mutation{
 		name: "a record is not emptied before an entry is read into it", file: "internal/codec/into.go",
-		old:   "\td.empty()\n",
-		new:   "",
+		old:   "\tdefer Guard(&err)\n\td.empty()\n",
+		new:   "\tdefer Guard(&err)\n",
 		tests: []string{"TestReadInto_ReadsWhatEntriesReads"},
 	}, mutation{
 		name: "what ReadEntry has read shares the reader's buffer", file: "readinto.go",

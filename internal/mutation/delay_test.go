@@ -12,5 +12,17 @@ func init() {
 		old:   "\tif err := w.awaitAll(w.now()); err != nil {",
 		new:   "\tif w.writer.Unlock(); false {\n\t\tvar err error",
 		tests: []string{test},
+	}, mutation{
+		name: "entries outlive the piece of their data", file: "internal/codec/slab.go",
+		old: "\tif len(s.plain) == 0 || len(data) > len(s.data) {\n" +
+			"\t\ts.plain = make([]walpb.Entry, s.begin(len(data)))",
+		new: "\tif len(data) > len(s.data) {\n\t\ts.begin(len(data))\n\t}\n" +
+			"\tif len(s.plain) == 0 {\n\t\ts.plain = make([]walpb.Entry, s.Size.entries)",
+		tests: []string{"TestSlab_AnEntryKeepsNoMoreThanItsPiece"},
+	}, mutation{
+		name: "a record keeps what it held before an error", file: "internal/codec/into.go",
+		old:   "\td.empty()\n\treturn d, nil\n",
+		new:   "\treturn d, nil\n",
+		tests: []string{"TestReadInto_NothingIsLeftAfterAnError"},
 	})
 }
