@@ -48,14 +48,19 @@ const (
 // up. The part of a wait that exceeds 5 ms counts eight times, because a tail hurts more than a
 // mean. The other way is kept from then on if it was better, and better again when it was tried
 // once more; zeros are better only if they save 3 % of the time. A trial that changes nothing makes
-// the next one rarer: after 8 stretches, then 64. One whose batches have another size than those
-// before it says nothing. All of that is separate for each size of batch, as the mean of a stretch
-// in powers of two, because the answer differs.
+// the next one rarer: after 8 stretches, then 64. All of that is separate for each size of batch,
+// as the mean of a stretch in powers of two, because the answer differs.
+//
+// The size may depend on the way: a batch holds what has come while the one before was written, so
+// the slower way has the larger batches. Then the way whose batches take less time is the better
+// one if it writes at least as much in a second, and its answer goes for both sizes. If it writes
+// less, the log is used in another way than before, and the trial says nothing.
 //
 // It does no I/O, and forgets everything when the log is closed. The leader owns it.
 type zeroPolicy struct {
 	now, before stretch
 	sizes       [zeroSizes]keptWay
+	trying      *keptWay      // whose trial the stretch is; nil: nobody's
 	written     atomic.Uint64 // zeros, in bytes; for Stats
 }
 
@@ -73,6 +78,10 @@ type stretch struct {
 
 // size returns the mean size of the batches.
 func (s *stretch) size() int64 { return s.bytes / s.batches }
+
+// mean returns what a batch costs on average, and rate how many bytes were written in a nanosecond.
+func (s *stretch) mean() float64 { return float64(s.cost) / float64(s.batches) }
+func (s *stretch) rate() float64 { return float64(s.bytes) / float64(s.took) }
 
 // keptWay is the way that is kept for a size of batches.
 type keptWay struct {
@@ -93,8 +102,7 @@ func (p *zeroPolicy) step(n int) int64 {
 		return 1
 	}
 	if s := p.now; s.batches >= stretchBatches && s.took >= stretchTime {
-		reserved := p.sizes[bits.Len64(uint64(s.size()))].next(&s, &p.before)
-		p.before, p.now = s, stretch{reserved: reserved}
+		p.before, p.now = s, stretch{reserved: p.next(&s)}
 	}
 	switch {
 	case p.now.reserved:
@@ -117,8 +125,26 @@ func (p *zeroPolicy) add(n int, took time.Duration) {
 	s.cost += took + (longWaitCounts-1)*max(0, took-longWait)
 }
 
-// next returns the way of the stretch after s, whose batches have the size that k is for. before is
-// the one before s.
+// next returns the way of the stretch after s.
+func (p *zeroPolicy) next(s *stretch) (reserved bool) {
+	of := &p.sizes[bits.Len64(uint64(s.size()))]
+	k := p.trying
+	if k == nil {
+		k = of
+	}
+	trial := k.trial
+	reserved = k.next(s, &p.before)
+	if p.trying = nil; k.trial {
+		p.trying = k
+	}
+	if trial && k != of && comparable(s, &p.before) { // the way makes the size: they have one answer
+		*of = keptWay{reserved: k.reserved, every: k.every, left: max(firstKept, k.left)}
+	}
+	return reserved
+}
+
+// next returns the way of the stretch after s, whose batches have the size that k is for, or which
+// was a trial of k's. before is the one before s.
 func (k *keptWay) next(s, before *stretch) (reserved bool) {
 	if s.reserved == k.reserved {
 		k.left--
@@ -130,7 +156,7 @@ func (k *keptWay) next(s, before *stretch) (reserved bool) {
 	}
 	k.trial = false
 	switch {
-	case !alike(s, before):
+	case !comparable(s, before):
 		k.every = max(1, min(mostKept, 2*k.every))
 		k.left = k.every
 	case s.reserved == zerosPay(s, before):
@@ -146,14 +172,20 @@ func (k *keptWay) next(s, before *stretch) (reserved bool) {
 	return k.reserved
 }
 
-// alike reports whether two stretches can be compared: they differ in the way, and in the size of
-// their batches by less than a quarter.
-func alike(a, b *stretch) bool {
+// comparable reports whether two stretches can be compared. They differ in the way. Their batches
+// are of about the same size, or the one whose batches take less time has written as much in a
+// second, or more.
+func comparable(a, b *stretch) bool {
 	if b.batches == 0 || a.reserved == b.reserved {
 		return false
 	}
-	low, high := min(a.size(), b.size()), max(a.size(), b.size())
-	return 4*(high-low) < high
+	if low, high := min(a.size(), b.size()), max(a.size(), b.size()); 4*(high-low) < high {
+		return true
+	}
+	if a.mean() > b.mean() {
+		a, b = b, a
+	}
+	return a.rate() >= b.rate()*7/8
 }
 
 // zerosPay reports whether the one of two stretches that had zeros ahead was the better one.
@@ -161,6 +193,5 @@ func zerosPay(a, b *stretch) bool {
 	if a.reserved {
 		a, b = b, a
 	}
-	mean := func(s *stretch) float64 { return float64(s.cost) / float64(s.batches) }
-	return mean(a) <= mean(b)*(1-zerosGain)
+	return a.mean() <= b.mean()*(1-zerosGain)
 }

@@ -213,6 +213,54 @@ func TestZeroPolicy_SizesThatVary(t *testing.T) {
 	}
 }
 
+// gather writes batches that hold what has arrived while the one before was written, some bytes a
+// second, and returns the mean time of a batch.
+func (r *writing) gather(rate float64) time.Duration {
+	began, prev, waiting := r.disk.Now(), r.disk.Now(), 2048.0
+	var all time.Duration
+	batches := 0
+	for prev.Sub(began) < 60*time.Second {
+		n := min(max(int(waiting), 200), 200<<10)
+		waiting -= float64(n)
+		r.batch(n)
+		took := r.disk.Now().Sub(prev)
+		prev = r.disk.Now()
+		if waiting = max(waiting, 0) + took.Seconds()*rate; prev.Sub(began) > 20*time.Second {
+			all += took
+			batches++
+		}
+	}
+	return all / time.Duration(batches)
+}
+
+// Where batches gather what arrives, the slower way has the larger batches, and the quicker one is
+// kept all the same.
+func TestZeroPolicy_BatchesThatGatherWhatArrives(t *testing.T) {
+	for _, c := range []struct {
+		limit    faultfs.Limit
+		perWrite time.Duration
+		rate     float64 // bytes a second
+		atMost   float64 // of the time of the better way
+	}{
+		{freeDisk, 250 * time.Microsecond, 10e6, 1.1},
+		{freeDisk, 250 * time.Microsecond, 40e6, 1.1},
+		{bytesLimited, 15 * time.Microsecond, 15e6, 1.1},
+		{bytesLimited, 15 * time.Microsecond, 25e6, 1.1},
+		// With zeros, this is more than the disk takes: a trial leaves behind what was not written.
+		{bytesLimited, 15 * time.Microsecond, 40e6, 3},
+	} {
+		mean := func(step func(int) int64) float64 {
+			d := timedDisk(c.limit)
+			d.PerWrite = c.perWrite
+			return float64(newWriting(t, d, step).gather(c.rate))
+		}
+		policy, zeros, none := mean(nil), mean((&zeroPolicy{}).step), mean(always(1))
+		t.Logf("%v at %.0f MB/s: %.0f µs, with zeros %.0f, without %.0f", c.limit, c.rate/1e6,
+			policy/1e3, zeros/1e3, none/1e3)
+		require.Less(t, policy, c.atMost*min(zeros, none))
+	}
+}
+
 // stretchOf feeds the policy with a stretch in which each batch takes a time, and returns the way
 // of the next one.
 func stretchOf(p *zeroPolicy, zeros, reserved time.Duration) (reservedNext bool) {

@@ -84,6 +84,16 @@ func init() {
 			new:   "0*w.opts.clock().Sub(start))",
 			tests: []string{"TestZeroPolicy_OfALog"},
 		}, {
+			name: "a trial ends only at its own size", file: "zeropolicy.go",
+			old:   "if p.trying = nil; k.trial {",
+			new:   "if p.trying = nil; false {",
+			tests: []string{"TestZeroPolicy_BatchesThatGatherWhatArrives"},
+		}, {
+			name: "only batches of one size are compared", file: "zeropolicy.go",
+			old:   "return a.rate() >= b.rate()*7/8",
+			new:   "return false",
+			tests: []string{"TestZeroPolicy_BatchesThatGatherWhatArrives"},
+		}, {
 			name: "one trial decides", file: "zeropolicy.go",
 			old:   "case !k.won:",
 			new:   "case false:",
