@@ -130,7 +130,9 @@ func TestDelay_AWriteThatFailsIsReportedByTheNextCall(t *testing.T) {
 	})
 	require.NoError(t, w.SaveEntry(entries(1, 1)))
 	<-w.sticky.done
-	requireSticky(t, w, w.SaveEntry(entries(2, 2)), bad)
+	err := w.SaveEntry(entries(2, 2))
+	require.ErrorContains(t, err, "but for saves that waited to be written, 1ms at most")
+	requireSticky(t, w, err, bad)
 }
 
 // A death of the process leaves the log as of some moment after the last call that wrote: whole

@@ -119,6 +119,10 @@ func (w *WAL) recycle(f *inflight, err error) error {
 // failed or was closed before, that error stays. fail returns the error that stays.
 func (w *WAL) fail(what string, cause error) error {
 	advice := "what was acknowledged is safe: close it, mend the cause, and open it again"
+	if d := w.opts.writeDelay; d > 0 {
+		advice = fmt.Sprintf("what was acknowledged is safe, but for saves that waited to be written, "+
+			"%v at most: close it, mend the cause, and open it again", d)
+	}
 	if errors.Is(w.dir.Check(), vfs.ErrDeleted) {
 		advice = "its directory was deleted, and what was acknowledged is gone with it: " +
 			"close it, and put a copy in its place"

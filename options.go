@@ -102,8 +102,9 @@ func WithNoSync() Option {
 // WithWriteDelay has a save of entries or of a state return before it is written. It is written at
 // most d later, or as soon as a write or sync that is under way then has ended, together with those
 // that came meanwhile, so a save takes less time than a write of its own would. A crash of the
-// process can lose what was saved in the last d, or since the write or sync began that is under way
-// then, if that is earlier; and no whole save before that. It needs [WithNoSync].
+// process, or a failure of the log, can lose what was saved in the last d, or since the write or
+// sync began that is under way then, if that is earlier; and no whole save before that. It needs
+// [WithNoSync].
 //
 // LastIndex and readers see such a save once it is written, as after Append. Every other call that
 // saves, Sync and Close first write what waits; Append and its Pending do what they do without the

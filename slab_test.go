@@ -113,3 +113,18 @@ func heap() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
+
+// A log that holds little takes little memory to be read.
+func TestSlab_AFewEntriesTakeLittleMemory(t *testing.T) {
+	w, _ := newLog(t)
+	require.NoError(t, w.SaveEntry(entries(1, 3)))
+	var before, after runtime.MemStats
+	_, _, _, err := w.ReadAll()
+	require.NoError(t, err)
+	runtime.ReadMemStats(&before)
+	_, _, ents, err := w.ReadAll()
+	runtime.ReadMemStats(&after)
+	require.NoError(t, err)
+	require.Len(t, ents, 3)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<10))
+}

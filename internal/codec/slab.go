@@ -29,6 +29,7 @@ type Slab struct {
 	entries []log.LogEntry // not used yet, if they can share
 	made    []log.LogEntry // the array behind entries
 	data    []byte         // not used yet
+	last    int            // how many entries the last piece was for
 	kind    slabKind
 }
 
@@ -90,10 +91,12 @@ func (s *Slab) decodePlain(data []byte) (log.LogEntry, uint64, error) {
 }
 
 // begin begins a piece for entries with about size bytes of data each, and returns how many it is
-// for. Entries and data begin anew together: otherwise an entry would keep the data of others that
-// are made in one piece with it, whatever piece that data is in.
+// for: a few at first, so that little is made for a log that holds little. Entries and data begin
+// anew together: otherwise an entry would keep the data of others that are made in one piece with
+// it, whatever piece that data is in.
 func (s *Slab) begin(size int) (entries int) {
-	entries = min(s.Size.entries, max(s.Size.bytes/max(size, 1), 1))
+	s.last = min(max(4, 2*s.last), s.Size.entries)
+	entries = min(s.last, max(s.Size.bytes/max(size, 1), 1))
 	s.data = make([]byte, max(min(2*size*entries, s.Size.bytes), size))
 	return entries
 }
