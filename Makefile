@@ -21,7 +21,7 @@ define in
 endef
 
 .PHONY: help test test-as-user lint api api-update cross demo
-.PHONY: bench crash rot damage fuzz mutation durability
+.PHONY: bench crash rot damage fuzz mutation durability storagetest
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -108,6 +108,12 @@ fuzz: ## fuzz every target for a while: make fuzz FUZZTIME=60s
 
 mutation: ## put each deliberate mistake into the code, and see that the tests notice it
 	WAL_TEST_ALL_MUTATIONS=1 go test -count=1 -timeout 60m ./internal/mutation
+
+LIVES ?= 10000
+
+storagetest: ## let nodes of raft live and crash at random: make storagetest LIVES=10000
+	cd etcdraft/storagetest && WAL_TEST_SEED=random WAL_TEST_LIVES=$(LIVES) \
+		go test -count=1 -timeout 60m -run 'TestToy/Lives' .
 
 TRIALS ?= 300
 
