@@ -14,7 +14,7 @@ func Run(t *testing.T, open Open) {
 	for _, c := range Checks() {
 		t.Run(c.Name, func(t *testing.T) {
 			err := c.Try(t.TempDir(), open)
-			if errors.Is(err, ErrVolatile) {
+			if errors.Is(err, ErrSkipped) {
 				t.Skip(err)
 			}
 			if err != nil {
@@ -35,8 +35,11 @@ type Check struct {
 	run func(e *env)
 }
 
-// ErrVolatile is the result of a check that opens a store again, which is Volatile.
-var ErrVolatile = errors.New("the store holds nothing after it was closed")
+// ErrSkipped is the result of a check that says nothing about the store.
+var ErrSkipped = errors.New("the check does not apply")
+
+// skip ends the check, because it does not apply.
+func skip(why string) { panic(failure{fmt.Errorf("%w: %s", ErrSkipped, why)}) }
 
 // Checks returns all checks, in the order of the documentation's sentences.
 func Checks() (all []Check) {
@@ -77,7 +80,7 @@ func (c Check) Try(dir string, open Open) (err error) {
 			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
 		}
 		for _, n := range e.nodes {
-			if err != nil && !errors.Is(err, ErrVolatile) {
+			if err != nil && !errors.Is(err, ErrSkipped) {
 				err = fmt.Errorf("%w\n%s", err, n.story())
 			}
 			n.abandon()

@@ -25,18 +25,23 @@ func tear(e *env, whole bool) {
 	n := e.start()
 	n.persistent()
 	n.append(10, 10)
+	images := 0
 	for i := range 40 { // enough for each part of a save to lie across the edge of a sector
 		term, index := n.hard.GetTerm()+1, n.last()+1
 		if i%3 == 2 {
 			index -= 2 // two entries are replaced
 		}
 		ents := entries(index, term, 150+i*211%500, 10*i, 200)
-		n.tearOne(n.hardState(term, index-1), ents, whole)
+		images += n.tearOne(n.hardState(term, index-1), ents, whole)
+	}
+	if images == 0 {
+		skip("each save changes several files, and in which order is the store's affair")
 	}
 }
 
-// tearOne saves hs and ents, and opens what each torn form of that leaves.
-func (n *node) tearOne(hs *raftpb.HardState, ents []*raftpb.Entry, whole bool) {
+// tearOne saves hs and ents, and opens what each torn form of that leaves. It returns how many
+// there are.
+func (n *node) tearOne(hs *raftpb.HardState, ents []*raftpb.Entry, whole bool) int {
 	old, before := *n, take(n.dir)
 	n.save(hs, nil, ents)
 	states := []*node{old.torn(n.hard, ents), old.torn(old.hard, nil)}
@@ -45,9 +50,11 @@ func (n *node) tearOne(hs *raftpb.HardState, ents []*raftpb.Entry, whole bool) {
 			states = append(states, old.torn(old.hard, ents[:i+1]), old.torn(n.hard, ents[:i]))
 		}
 	}
-	for _, im := range tornImages(before, take(n.dir)) {
+	images := tornImages(before, take(n.dir))
+	for _, im := range images {
 		n.opensAs(im, states)
 	}
+	return len(images)
 }
 
 // torn returns the node as it is if only that much of a save is there.

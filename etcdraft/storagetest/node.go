@@ -180,17 +180,18 @@ func snapshotData(index, term uint64) []byte {
 	return bytes.Repeat(fmt.Appendf(nil, "state after entry %d of term %d. ", index, term), 50)
 }
 
-// snapshot makes a snapshot at an index, which is committed. It changes its ConfState then, as a
-// program does that has only one.
-func (n *node) snapshot(index uint64) {
+// snapshot makes a snapshot at an index, which is committed.
+func (n *node) snapshot(index uint64) { n.snapshotOf(index, members(index)) }
+
+// snapshotOf makes a snapshot at an index, with the members cs.
+func (n *node) snapshotOf(index uint64, cs *raftpb.ConfState) {
 	n.note("CreateSnapshot at %d", index)
-	data, cs := snapshotData(index, n.past.term(index)), members(index)
+	data := snapshotData(index, n.past.term(index))
 	must(n.store.CreateSnapshot(index, cs, func(w io.Writer) error {
 		_, err := w.Write(data)
 		return err
 	}), "CreateSnapshot(%d)", index)
-	cs.Voters[0], cs.Learners, cs.AutoLeave = 99, nil, new(true)
-	_, err := n.model.CreateSnapshot(index, members(index), data)
+	_, err := n.model.CreateSnapshot(index, cs, data)
 	must(err, "the model makes a snapshot")
 }
 

@@ -21,7 +21,9 @@ var snapshotChecks = append(afterACrash(
 			n := e.start()
 			n.append(10, 10)
 			n.commit(2)
-			n.snapshot(1) // changes the ConfState that it has passed
+			cs := members(1)
+			n.snapshotOf(1, cs)
+			cs.Voters[0], cs.Learners, cs.AutoLeave = 99, nil, new(true) // the program has only one
 			n.compareState()
 			n.compareSnapshot()
 		},
