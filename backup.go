@@ -134,7 +134,7 @@ func (b *backup) make(to string, fill func(vfs.Dir) ([]segmentName, int64, error
 	failed := func(err error) error { return fmt.Errorf("wal: backup to %s: %w", to, asReadOnly(err)) }
 	empty, err := b.checkFree(to)
 	if err == nil {
-		err = makeDir(b.fs, filepath.Dir(to))
+		err = vfs.MakeDir(b.fs, filepath.Dir(to))
 	}
 	if err != nil {
 		return failed(err)

@@ -48,7 +48,7 @@ func Create(lg *zap.Logger, dir string, metadata []byte, opts ...Option) (*WAL, 
 	if h.snapshot, err = codec.EmptySnapshot(o.registry); err != nil {
 		return nil, err
 	}
-	if err := makeDir(o.fs, dir); err != nil {
+	if err := vfs.MakeDir(o.fs, dir); err != nil {
 		return nil, fmt.Errorf("wal: create log: %w", asReadOnly(err))
 	}
 	w := newWAL(lg, o)
@@ -105,7 +105,7 @@ func (w *WAL) createFirst(d vfs.Dir, h header) error {
 		err = nameSegment(d, f, tmp, h.name)
 	}
 	if err == nil {
-		err = syncParent(w.opts.fs, d.Path())
+		err = vfs.SyncParent(w.opts.fs, d.Path())
 	}
 	if err != nil {
 		discard(d, f, tmp)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"syscall"
 
 	"github.com/seed449c39bc/wal/internal/vfs"
@@ -52,43 +51,6 @@ func openAt(dir string, opts []Option) (o options, d vfs.Dir, err error) {
 		return o, nil, fmt.Errorf("wal: open the directory of the log: %w", manyFiles(err))
 	}
 	return o, d, nil
-}
-
-// makeDir makes dir and its missing parents, and makes their names durable.
-func makeDir(fsys vfs.FS, dir string) error {
-	is, err := fsys.IsDir(dir)
-	if err != nil || is {
-		return err
-	}
-	parent := filepath.Dir(dir)
-	if parent != dir {
-		if err := makeDir(fsys, parent); err != nil {
-			return err
-		}
-	}
-	if err := fsys.Mkdir(dir); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	// The parent may have been made by a Create that was interrupted before it synced the parent's
-	// name. The directories above were synced before the parent was made.
-	if err := syncParent(fsys, parent); err != nil {
-		return err
-	}
-	if err := fsys.SyncDir(parent); err != nil {
-		fsys.Remove(dir) // otherwise the next Create would take its name for durable
-		return err
-	}
-	return nil
-}
-
-// syncParent makes the name of a directory durable. If the parent may be entered but not be read,
-// it cannot be synced, and that is no error: makeDir makes no directory in such a parent, so what
-// is in it was made by others.
-func syncParent(fsys vfs.FS, dir string) error {
-	if err := fsys.SyncDir(filepath.Dir(dir)); err != nil && !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	return nil
 }
 
 // manyFiles adds advice to an error which says that too many files are open.

@@ -79,7 +79,7 @@ func (w *WAL) recover(ld *loaded) error {
 	// yet.
 	err := w.dir.Sync()
 	if err == nil {
-		err = syncParent(w.opts.fs, w.dir.Path())
+		err = vfs.SyncParent(w.opts.fs, w.dir.Path())
 	}
 	if err != nil {
 		return fmt.Errorf("wal: open: %w", err)

@@ -15,7 +15,7 @@ import (
 // layers says which file of this package may use which: those that come before it, and, in
 // brackets, each other. ARCHITECTURE.md has what each of them is for.
 var layers = []tidy.Layer{
-	{Name: "base", Files: "doc.go errors.go options.go directory.go tell.go"},
+	{Name: "base", Files: "doc.go errors.go options.go access.go directory.go tell.go"},
 	{Name: "segments", Files: "temporary.go file_pipeline.go zeropolicy.go zerofill.go encoder.go " +
 		"segment.go filecache.go"},
 	{Name: "bytes", Files: "zeros.go window.go plain.go finder.go salvage.go decoder.go rest.go " +
@@ -32,10 +32,11 @@ var layers = []tidy.Layer{
 
 // imports says which package of the module may import which others of it, tests left out.
 var imports = map[string][]string{
-	".": {"internal/codec", "internal/crc32c", "internal/frame", "internal/memfs",
+	".": {"internal/access", "internal/codec", "internal/crc32c", "internal/frame", "internal/memfs",
 		"internal/verdict", "internal/vfs", "log", "walpb"},
 	"log":                {"internal/embedding", "walpb"},
 	"walpb":              nil,
+	"internal/access":    {"internal/vfs"},
 	"internal/codec":     {"internal/embedding", "log", "walpb"},
 	"internal/crc32c":    nil,
 	"internal/embedding": nil,

@@ -12,9 +12,10 @@ import (
 	"github.com/seed449c39bc/wal/internal/tidy"
 )
 
-// Names in comments and pages that are of elsewhere: units, and names of Linux, Go and etcd.
+// Names in comments and pages that are of elsewhere: units, and names of Linux, Go, etcd and raft.
 var namesOfElsewhere = []string{
-	"BinaryUnmarshaler", "GiB", "KiB", "MustUnmarshal", "PurgeFile", "TiB", "VmHWM", "macOS",
+	"BinaryUnmarshaler", "GiB", "KiB", "MsgSnap", "MustUnmarshal", "PurgeFile", "ReportSnapshot",
+	"SnapshotFailure", "StartNode", "TiB", "VmHWM", "macOS",
 }
 
 // The rules that a machine keeps; internal/tidy says what each one finds.

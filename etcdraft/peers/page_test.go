@@ -44,6 +44,7 @@ var reasons = []string{
 }
 
 var peers = []peer{
+	{"etcdraft", openOurs, nil},
 	{"MemoryStorage", openMemory, map[string]int{
 		"Entries/SayWhatIsUnavailable":            1,
 		"Entries/SayWhatIsUnavailableAfterACrash": 1,
@@ -84,10 +85,10 @@ This page is generated: ` + "`cd etcdraft/peers && go test -run TestPage -update
 
 [etcdraft/storagetest](../etcdraft/storagetest) tests what keeps the state of a node of
 go.etcd.io/raft/v3, with a check for each sentence of raft's documentation and for what a program
-needs after a crash. Anybody can run it on a store of theirs. Here it ran on raft's MemoryStorage,
-and on etcd's log with its snapshots: once put together as etcd's example has it, once as etcd's
-server has it. A crash is a copy of the files as a process leaves them that is killed, or half of
-what a save has written.
+needs after a crash. Anybody can run it on a store of theirs. Here it ran on
+[etcdraft](../etcdraft), on raft's MemoryStorage, and on etcd's log with its snapshots: once put
+together as etcd's example has it, once as etcd's server has it. A crash is a copy of the files as a
+process leaves them that is killed, or half of what a save has written.
 
 A number stands for a check that fails, and is that of the reason below; a dash for a check that
 opens the store again, which MemoryStorage cannot.

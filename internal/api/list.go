@@ -4,33 +4,55 @@ import (
 	"fmt"
 	"go/token"
 	"go/types"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/seed449c39bc/wal/internal/compiled"
 )
 
-// lists returns the exported names of each public package of the module in dir, sorted, by the
-// name of the list's file.
+// nested are the modules below the root's that are for others to import.
+var nested = []string{"etcdraft", "etcdraft/storagetest"}
+
+// lists returns the exported names of each public package of the module in dir, and of those nested
+// in it, sorted, by the name of the list's file.
 func lists(dir string) (map[string][]string, error) {
-	all, err := compiled.List(dir, "./...")
-	if err != nil {
+	lists := map[string][]string{}
+	if err := addLists(lists, dir); err != nil {
 		return nil, err
 	}
+	for _, module := range nested {
+		module = filepath.Join(dir, filepath.FromSlash(module))
+		if _, err := os.Stat(module); err != nil {
+			continue
+		}
+		if err := addLists(lists, module); err != nil {
+			return nil, err
+		}
+	}
+	return lists, nil
+}
+
+// addLists adds the lists of one module.
+func addLists(lists map[string][]string, dir string) error {
+	all, err := compiled.List(dir, "./...")
+	if err != nil {
+		return err
+	}
 	imports := all.Importer(token.NewFileSet())
-	lists := map[string][]string{}
 	for _, p := range all {
 		if p.DepOnly || p.Name == "main" || !public(p.ImportPath) {
 			continue
 		}
 		pkg, err := imports.Import(p.ImportPath)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		lists[path.Base(p.ImportPath)+".txt"] = list(pkg)
 	}
-	return lists, nil
+	return nil
 }
 
 // public reports whether a package is for others to import: neither internal nor an example.

@@ -102,7 +102,7 @@ var table = []mutation{
 			"TestFilePipeline_APreparedFileIsLockedAndZeroWhateverWasInIt"},
 	}, {
 		name: "the parent of a new log's directory is not synced", file: "create.go",
-		old:   "err = syncParent(w.opts.fs, d.Path())",
+		old:   "err = vfs.SyncParent(w.opts.fs, d.Path())",
 		new:   "err = nil",
 		tests: []string{"TestKnownBug_CreateDeletesFilesOrDoesNotSync", crashTest},
 	},

@@ -1,0 +1,126 @@
+package etcdraft
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+
+	"go.uber.org/zap"
+	"google.golang.org/protobuf/proto"
+
+	"go.etcd.io/raft/v3/raftpb"
+
+	"github.com/seed449c39bc/wal"
+	"github.com/seed449c39bc/wal/etcdraft/snap"
+	"github.com/seed449c39bc/wal/internal/access"
+	"github.com/seed449c39bc/wal/log"
+)
+
+// DefaultTail is how many bytes of the newest entries are held decoded, unless Options says
+// otherwise.
+const DefaultTail = 8 << 20
+
+// Options says how a Storage is opened. The zero value will do for a node that joins a cluster, and
+// for one that is started with raft.StartNode.
+type Options struct {
+	// Bootstrap are the members of a new cluster. The first members all pass the same, and a node that
+	// joins later passes nil. It counts only when the log is made: the log then begins with a snapshot
+	// at index 1 and term 1 of a state machine to which nothing was done, with these members and no
+	// data. A node that joins is sent that one, or a newer one, and so learns who is a member.
+	Bootstrap *raftpb.ConfState
+	// Tail is how many bytes of the newest entries are held decoded. 0: DefaultTail. Below 0: none.
+	// Memory can grow to about twice as many.
+	Tail int
+	// Snapshots keeps the state machine's snapshots. nil: the directory "snap" in that of the log.
+	Snapshots *snap.Dir
+	// OnError is told why a read has failed, before raft is, which panics on such an error.
+	OnError func(error)
+	// WAL are options of the log. WithRegistry is refused, because the entries have types of this
+	// package, and WithEtcdFormat, because in etcd's format a snapshot cannot replace a log as one
+	// save.
+	WAL []wal.Option
+}
+
+// ErrForeign is the error of a log that neither this package nor etcd has made.
+var ErrForeign = errors.New("etcdraft: the log is another program's; give another directory")
+
+// Open opens the log of a raft node in dir, or makes one. It needs not be told of a snapshot: the
+// log knows the newest one, and the entries before it that are still there for followers that lag.
+// A nil logger logs nothing.
+//
+// What it returns is consistent whatever crash came before: the commit index and the term are at
+// least those of the newest snapshot, and the snapshot's file is there. If it is not, the error is
+// an ErrNoSnapshot. The other errors are those of wal.Open and ErrForeign.
+//
+// Open also opens what a stopped member of etcd has left: dir is its member/wal, and Snapshots that
+// in its member/snap. Its entries, its hard state and its newest snapshot are taken over; Metadata
+// returns the ids that etcd kept in the log. What etcd keeps in its own store, member/snap/db, is
+// not. Copy the directory before: etcd does not see what Compact and received snapshots drop.
+func Open(lg *zap.Logger, dir string, o Options) (*Storage, error) {
+	if lg == nil {
+		lg = zap.NewNop()
+	}
+	if err := check(o.WAL); err != nil {
+		return nil, err
+	}
+	registry := log.NewRegistry()
+	registry.Register(log.EntryType, new(storedEntry))
+	opts := append(slices.Clone(o.WAL), wal.WithRegistry(registry))
+	metadata, err := metadataOf(o.Bootstrap)
+	if err != nil {
+		return nil, err
+	}
+	s := &Storage{lg: lg, snaps: o.Snapshots, onError: o.OnError}
+	s.tail.limit = max(o.Tail, 0)
+	if o.Tail == 0 {
+		s.tail.limit = DefaultTail
+	}
+	s.w, err = wal.Open(lg, dir, nil, opts...)
+	if errors.Is(err, fs.ErrNotExist) {
+		s.w, err = wal.Create(lg, dir, metadata, opts...)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("etcdraft: %w", err)
+	}
+	if s.snaps == nil {
+		s.ownSnaps = true
+		s.snaps, err = snap.Open(filepath.Join(dir, "snap"), o.WAL...)
+	}
+	if err == nil {
+		err = s.load()
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// check returns an error if a Storage cannot work with options of a log.
+func check(opts []wal.Option) error {
+	settings, err := access.Of(opts)
+	switch {
+	case err != nil:
+		return fmt.Errorf("etcdraft: %w", err)
+	case settings.HasRegistry:
+		return fmt.Errorf("etcdraft: %w: WithRegistry in Options.WAL; leave it out, the types of the "+
+			"records are those of this package", wal.ErrInvalidArgument)
+	case settings.EtcdFormat:
+		return fmt.Errorf("etcdraft: %w: WithEtcdFormat in Options.WAL; leave it out, in etcd's format "+
+			"a snapshot cannot replace a log as one save", wal.ErrInvalidArgument)
+	}
+	return nil
+}
+
+// metadataHead is what the metadata of a log of this package begins with. The first members follow.
+const metadataHead = "etcdraft 1\n"
+
+// metadataOf returns the metadata of a new log.
+func metadataOf(bootstrap *raftpb.ConfState) ([]byte, error) {
+	members, err := proto.Marshal(bootstrap)
+	if err != nil {
+		return nil, fmt.Errorf("etcdraft: the members: %w", err)
+	}
+	return append([]byte(metadataHead), members...), nil
+}

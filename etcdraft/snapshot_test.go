@@ -1,0 +1,215 @@
+package etcdraft_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+
+	"github.com/seed449c39bc/wal"
+	"github.com/seed449c39bc/wal/etcdraft"
+	"github.com/seed449c39bc/wal/etcdraft/snap"
+)
+
+// dataOf returns the data of the newest snapshot.
+func dataOf(t testing.TB, s *etcdraft.Storage) string {
+	t.Helper()
+	m, err := s.Snapshot()
+	require.NoError(t, err)
+	r, err := s.Snapshots().Open(m.GetMetadata().GetIndex(), m.GetMetadata().GetTerm())
+	require.NoError(t, err)
+	defer r.Close()
+	data, err := io.ReadAll(r)
+	require.NoError(t, err)
+	return string(data)
+}
+
+func TestCreateSnapshot_RefusesWhatIsOldOrNotThere(t *testing.T) {
+	s := open(t, t.TempDir(), etcdraft.Options{})
+	never := func(io.Writer) error { return errors.New("not to be called") }
+	require.True(t, s.CreateSnapshot(1, voters(1), never) == raft.ErrUnavailable)
+	save(t, s, entries(1, 20, 1, 30))
+	require.True(t, s.CreateSnapshot(0, voters(1), never) == raft.ErrSnapOutOfDate)
+	require.True(t, s.CreateSnapshot(21, voters(1), never) == raft.ErrUnavailable)
+	require.NoError(t, s.CreateSnapshot(10, voters(1), text("10")))
+	require.True(t, s.CreateSnapshot(10, voters(1), never) == raft.ErrSnapOutOfDate)
+	require.ErrorContains(t, s.CreateSnapshot(11, voters(1), never), "not to be called")
+	require.Equal(t, "10", dataOf(t, s))
+	require.NoError(t, s.CreateSnapshot(20, voters(1), text("20")))
+	require.Equal(t, "20", dataOf(t, s))
+	all, err := s.Snapshots().List()
+	require.NoError(t, err)
+	require.Len(t, all, 1, "older ones are deleted")
+}
+
+func TestCreateSnapshot_SavesGoOnMeanwhile(t *testing.T) {
+	s := open(t, t.TempDir(), etcdraft.Options{})
+	save(t, s, entries(1, 20, 1, 30))
+	require.NoError(t, s.CreateSnapshot(10, voters(1), func(w io.Writer) error {
+		save(t, s, entries(21, 30, 1, 30))
+		_, err := io.WriteString(w, "ten")
+		return err
+	}))
+	read(t, s, 1, 31)
+	require.Equal(t, "ten", dataOf(t, s))
+}
+
+// While a snapshot is being made, raft receives a newer one.
+func TestCreateSnapshot_IsOvertakenByAReceivedOne(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, etcdraft.Options{})
+	save(t, s, entries(1, 20, 1, 30))
+	err := s.CreateSnapshot(10, voters(1), func(w io.Writer) error {
+		return s.Save(raft.Ready{Snapshot: snapshotOf(100, 3, "received"), MustSync: true})
+	})
+	require.True(t, err == raft.ErrSnapOutOfDate, "%v", err)
+	for range 2 {
+		require.Equal(t, "received", dataOf(t, s))
+		first, last := bounds(t, s)
+		require.EqualValues(t, 101, first)
+		require.EqualValues(t, 100, last)
+		require.NoError(t, s.Close())
+		s = open(t, dir, etcdraft.Options{})
+	}
+}
+
+func TestSave_AReceivedSnapshotNeedsItsData(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, etcdraft.Options{})
+	save(t, s, entries(1, 20, 1, 30))
+	received := raft.Ready{
+		HardState: hardState(3, 1, 100), Snapshot: snapshotOf(100, 3, ""),
+		Entries: entries(101, 105, 3, 30), MustSync: true,
+	}
+	require.ErrorIs(t, s.Save(received), etcdraft.ErrNoSnapshot)
+	_, err := s.Append(appendMessage(received.Entries, received.HardState))
+	require.Error(t, err, "a gap")
+	read(t, s, 1, 21)
+
+	other := open(t, t.TempDir(), etcdraft.Options{})
+	require.NoError(t, other.Save(raft.Ready{Snapshot: snapshotOf(100, 3, "of another node")}))
+	var stream bytes.Buffer
+	require.NoError(t, other.Snapshots().Send(&stream, 100, 3))
+	cut := bytes.NewReader(stream.Bytes()[:stream.Len()-1])
+	_, err = s.Snapshots().Put(cut)
+	require.ErrorIs(t, err, snap.ErrCorrupt)
+	require.ErrorIs(t, s.Save(received), etcdraft.ErrNoSnapshot)
+	m, err := s.Snapshots().Put(&stream)
+	require.NoError(t, err)
+	require.EqualValues(t, 100, m.Index)
+	require.NoError(t, s.Save(received))
+	for range 2 {
+		require.Equal(t, "of another node", dataOf(t, s))
+		read(t, s, 101, 106)
+		_, cs, err := s.InitialState()
+		require.NoError(t, err)
+		require.Equal(t, []uint64{1, 2, 3}, cs.GetVoters())
+		require.True(t, s.Save(received) == raft.ErrSnapOutOfDate)
+		require.NoError(t, s.Close())
+		s = open(t, dir, etcdraft.Options{})
+	}
+}
+
+// Whatever hard state comes with it, raft starts with what was saved.
+func TestSave_AReceivedSnapshotIsCommitted(t *testing.T) {
+	for _, hs := range []*raftpb.HardState{nil, hardState(1, 0, 0), hardState(2, 1, 7)} {
+		dir := t.TempDir()
+		s := open(t, dir, etcdraft.Options{})
+		require.NoError(t, s.Save(raft.Ready{HardState: hs, Snapshot: snapshotOf(9, 3, "nine")}))
+		for range 2 {
+			got, _, err := s.InitialState()
+			require.NoError(t, err)
+			require.EqualValues(t, 9, got.GetCommit())
+			require.EqualValues(t, 3, got.GetTerm())
+			_, err = raft.NewRawNode(config(1, s))
+			require.NoError(t, err)
+			require.NoError(t, s.Close())
+			s = open(t, dir, etcdraft.Options{})
+		}
+	}
+}
+
+func TestCompact_OnlyWhatASnapshotHas(t *testing.T) {
+	s := open(t, t.TempDir(), etcdraft.Options{WAL: []wal.Option{smallSegments}})
+	save(t, s, entries(1, 100, 1, 500))
+	require.ErrorIs(t, s.Compact(1), wal.ErrInvalidArgument)
+	require.NoError(t, s.CreateSnapshot(50, voters(1), text("50")))
+	require.ErrorIs(t, s.Compact(51), wal.ErrInvalidArgument)
+	require.NoError(t, s.Compact(50))
+	require.True(t, s.Compact(50) == raft.ErrCompacted)
+	require.True(t, s.Compact(3) == raft.ErrCompacted)
+	term, err := s.Term(50)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, term)
+	read(t, s, 51, 101)
+}
+
+// readAround reads what there is, and returns an error if it does not go together.
+func readAround(s *etcdraft.Storage) error {
+	first, _ := s.FirstIndex()
+	last, _ := s.LastIndex()
+	m, _ := s.Snapshot()
+	if at := m.GetMetadata().GetIndex(); at < first-1 {
+		return fmt.Errorf("entries begin at %d, the snapshot is at %d", first, at)
+	}
+	if _, err := s.Term(last); err != nil {
+		return err
+	}
+	_, err := s.Entries(first, max(first, last+1), 5000)
+	return err
+}
+
+// Everything at once, for the race detector and for what must hold at every moment.
+func TestStorage_AllMethodsBesideEachOther(t *testing.T) {
+	s := open(t, t.TempDir(), etcdraft.Options{
+		Tail: 10000, WAL: []wal.Option{smallSegments, wal.WithNoSync()},
+	})
+	save(t, s, entries(1, 10, 1, 100))
+	var done atomic.Bool
+	var wait sync.WaitGroup
+	loop := func(f func() error) {
+		wait.Go(func() {
+			for !done.Load() {
+				switch err := f(); err {
+				case nil, raft.ErrSnapOutOfDate, raft.ErrCompacted, raft.ErrUnavailable:
+				default:
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	loop(func() error {
+		hs, _, _ := s.InitialState()
+		return s.CreateSnapshot(hs.GetCommit(), voters(1), text("state"))
+	})
+	loop(func() error {
+		m, _ := s.Snapshot()
+		if i := m.GetMetadata().GetIndex(); i > 5 {
+			return s.Compact(i - 5)
+		}
+		return nil
+	})
+	loop(func() error { return readAround(s) })
+	loop(func() error { return readAround(s) })
+	for i := uint64(11); i < 3000; i += 3 {
+		save(t, s, entries(i, i+2, i/100+1, 100))
+		if i%300 == 11 && i > 400 {
+			i += 50
+			require.NoError(t, s.Save(raft.Ready{
+				HardState: hardState(i/100+1, 1, i), Snapshot: snapshotOf(i, i/100+1, "received"),
+			}))
+			i -= 2
+		}
+	}
+	done.Store(true)
+	wait.Wait()
+}

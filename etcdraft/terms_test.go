@@ -1,0 +1,101 @@
+package etcdraft
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// Random lives of a log: the ranges say what a list of all terms says, and are found again with few
+// reads.
+func TestTerms_AreThoseOfEveryEntry(t *testing.T) {
+	for seed := range uint64(200) {
+		rnd := rand.New(rand.NewPCG(seed, 0))
+		var got terms
+		got.reset(0, 0)
+		first, all, term := uint64(0), []uint64{0}, uint64(1) // all has the term of the dummy first
+		for range 100 {
+			last := first + uint64(len(all)) - 1
+			switch k := rnd.IntN(10); {
+			case k == 0 && last > first:
+				i := first + 1 + rnd.Uint64N(last-first)
+				got.compact(i)
+				all, first = all[i-first:], i
+			case k == 1:
+				first, all = last+rnd.Uint64N(5), []uint64{term}
+				got.reset(first, term)
+			default:
+				if rnd.IntN(4) == 0 {
+					term += 1 + rnd.Uint64N(3)
+				}
+				i := last + 1
+				if term > all[len(all)-1] && rnd.IntN(2) == 0 {
+					i = first + 1 + rnd.Uint64N(last-first+1)
+				}
+				for n := 1 + rnd.IntN(8); n > 0; n-- {
+					got.add(i, term)
+					all = append(all[:i-first], term)
+					i++
+				}
+			}
+			for i, term := range all {
+				require.Equal(t, term, got.of(first+uint64(i)), "seed %d", seed)
+			}
+			var found terms
+			found.reset(first, all[0])
+			reads := 0
+			require.NoError(t, found.find(first+uint64(len(all))-1, func(i uint64) (uint64, error) {
+				reads++
+				return all[i-first], nil
+			}))
+			require.Equal(t, got.ranges, found.ranges, "seed %d", seed)
+			require.LessOrEqual(t, reads, 1+len(got.ranges)*12, "seed %d", seed)
+		}
+	}
+}
+
+// What the tail hands out stays as it is, and its bytes stay below the limit.
+func TestTail_HandsOutWhatNeverChanges(t *testing.T) {
+	type handed struct{ ents, copied []*raftpb.Entry }
+	for seed := range uint64(200) {
+		rnd := rand.New(rand.NewPCG(seed, 0))
+		tl := tail{limit: 3000, next: 1}
+		last, term := uint64(0), uint64(1)
+		var out []handed
+		for range 100 {
+			lo := last + 1
+			if rnd.IntN(5) == 0 && last > 0 {
+				lo, term = 1+rnd.Uint64N(last), term+1
+			}
+			last = lo + rnd.Uint64N(6)
+			var ents []*raftpb.Entry
+			for i := lo; i <= last; i++ {
+				data := make([]byte, rnd.IntN(200))
+				ents = append(ents, &raftpb.Entry{Index: &i, Term: new(term), Data: data})
+			}
+			tl.add(ents)
+			if rnd.IntN(10) == 0 {
+				tl.compact(1 + rnd.Uint64N(last))
+			}
+			size := 0
+			for i, e := range tl.ents {
+				require.Equal(t, tl.first()+uint64(i), e.GetIndex())
+				size += cost(e)
+			}
+			require.Equal(t, last+1, tl.next)
+			require.Equal(t, tl.bytes, size)
+			require.LessOrEqual(t, size, tl.limit)
+			if first := tl.first(); first <= last {
+				a := first + rnd.Uint64N(last-first+1)
+				h := tl.from(a, last+1)
+				out = append(out, handed{h, append([]*raftpb.Entry(nil), h...)})
+			}
+			for _, h := range out {
+				require.Equal(t, h.copied, h.ents)
+			}
+		}
+	}
+}
