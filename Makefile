@@ -22,7 +22,7 @@ define in
 endef
 
 .PHONY: help test test-as-user lint api api-update cross demo
-.PHONY: bench crash rot damage fuzz mutation durability storagetest
+.PHONY: bench crash rot damage fuzz mutation durability simulate storagetest
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -107,6 +107,12 @@ fuzz: ## fuzz every target for a while: make fuzz FUZZTIME=60s
 
 mutation: ## put each deliberate mistake into the code, and see that the tests notice it
 	WAL_TEST_ALL_MUTATIONS=1 go test -count=1 -timeout 60m ./internal/mutation
+
+SEEDS ?= 10000
+
+simulate: ## lives of raft clusters on simulated disks, in both modes: make simulate SEEDS=10000
+	cd etcdraft/internal/simulate && WAL_TEST_SEEDS=$(SEEDS) \
+		go test -count=1 -v -timeout 120m -run TestCluster .
 
 LIVES ?= 10000
 

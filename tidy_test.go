@@ -14,8 +14,8 @@ import (
 
 // Names in comments and pages that are of elsewhere: units, and names of Linux, Go, etcd and raft.
 var namesOfElsewhere = []string{
-	"BinaryUnmarshaler", "GiB", "KiB", "MsgSnap", "MustUnmarshal", "PurgeFile", "ReportSnapshot",
-	"SnapshotFailure", "StartNode", "TiB", "VmHWM", "macOS",
+	"BinaryUnmarshaler", "GiB", "KiB", "MustUnmarshal", "PurgeFile", "StartNode", "TiB", "VmHWM",
+	"macOS",
 }
 
 // The rules that a machine keeps; internal/tidy says what each one finds.

@@ -85,8 +85,8 @@ func Open(lg *zap.Logger, dir string, o Options) (*Storage, error) {
 		return nil, fmt.Errorf("etcdraft: %w", err)
 	}
 	if s.snaps == nil {
-		s.ownSnaps = true
 		s.snaps, err = snap.Open(filepath.Join(dir, "snap"), o.WAL...)
+		s.ownSnaps = err == nil
 	}
 	if err == nil {
 		err = s.load()

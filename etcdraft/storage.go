@@ -132,3 +132,12 @@ func (s *Storage) Close() error {
 	}
 	return err
 }
+
+// Abandon ends the use as a crash of the process would, for tests of programs: nothing that waits
+// is written, and the next Open finds what a kill leaves.
+func (s *Storage) Abandon() {
+	s.w.Abandon()
+	if s.ownSnaps {
+		s.snaps.Close()
+	}
+}

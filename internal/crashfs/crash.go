@@ -1,10 +1,12 @@
 package crashfs
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"math/bits"
 	"math/rand/v2"
+	"path"
 	"slices"
 )
 
@@ -45,28 +47,56 @@ type group struct {
 // picks the oldest version of all.
 func (m *Media) groups() []group {
 	var out []group
+	m.walk(func(_ string, s *stored) { out = s.groups(out) })
+	return out
+}
+
+// walk calls f with everything that can be reached from the root in any image, and a name that it
+// has in one of them.
+func (m *Media) walk(f func(name string, s *stored)) {
 	seen := map[int]bool{}
-	var visit func(id int)
-	visit = func(id int) {
+	var visit func(id int, name string)
+	visit = func(id int, name string) {
 		s := m.nodes[id]
 		if seen[id] {
 			return
 		}
 		seen[id] = true
-		out = s.groups(out)
-		for _, name := range slices.Sorted(maps.Keys(s.names)) {
-			visit(s.names[name])
+		f(name, s)
+		for _, base := range slices.Sorted(maps.Keys(s.names)) {
+			visit(s.names[base], path.Join(name, base))
 		}
 		for _, r := range s.renames {
 			for _, b := range r.names {
 				if b.to != nil {
-					visit(b.to.id)
+					visit(b.to.id, path.Join(name, b.name))
 				}
 			}
 		}
 	}
-	visit(m.record.base.id)
-	return out
+	visit(m.record.base.id, "")
+}
+
+// Choose returns the image in which pick has chosen the version of each loose thing: 0 is the one
+// on stable storage, versions-1 the newest. what tells the things apart, by names and not by the
+// order of the changes: so an image does not depend on which of two goroutines came first, as long
+// as they touch different files.
+func (m *Media) Choose(pick func(what string, versions int) int) Image {
+	m.walk(func(name string, s *stored) {
+		one := func(c loose, what string) {
+			if c.pick(0); c.count() > 1 {
+				c.pick(pick(what, c.count()))
+			}
+		}
+		one(&s.size, name+": size")
+		for i, c := range s.sectors {
+			one(c, fmt.Sprint(name, ": sector ", i))
+		}
+		for _, r := range s.renames {
+			one(r, fmt.Sprint(name, ": ", r.names[0].name))
+		}
+	})
+	return m.image()
 }
 
 // groups appends what is loose in an inode.

@@ -14,9 +14,10 @@ import (
 type FS struct {
 	vfs.FS
 
-	mu    sync.Mutex
-	calls []Call
-	fail  Rule
+	mu     sync.Mutex
+	calls  []Call
+	fail   Rule
+	before func(Call)
 }
 
 // Rule is asked before each call, one at a time, and must not use the file system. A nil error lets
@@ -37,6 +38,14 @@ func (f *FS) Fail(rule Rule) {
 	f.fail = rule
 }
 
+// Before sets what is called before each call, and before the rule is asked. Unlike the rule it may
+// wait: other calls go on meanwhile. nil: nothing is.
+func (f *FS) Before(before func(c Call)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.before = before
+}
+
 // Take returns the calls since the last Take, or those of the given kinds, and forgets all of them.
 // Calls that failed are among them.
 func (f *FS) Take(kinds ...Kind) []Call {
@@ -54,6 +63,12 @@ func (f *FS) Take(kinds ...Kind) []Call {
 
 // note takes note of a call, and returns what the rule says of it.
 func (f *FS) note(c Call) (partial int, err error) {
+	f.mu.Lock()
+	before := f.before
+	f.mu.Unlock()
+	if before != nil {
+		before(c)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.calls = append(f.calls, c)

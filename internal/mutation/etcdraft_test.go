@@ -181,3 +181,73 @@ func init() {
 		table = append(table, r)
 	}
 }
+
+// The cluster finds what a node's Storage does wrong, whoever notices it.
+func init() {
+	const (
+		module  = "etcdraft/internal/simulate"
+		cluster = "TestCluster_KeepsWhatRaftPromises"
+	)
+	rows := []mutation{
+		{
+			name: "in a cluster, a snapshot is committed before it is there", file: "etcdraft/save.go",
+			old: "\t\terr = s.w.Restore(rec, st, records)\n",
+			new: "\t\tif err = s.w.SaveState(st); err == nil {\n" +
+				"\t\t\terr = s.w.Restore(rec, st, records)\n\t\t}\n",
+			tests: []string{cluster},
+		}, {
+			name: "in a cluster, nothing is synced", file: "etcdraft/open.go",
+			old:   "wal.WithRegistry(registry))",
+			new:   "wal.WithRegistry(registry), wal.WithNoSync())",
+			tests: []string{cluster},
+		}, {
+			name: "in a cluster, votes are not synced", file: "etcdraft/state.go",
+			old:   "MustSync(log.HardState) bool { return s.sync }",
+			new:   "MustSync(log.HardState) bool { return false }",
+			tests: []string{cluster},
+		}, {
+			name: "in a cluster, a received snapshot is only recorded", file: "etcdraft/save.go",
+			old: "\t\tp, err = s.w.AppendRestore(rec, st, records)\n\t} else {\n" +
+				"\t\terr = s.w.Restore(rec, st, records)\n",
+			new: "\t\tp, err = s.w.AppendRestore(rec, st, records)\n" +
+				"\t} else if err = s.w.SaveSnap(rec); err == nil {\n\t\terr = s.w.Save(st, records)\n",
+			tests: []string{cluster},
+		}, {
+			name: "in a cluster, the tail keeps what was replaced", file: "etcdraft/tail.go",
+			old:   "\tcase i < t.next:\n",
+			new:   "\tcase i < t.next:\n\t\treturn\n\tcase false:\n",
+			tests: []string{cluster},
+		}, {
+			name: "in a cluster, terms of replaced entries stay", file: "etcdraft/terms.go",
+			old:   "for n > 1 && t.ranges[n-1].first >= i {",
+			new:   "for false {",
+			tests: []string{cluster},
+		}, {
+			name: "in a cluster, snapshots are recorded early", file: "etcdraft/snapshot.go",
+			old: "\tif err := s.snaps.Create(m, write); err != nil {\n\t\treturn err\n\t}\n" +
+				"\tif err := s.record(m); err != nil {",
+			new: "\tif err := s.record(m); err != nil {\n\t\treturn err\n\t}\n" +
+				"\tif err := s.snaps.Create(m, write); err != nil {",
+			tests: []string{cluster},
+		}, {
+			name: "in a cluster, the file of a snapshot is not synced", file: "etcdraft/snap/dir.go",
+			old:   "if err := f.Sync(); err != nil {",
+			new:   "if err := error(nil); err != nil {",
+			tests: []string{cluster},
+		}, {
+			name: "in a cluster, commit is not raised when a node starts", file: "etcdraft/load.go",
+			old:   "s.hard.Commit, s.hard.Term = max(s.hard.Commit, m.Index), max(s.hard.Term, m.Term)",
+			new:   "_ = m",
+			tests: []string{cluster},
+		}, {
+			name: "in a cluster, a snapshot comes without entries", file: "etcdraft/save.go",
+			old:   "rec, st, records := toRecord(m), &savedState{hard, true}, s.recordsOf(r.ents)",
+			new:   "rec, st, records := toRecord(m), &savedState{hard, true}, s.recordsOf(nil)",
+			tests: []string{cluster},
+		},
+	}
+	for _, r := range rows {
+		r.module = module
+		table = append(table, r)
+	}
+}
