@@ -26,9 +26,11 @@ const DefaultTail = 8 << 20
 // for one that is started with raft.StartNode.
 type Options struct {
 	// Bootstrap are the members of a new cluster. The first members all pass the same, and a node that
-	// joins later passes nil. It counts only when the log is made: the log then begins with a snapshot
-	// at index 1 and term 1 of a state machine to which nothing was done, with these members and no
-	// data. A node that joins is sent that one, or a newer one, and so learns who is a member.
+	// joins later passes nil, or the same as they. It counts only when the log is made: the log then
+	// begins with a snapshot at index 1 and term 1 of a state machine to which nothing was done, with
+	// these members and no data. So a node that passes nil learns who is a member from a snapshot: one
+	// that was made when its own joining was applied, because a node ignores a snapshot that does not
+	// name it. docs/RAFT.md says when to make one.
 	Bootstrap *raftpb.ConfState
 	// Tail is how many bytes of the newest entries are held decoded. 0: DefaultTail. Below 0: none.
 	// Memory can grow to about twice as many.

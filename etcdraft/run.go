@@ -2,6 +2,8 @@ package etcdraft
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"go.etcd.io/raft/v3/raftpb"
 
@@ -17,11 +19,14 @@ const inFlight = 256
 // It must not wait for in to be read.
 //
 // Run ends when in is closed, with nil, or when ctx is done, with its error. Either way it delivers
-// first what it has begun. It also ends with the error of a save, and delivers nothing behind that;
-// the node must stop then.
+// first what it has begun. It also ends with the error of a save, and delivers nothing behind that:
+// the node must stop then. Only one Run at a time serves a node.
 func (s *Storage) Run(
 	ctx context.Context, in <-chan *raftpb.Message, deliver func([]*raftpb.Message),
 ) error {
+	if deliver == nil {
+		return fmt.Errorf("etcdraft: %w: no function to deliver the responses", wal.ErrInvalidArgument)
+	}
 	r := running{flights: make(chan begun, inFlight), failed: make(chan struct{})}
 	ended := make(chan struct{})
 	go func() {
@@ -77,14 +82,24 @@ func (r *running) begin(ctx context.Context, s *Storage, in <-chan *raftpb.Messa
 
 // finish waits for the saves in order, and delivers. It ends with the first save that fails.
 func (r *running) finish(deliver func([]*raftpb.Message)) {
+	r.err = errDeliver
+	defer func() {
+		if r.err != nil {
+			close(r.failed)
+		}
+	}()
 	for f := range r.flights {
 		if err := f.pending.Wait(); err != nil {
 			r.err = err
-			close(r.failed)
 			return
 		}
 		if len(f.responses) > 0 {
 			deliver(f.responses)
 		}
 	}
+	r.err = nil
 }
+
+// errDeliver is the error of a Run whose deliver has ended the goroutine, as FailNow of a test
+// does.
+var errDeliver = errors.New("etcdraft: deliver has ended its goroutine; nothing more is delivered")

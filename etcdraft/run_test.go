@@ -3,6 +3,7 @@ package etcdraft_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -171,7 +172,19 @@ func TestRun_RefusesOtherMessages(t *testing.T) {
 	s := open(t, t.TempDir(), etcdraft.Options{})
 	in := make(chan *raftpb.Message, 1)
 	in <- &raftpb.Message{Type: ptr(raftpb.MsgApp)}
-	require.ErrorIs(t, s.Run(context.Background(), in, nil), wal.ErrInvalidArgument)
+	err := s.Run(context.Background(), in, func([]*raftpb.Message) {})
+	require.ErrorIs(t, err, wal.ErrInvalidArgument)
+}
+
+func TestRun_SaysSoIfDeliverEndsItsGoroutine(t *testing.T) {
+	s := open(t, t.TempDir(), etcdraft.Options{})
+	require.ErrorIs(t, s.Run(context.Background(), nil, nil), wal.ErrInvalidArgument)
+	in, ended := make(chan *raftpb.Message, 1), make(chan error)
+	go func() {
+		ended <- s.Run(context.Background(), in, func([]*raftpb.Message) { runtime.Goexit() })
+	}()
+	in <- appendMessage(entries(1, 1, 1, 100), nil, response(1))
+	require.ErrorContains(t, <-ended, "deliver has ended its goroutine")
 }
 
 // A message that asks for nothing durable, such as a commit index alone, costs no sync.

@@ -68,7 +68,7 @@ func (s *Storage) save(r *request) (*wal.Pending, error) {
 	s.saving.Lock()
 	defer s.saving.Unlock()
 	s.mu.RLock()
-	hard, last := s.hard, s.last
+	hard, last, dummy := s.hard, s.last, s.terms.dummy().first
 	s.mu.RUnlock()
 	var st log.HardState
 	if r.hard != nil && !raft.IsEmptyHardState(r.hard) {
@@ -77,6 +77,9 @@ func (s *Storage) save(r *request) (*wal.Pending, error) {
 	}
 	if !raft.IsEmptySnap(r.received) {
 		return s.restore(r, hard)
+	}
+	for len(r.ents) > 0 && r.ents[0].GetIndex() <= dummy { // they are compacted: raft.MemoryStorage
+		r.ents = r.ents[1:] // passes over them too
 	}
 	if len(r.ents) > 0 && r.ents[0].GetIndex() <= last {
 		s.replacing.Lock()

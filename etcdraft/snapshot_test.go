@@ -167,6 +167,35 @@ func readAround(s *etcdraft.Storage) error {
 	return err
 }
 
+func TestSave_PassesOverWhatIsCompacted(t *testing.T) {
+	s := open(t, t.TempDir(), etcdraft.Options{})
+	save(t, s, entries(1, 100, 1, 50))
+	require.NoError(t, s.CreateSnapshot(50, voters(1), text("50")))
+	require.NoError(t, s.Compact(50))
+	save(t, s, entries(40, 60, 2, 50))
+	first, last := bounds(t, s)
+	require.EqualValues(t, 51, first)
+	require.EqualValues(t, 60, last)
+	require.Equal(t, []string{"51/2", "52/2"}, read(t, s, 51, 53))
+	term, err := s.Term(50)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, term)
+	require.NoError(t, s.Save(ready(nil, entries(10, 20, 2, 50), true)))
+	_, last = bounds(t, s)
+	require.EqualValues(t, 60, last)
+}
+
+func TestOpen_InMemory(t *testing.T) {
+	o := etcdraft.Options{WAL: []wal.Option{wal.WithMemory(wal.NewMemory())}}
+	for i := uint64(1); i < 4; i++ {
+		s := open(t, "/node", o)
+		save(t, s, entries(i, i, 1, 50))
+		require.NoError(t, s.CreateSnapshot(i, voters(1), text("state")))
+		require.Equal(t, "state", dataOf(t, s))
+		s.Abandon()
+	}
+}
+
 // Everything at once, for the race detector and for what must hold at every moment.
 func TestStorage_AllMethodsBesideEachOther(t *testing.T) {
 	s := open(t, t.TempDir(), etcdraft.Options{

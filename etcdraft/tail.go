@@ -1,6 +1,10 @@
 package etcdraft
 
-import "go.etcd.io/raft/v3/raftpb"
+import (
+	"slices"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
 
 // entryCost is about how many bytes an entry takes in memory besides its data.
 const entryCost = 160
@@ -10,7 +14,8 @@ const entryCost = 160
 type tail struct {
 	ents  []*raftpb.Entry // without a gap
 	next  uint64          // the index behind the last one
-	bytes int
+	bytes int             // what they cost
+	gone  int             // what those cost that were dropped, and that the array still holds
 	limit int
 }
 
@@ -18,7 +23,7 @@ type tail struct {
 func (t *tail) first() uint64 { return t.next - uint64(len(t.ents)) }
 
 // reset empties the tail. The next entry has the given index.
-func (t *tail) reset(next uint64) { t.ents, t.next, t.bytes = nil, next, 0 }
+func (t *tail) reset(next uint64) { *t = tail{next: next, limit: t.limit} }
 
 // cost returns what an entry counts.
 func cost(e *raftpb.Entry) int { return entryCost + len(e.GetData()) }
@@ -34,26 +39,32 @@ func (t *tail) add(ents []*raftpb.Entry) {
 		for _, e := range t.ents[keep:] {
 			t.bytes -= cost(e)
 		}
-		t.ents = t.ents[:keep:keep] // the next append copies: others may still read what follows
+		t.ents, t.gone = t.ents[:keep:keep], 0 // append copies: others may still read what follows
 	}
 	for _, e := range ents {
 		t.bytes += cost(e)
 	}
 	t.ents = append(t.ents, ents...)
 	t.next = i + uint64(len(ents))
-	drop := 0
-	for t.bytes > t.limit && drop < len(t.ents) {
-		t.bytes -= cost(t.ents[drop])
-		drop++
+	for t.bytes > t.limit && len(t.ents) > 0 {
+		t.drop()
 	}
-	t.ents = t.ents[drop:]
+}
+
+// drop drops the first entry. The array holds on to it, and may have room for many more that would
+// be dropped in turn. So there is a new one once that has come to as much as the tail may hold.
+func (t *tail) drop() {
+	size := cost(t.ents[0])
+	t.ents, t.bytes, t.gone = t.ents[1:], t.bytes-size, t.gone+size
+	if t.gone > t.limit {
+		t.ents, t.gone = slices.Clone(t.ents), 0
+	}
 }
 
 // compact drops the entries up to i.
 func (t *tail) compact(i uint64) {
 	for len(t.ents) > 0 && t.first() <= i {
-		t.bytes -= cost(t.ents[0])
-		t.ents = t.ents[1:]
+		t.drop()
 	}
 }
 

@@ -2,6 +2,7 @@ package etcdraft
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -55,6 +56,29 @@ func TestTerms_AreThoseOfEveryEntry(t *testing.T) {
 			require.LessOrEqual(t, reads, 1+len(got.ranges)*12, "seed %d", seed)
 		}
 	}
+}
+
+// Small entries make the array long. It must not hold on to the large ones that come and go after
+// them.
+func TestTail_HoldsNoMoreThanTwiceItsLimit(t *testing.T) {
+	const large = 1 << 20
+	tl, next := tail{limit: 8 << 20, next: 1}, uint64(1)
+	add := func(size int) {
+		tl.add([]*raftpb.Entry{{Index: new(next), Data: make([]byte, size)}})
+		next++
+	}
+	for range 60_000 {
+		add(1)
+	}
+	for range 200 {
+		add(large)
+	}
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	require.Less(t, m.HeapAlloc, uint64(2*tl.limit+8*large))
+	require.NotEmpty(t, tl.ents)
+	runtime.KeepAlive(&tl)
 }
 
 // What the tail hands out stays as it is, and its bytes stay below the limit.

@@ -65,9 +65,19 @@ func init() {
 			new:   "\tcase i < t.next && len(ents) > 1:\n",
 			tests: []string{"TestTail_HandsOutWhatNeverChanges"},
 		}, {
+			name: "the tail's array holds on to what was dropped", file: "etcdraft/tail.go",
+			old:   "if t.gone > t.limit {",
+			new:   "if false {",
+			tests: []string{"TestTail_HoldsNoMoreThanTwiceItsLimit"},
+		}, {
+			name: "entries that are compacted are saved again", file: "etcdraft/save.go",
+			old:   "r.ents[0].GetIndex() <= dummy {",
+			new:   "r.ents[0].GetIndex() < min(dummy, 0) {",
+			tests: []string{"TestSave_PassesOverWhatIsCompacted"},
+		}, {
 			name: "the tail writes over what it handed out", file: "etcdraft/tail.go",
-			old:   "t.ents = t.ents[:keep:keep]",
-			new:   "t.ents = t.ents[:keep]",
+			old:   "t.ents, t.gone = t.ents[:keep:keep], 0",
+			new:   "t.ents, t.gone = t.ents[:keep], 0",
 			tests: []string{"TestTail_HandsOutWhatNeverChanges"},
 		}, {
 			name: "slices handed out have room behind them", file: "etcdraft/tail.go",
@@ -111,8 +121,8 @@ func init() {
 			tests: []string{"TestRun_DeliversOnlyWhatIsDurable"},
 		}, {
 			name: "Run goes on behind a failed save", file: "etcdraft/run.go",
-			old:   "\t\t\tclose(r.failed)\n\t\t\treturn\n",
-			new:   "\t\t\tclose(r.failed)\n\t\t\tcontinue\n",
+			old:   "\t\t\tr.err = err\n\t\t\treturn\n",
+			new:   "\t\t\tr.err = err\n\t\t\tcontinue\n",
 			tests: []string{"TestRun_EndsWithTheErrorOfASave"},
 		},
 	}
