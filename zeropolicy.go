@@ -60,7 +60,7 @@ const (
 type zeroPolicy struct {
 	now, before stretch
 	sizes       [zeroSizes]keptWay
-	trying      *keptWay      // whose trial the stretch is; nil: nobody's
+	compared    *keptWay      // what the change of the way before this stretch says something about
 	written     atomic.Uint64 // zeros, in bytes; for Stats
 }
 
@@ -86,8 +86,7 @@ func (s *stretch) rate() float64 { return float64(s.bytes) / float64(s.took) }
 // keptWay is the way that is kept for a size of batches.
 type keptWay struct {
 	reserved bool
-	trial    bool // the other way is being tried
-	won      bool // and was better the last time
+	won      bool // the other way was better the last time
 	every    int  // stretches of the way that is kept between two trials
 	left     int  // until the next one
 }
@@ -125,41 +124,37 @@ func (p *zeroPolicy) add(n int, took time.Duration) {
 	s.cost += took + (longWaitCounts-1)*max(0, took-longWait)
 }
 
-// next returns the way of the stretch after s.
+// next returns the way of the stretch after s. Where the way changes, the two stretches are
+// compared once the second one is over, and say what is better for the size of the first one.
 func (p *zeroPolicy) next(s *stretch) (reserved bool) {
 	of := &p.sizes[bits.Len64(uint64(s.size()))]
-	k := p.trying
-	if k == nil {
-		k = of
+	if k := p.compared; k != nil {
+		p.compared = nil
+		k.judge(s, &p.before)
+		if k != of && comparable(s, &p.before) { // the way makes the size: they have one answer
+			*of = keptWay{reserved: k.reserved, every: k.every, left: max(firstKept, k.left)}
+		}
+		return k.reserved
 	}
-	trial := k.trial
-	reserved = k.next(s, &p.before)
-	if p.trying = nil; k.trial {
-		p.trying = k
+	if s.reserved == of.reserved {
+		if of.left--; of.left > 0 {
+			return of.reserved
+		}
+		p.compared = of
+		return !of.reserved // a trial
 	}
-	if trial && k != of && comparable(s, &p.before) { // the way makes the size: they have one answer
-		*of = keptWay{reserved: k.reserved, every: k.every, left: max(firstKept, k.left)}
-	}
-	return reserved
+	p.compared = of // s was begun in the way of another size
+	return of.reserved
 }
 
-// next returns the way of the stretch after s, whose batches have the size that k is for, or which
-// was a trial of k's. before is the one before s.
-func (k *keptWay) next(s, before *stretch) (reserved bool) {
-	if s.reserved == k.reserved {
-		k.left--
-		k.trial = k.left <= 0
-		return k.reserved != k.trial
-	}
-	if !k.trial {
-		return k.reserved // s was begun in the way of another size
-	}
-	k.trial = false
+// judge compares two stretches in different ways, one of which had batches of the size that k is
+// for.
+func (k *keptWay) judge(a, b *stretch) {
 	switch {
-	case !comparable(s, before):
+	case !comparable(a, b):
 		k.every = max(1, min(mostKept, 2*k.every))
 		k.left = k.every
-	case s.reserved == zerosPay(s, before):
+	case k.reserved != zerosPay(a, b): // what is kept was better
 		if !k.won {
 			k.every = max(firstKept, min(mostKept, k.every*firstKept))
 		}
@@ -167,9 +162,8 @@ func (k *keptWay) next(s, before *stretch) (reserved bool) {
 	case !k.won:
 		k.won, k.left = true, 1
 	default:
-		*k = keptWay{reserved: s.reserved, every: firstKept, left: firstKept}
+		*k = keptWay{reserved: !k.reserved, every: firstKept, left: firstKept}
 	}
-	return k.reserved
 }
 
 // comparable reports whether two stretches can be compared. They differ in the way. Their batches

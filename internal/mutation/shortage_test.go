@@ -85,8 +85,8 @@ func init() {
 			tests: []string{"TestZeroPolicy_OfALog"},
 		}, {
 			name: "a trial ends only at its own size", file: "zeropolicy.go",
-			old:   "if p.trying = nil; k.trial {",
-			new:   "if p.trying = nil; false {",
+			old:   "\tif k := p.compared; k != nil {",
+			new:   "\tif k := p.compared; k != nil && k == of {",
 			tests: []string{"TestZeroPolicy_BatchesThatGatherWhatArrives"},
 		}, {
 			name: "only batches of one size are compared", file: "zeropolicy.go",
