@@ -17,6 +17,7 @@ type config struct {
 	batch    int   // entries in a save
 	fewer    int   // a log that is written once has one entry in so many; 0: all
 	writers  int   // goroutines that save at the same time
+	nodes    int   // of a raft cluster; 0: one
 	segment  int64 // bytes of a segment
 	ring     int64 // bytes of the file that a floor overwrites again and again
 	noSync   bool  // a save returns after its write

@@ -19,6 +19,9 @@ const (
 	nameReserved      = "floor, reserved only"
 	nameDirect        = "floor, direct"
 	nameBareRead      = "floor, bare read"
+	nameRaftEtcd      = "etcd wal + MemoryStorage"
+	nameRaftOurs      = "this library, etcdraft"
+	nameRaftOursAsync = "this library, etcdraft async"
 )
 
 // contenders returns all contenders, in the order of the report.
@@ -41,5 +44,8 @@ func contenders() []contender {
 		reservedLoop(),
 		directLoop(),
 		bareRead(),
+		raftOfEtcd(),
+		raftOurs(),
+		raftOursAsync(),
 	}
 }

@@ -88,3 +88,9 @@ require (
 )
 
 replace github.com/seed449c39bc/wal => ../
+
+require github.com/seed449c39bc/wal/etcdraft v0.0.0
+
+replace github.com/seed449c39bc/wal/etcdraft => ../etcdraft
+
+replace github.com/seed449c39bc/wal/etcdraft/storagetest => ../etcdraft/storagetest

@@ -64,7 +64,7 @@ func (w workloadResult) against(r row, contender string) float64 {
 // the first floor, if they take part.
 func (w workloadResult) references() []string {
 	var names []string
-	isEtcd := func(r row) bool { return r.Contender == nameEtcd }
+	isEtcd := func(r row) bool { return r.Contender == nameEtcd || r.Contender == nameRaftEtcd }
 	isFloor := func(r row) bool { return r.Floor }
 	for _, is := range []func(row) bool{isEtcd, isFloor} {
 		if i := slices.IndexFunc(w.Rows, is); i >= 0 {

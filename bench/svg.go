@@ -64,7 +64,9 @@ func (w workloadResult) plot() string {
 }
 
 // shortName holds the names of the references as they stand after a bar.
-var shortName = map[string]string{nameEtcd: "etcd", nameFloor: "floor", nameBareRead: "floor"}
+var shortName = map[string]string{
+	nameEtcd: "etcd", nameRaftEtcd: "etcd", nameFloor: "floor", nameBareRead: "floor",
+}
 
 // bar draws one contender at height y, on a scale that ends at most.
 func (w workloadResult) bar(b *strings.Builder, r row, y int, most float64) {

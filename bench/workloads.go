@@ -102,6 +102,7 @@ func workloads() []workload {
 			withFloors),
 	}
 	list = append(list, otherSaves(logs, withFloors)...)
+	list = append(list, rafts()...)
 	list = append(list, limited(list, "save-1k", "save-8k", "save-64k", "save-64x1k", "parallel")...)
 	list = append(list, replays(slices.Concat(logs, []string{nameBareRead}))...)
 	return append(list, largeReads()...)
