@@ -22,7 +22,6 @@ import (
 // state is what a node's storage must hold: the model that crashes are judged by.
 type state struct {
 	hard     [3]uint64 // term, vote, commit
-	written  uint64    // the commit index that the log has: one by itself waits for the next save
 	terms    []uint64  // of the entries from first-1 on, the dummy's first
 	first    uint64
 	snapshot uint64
@@ -40,7 +39,6 @@ func (m state) committed() state {
 	if m.snapshot > 0 {
 		m.hard[0] = max(m.hard[0], m.term(max(m.snapshot, m.first-1)))
 		m.hard[2] = max(m.hard[2], m.snapshot)
-		m.written = max(m.written, m.snapshot)
 	}
 	return m
 }
@@ -99,7 +97,6 @@ func (l *crashLife) entries() {
 		m.terms = append(m.terms, l.term)
 	}
 	m.hard = [3]uint64{l.term, l.rnd.Uint64N(4), max(m.hard[2], lo-1)}
-	m.written = m.hard[2]
 	l.step(m, true, func() error {
 		return l.ready(ready(hardState(m.hard[0], m.hard[1], m.hard[2]),
 			entries(lo, hi, l.term, l.rnd.IntN(1500)+30), true))
@@ -143,7 +140,7 @@ func (l *crashLife) receive() {
 	for range n {
 		m.terms = append(m.terms, l.term)
 	}
-	m.hard, m.written = [3]uint64{l.term, 0, at}, at
+	m.hard = [3]uint64{l.term, 0, at}
 	l.step(m, true, func() error {
 		return l.ready(raft.Ready{
 			HardState: hardState(l.term, 0, at), Snapshot: snapshotOf(at, l.term, dataAt(at)),
@@ -235,9 +232,8 @@ func (l *crashLife) judge(at, made int, o etcdraft.Options) {
 // differs says in what a Storage is not in the state m; "" if it is.
 func (m state) differs(s *etcdraft.Storage) string {
 	hs, cs, _ := s.InitialState()
-	got := [3]uint64{hs.GetTerm(), hs.GetVote(), hs.GetCommit()}
-	if [2]uint64(got[:2]) != [2]uint64(m.hard[:2]) || got[2] < m.written || got[2] > m.hard[2] {
-		return fmt.Sprintf("hard state %v, want %v, %d written", got, m.hard, m.written)
+	if got := [3]uint64{hs.GetTerm(), hs.GetVote(), hs.GetCommit()}; got != m.hard {
+		return fmt.Sprintf("hard state %v, want %v", got, m.hard)
 	}
 	first, _ := s.FirstIndex()
 	last, _ := s.LastIndex()

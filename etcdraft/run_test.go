@@ -223,36 +223,3 @@ func TestSave_SyncsIfRaftSaysSo(t *testing.T) {
 	require.NoError(t, s.Save(ready(nil, nil, false)))
 	require.Equal(t, before+1, syncs)
 }
-
-// A commit index by itself costs no write. It is there after the next save, and after Close.
-func TestSave_ACommitIndexIsWrittenWithTheNextSave(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir, etcdraft.Options{})
-	commitOf := func() uint64 {
-		hs, _, err := s.InitialState()
-		require.NoError(t, err)
-		return hs.GetCommit()
-	}
-	require.NoError(t, s.Save(ready(hardState(1, 2, 0), entries(1, 9, 1, 30), true)))
-	before := s.Stats().BytesWritten
-	require.NoError(t, s.Save(ready(hardState(1, 2, 5), nil, false)))
-	p, err := s.Append(appendMessage(nil, hardState(1, 2, 7)))
-	require.NoError(t, err)
-	require.NoError(t, p.Wait())
-	require.Equal(t, before, s.Stats().BytesWritten)
-	require.EqualValues(t, 7, commitOf())
-
-	require.NoError(t, s.Save(ready(nil, entries(10, 10, 1, 30), true)))
-	s.Abandon()
-	s = open(t, dir, etcdraft.Options{})
-	require.EqualValues(t, 7, commitOf(), "with the next save")
-	require.NoError(t, s.Save(ready(hardState(1, 2, 9), nil, false)))
-	require.NoError(t, s.Close())
-	s = open(t, dir, etcdraft.Options{})
-	require.EqualValues(t, 9, commitOf(), "with Close")
-	require.NoError(t, s.Save(ready(hardState(1, 2, 10), nil, false)))
-	require.NoError(t, s.Save(ready(hardState(2, 2, 10), nil, true)))
-	s.Abandon()
-	s = open(t, dir, etcdraft.Options{})
-	require.EqualValues(t, 10, commitOf(), "with a term")
-}

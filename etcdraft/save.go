@@ -22,8 +22,7 @@ var ErrNoSnapshot = errors.New("etcdraft: the snapshot's data is not there")
 
 // Save saves what a Ready asks for, as one: its hard state, its entries and the snapshot that was
 // received. When it returns nil, the messages of the Ready may be sent. After a crash either all of
-// it is there, or nothing. If rd.MustSync is false, it need not be durable, only in order: a commit
-// index by itself is written with the next save, or by Close.
+// it is there, or nothing. If rd.MustSync is false, it need not be durable, only in order.
 //
 // A received snapshot replaces the whole log. Its data must be there before, put into Snapshots by
 // whoever received it, or in rd.Snapshot; otherwise the error is ErrNoSnapshot. If there is one
@@ -71,9 +70,10 @@ func (s *Storage) save(r *request) (*wal.Pending, error) {
 	s.mu.RLock()
 	hard, last, dummy := s.hard, s.last, s.terms.dummy().first
 	s.mu.RUnlock()
-	before := hard
+	var st log.HardState
 	if r.hard != nil && !raft.IsEmptyHardState(r.hard) {
 		hard = walpb.HardState{Term: r.hard.GetTerm(), Vote: r.hard.GetVote(), Commit: r.hard.GetCommit()}
+		st = &savedState{hard, r.sync}
 	}
 	if !raft.IsEmptySnap(r.received) {
 		return s.restore(r, hard)
@@ -85,21 +85,10 @@ func (s *Storage) save(r *request) (*wal.Pending, error) {
 		s.replacing.Lock()
 		defer s.replacing.Unlock()
 	}
-	var st log.HardState
-	if hard != before {
-		s.unsaved = true
-	}
-	// A commit index by itself waits for the next save: nothing relies on it, and raft learns it
-	// again.
-	alone := len(r.ents) == 0 && !r.sync && hard.Term == before.Term && hard.Vote == before.Vote
-	if s.unsaved && !alone {
-		st = &savedState{hard, r.sync}
-	}
 	p, err := s.write(r, st, s.recordsOf(r.ents))
 	if err != nil {
 		return nil, fmt.Errorf("etcdraft: %w", err)
 	}
-	s.unsaved = s.unsaved && alone
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.keep(p, hard, r.ents)
@@ -181,7 +170,6 @@ func (s *Storage) restore(r *request, hard walpb.HardState) (p *wal.Pending, err
 	if err != nil {
 		return nil, fmt.Errorf("etcdraft: %w", err)
 	}
-	s.unsaved = false
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.begin(m)

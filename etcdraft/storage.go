@@ -32,13 +32,12 @@ type Storage struct {
 	// The locks are taken in this order. Only mu is needed for the methods of raft.Storage that read
 	// nothing, so it is never held while the log, or a snapshot, is read or written.
 	snapping  sync.Mutex   // one CreateSnapshot at a time
-	saving    sync.Mutex   // one save at a time; guards saved, records, unsaved
+	saving    sync.Mutex   // one save at a time; guards saved and records
 	replacing sync.RWMutex // held for a save that replaces entries, and shared for reading the log
 	mu        sync.RWMutex // guards what follows, which changes only with saving or by Compact
 
 	saved   []savedEntry
 	records []log.LogEntry
-	unsaved bool // the log does not have the newest commit index yet
 
 	hard   walpb.HardState
 	snap   snap.Meta // the newest one that is durable
@@ -127,22 +126,11 @@ func (s *Storage) Snapshots() *snap.Dir { return s.snaps }
 
 // Close makes durable what was saved, and closes the log.
 func (s *Storage) Close() error {
-	err := errors.Join(s.saveCommit(), s.w.Close())
+	err := s.w.Close()
 	if s.ownSnaps {
 		err = errors.Join(err, s.snaps.Close())
 	}
 	return err
-}
-
-// saveCommit saves the newest commit index, if the log does not have it yet.
-func (s *Storage) saveCommit() error {
-	s.saving.Lock()
-	defer s.saving.Unlock()
-	if !s.unsaved {
-		return nil
-	}
-	s.unsaved = false
-	return s.w.SaveState(&savedState{s.hard, false})
 }
 
 // Abandon ends the use as a crash of the process would, for tests of programs: nothing that waits

@@ -35,21 +35,6 @@ func init() {
 			new:   "if false {",
 			tests: []string{"TestSave_AReceivedSnapshotNeedsItsData"},
 		}, {
-			name: "a commit index that waits is forgotten", file: "etcdraft/save.go",
-			old:   "if s.unsaved && !alone {",
-			new:   "if hard != before && !alone {",
-			tests: []string{"TestSave_ACommitIndexIsWrittenWithTheNextSave"},
-		}, {
-			name: "Close leaves a commit index behind", file: "etcdraft/storage.go",
-			old:   "if !s.unsaved {",
-			new:   "if true {",
-			tests: []string{"TestSave_ACommitIndexIsWrittenWithTheNextSave"},
-		}, {
-			name: "a vote may wait as a commit index", file: "etcdraft/save.go",
-			old:   "hard.Term == before.Term && hard.Vote == before.Vote",
-			new:   "hard.Term == before.Term",
-			tests: []string{"TestStorage_CrashAtEveryMoment"},
-		}, {
 			name: "a hard state is never synced", file: "etcdraft/state.go",
 			old:   "MustSync(log.HardState) bool { return s.sync }",
 			new:   "MustSync(log.HardState) bool { return false }",
