@@ -13,8 +13,8 @@ func rafts() []workload {
 func cluster(name, title string, size, writers int) workload {
 	return workload{
 		name: name, title: title,
-		about: "Each writer proposes an entry, and waits until the leader has applied it. The nodes have " +
-			"a log each, on the same disk, and send each other messages in memory.",
+		about: "Each writer proposes an entry, and waits until the leader has applied it. The nodes " +
+			"have a log each, on the same disk, and send each other messages in memory.",
 		config:  config{size: size, batch: 1, writers: writers, nodes: 3},
 		metrics: savesMetrics(), run: (*bench).runSaves,
 		who: []string{nameRaftOurs, nameRaftOursAsync, nameRaftEtcd},

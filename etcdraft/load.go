@@ -30,6 +30,11 @@ func (s *Storage) load() error {
 	if err := s.find(&m); err != nil {
 		return err
 	}
+	if !ours {
+		if err := s.dropGhosts(m); err != nil {
+			return fmt.Errorf("etcdraft: drop what etcd's snapshot has replaced: %w", err)
+		}
+	}
 	s.snap, s.given, s.last = m, m.Index, s.w.LastIndex()
 	s.tail.reset(s.last + 1)
 	if err := s.loadTerms(s.w.FirstIndex()); err != nil {
@@ -91,6 +96,30 @@ func (s *Storage) find(m *snap.Meta) error {
 		m.ConfState = r.Meta().ConfState
 	}
 	return r.Close()
+}
+
+// dropGhosts drops the entries that a snapshot which etcd has received has replaced. In etcd's log
+// they stay, and only their terms tell: those up to the snapshot are others if the one at its index
+// is, and those behind it are others if their terms are below its own.
+func (s *Storage) dropGhosts(m snap.Meta) error {
+	if last := s.w.LastIndex(); m.Index < s.w.FirstIndex() || m.Index > last {
+		return nil
+	}
+	term, err := s.readTerm(m.Index)
+	if err != nil || term == m.Term {
+		return err
+	}
+	if s.w.LastIndex() > m.Index {
+		if term, err = s.readTerm(m.Index + 1); err != nil {
+			return err
+		}
+		if term < m.Term {
+			if err := s.w.TruncateBack(m.Index); err != nil {
+				return err
+			}
+		}
+	}
+	return s.w.Compact(m.Index)
 }
 
 // loadTerms finds the terms of the entries from first on, and that of the entry before, which raft

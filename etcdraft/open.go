@@ -48,13 +48,17 @@ type Options struct {
 // ErrForeign is the error of a log that neither this package nor etcd has made.
 var ErrForeign = errors.New("etcdraft: the log is another program's; give another directory")
 
+// ErrNoLog is the error where there are snapshots of a node and its log is gone. A new log would
+// have forgotten what the node has voted for and acknowledged.
+var ErrNoLog = errors.New("etcdraft: the node's log is lost")
+
 // Open opens the log of a raft node in dir, or makes one. It needs not be told of a snapshot: the
 // log knows the newest one, and the entries before it that are still there for followers that lag.
 // A nil logger logs nothing.
 //
 // What it returns is consistent whatever crash came before: the commit index and the term are at
 // least those of the newest snapshot, and the snapshot's file is there. If it is not, the error is
-// an ErrNoSnapshot. The other errors are those of wal.Open and ErrForeign.
+// an ErrNoSnapshot. The other errors are those of wal.Open, ErrForeign and ErrNoLog.
 //
 // Open also opens what a stopped member of etcd has left: dir is its member/wal, and Snapshots that
 // in its member/snap. Its entries, its hard state and its newest snapshot are taken over; Metadata
@@ -64,7 +68,7 @@ func Open(lg *zap.Logger, dir string, o Options) (*Storage, error) {
 	if lg == nil {
 		lg = zap.NewNop()
 	}
-	if err := check(o.WAL); err != nil {
+	if err := checkOptions(o.WAL); err != nil {
 		return nil, err
 	}
 	registry := log.NewRegistry()
@@ -81,6 +85,9 @@ func Open(lg *zap.Logger, dir string, o Options) (*Storage, error) {
 	}
 	s.w, err = wal.Open(lg, dir, nil, opts...)
 	if errors.Is(err, fs.ErrNotExist) {
+		if err := s.checkNew(dir, o.WAL); err != nil {
+			return nil, err
+		}
 		s.w, err = wal.Create(lg, dir, metadata, opts...)
 	}
 	if err != nil {
@@ -99,8 +106,34 @@ func Open(lg *zap.Logger, dir string, o Options) (*Storage, error) {
 	return s, nil
 }
 
-// check returns an error if a Storage cannot work with options of a log.
-func check(opts []wal.Option) error {
+// checkNew returns an error if there are snapshots where there is no log: the log comes first, so
+// it was lost, and with it what the node has voted for.
+func (s *Storage) checkNew(dir string, opts []wal.Option) error {
+	snaps, path := s.snaps, filepath.Join(dir, "snap")
+	if snaps == nil {
+		settings, err := access.Of(opts)
+		if err != nil {
+			return fmt.Errorf("etcdraft: %w", err)
+		}
+		if is, err := settings.FS.IsDir(path); err != nil || !is {
+			return nil // what is there instead, Open will say
+		}
+		if snaps, err = snap.Open(path, opts...); err != nil {
+			return err
+		}
+		defer snaps.Close()
+	}
+	all, err := snaps.List()
+	if err == nil && len(all) > 0 {
+		err = fmt.Errorf("%w: there is none in %s, and a snapshot at index %d in %s; put the log back, "+
+			"or remove the snapshots and let the node join with a new id",
+			ErrNoLog, dir, all[0].Index, snaps.Path())
+	}
+	return err
+}
+
+// checkOptions returns an error if a Storage cannot work with options of a log.
+func checkOptions(opts []wal.Option) error {
 	settings, err := access.Of(opts)
 	switch {
 	case err != nil:

@@ -181,3 +181,40 @@ func TestOpen_RaisesCommitAndTermToTheSnapshot(t *testing.T) {
 	_, err = raft.NewRawNode(config(1, s))
 	require.NoError(t, err)
 }
+
+// A node whose log is gone has forgotten its votes. Its snapshots tell.
+func TestOpen_RefusesALogThatWasLost(t *testing.T) {
+	for name, o := range map[string]etcdraft.Options{
+		"on a disk": {}, "in memory": {WAL: []wal.Option{wal.WithMemory(wal.NewMemory())}},
+		"elsewhere": {Snapshots: func() *snap.Dir {
+			d, err := snap.Open(t.TempDir())
+			require.NoError(t, err)
+			return d
+		}()},
+	} {
+		dir := filepath.Join(t.TempDir(), "node")
+		if name == "in memory" {
+			dir = "/node"
+		}
+		s := open(t, dir, o)
+		save(t, s, entries(1, 9, 1, 30))
+		require.NoError(t, s.CreateSnapshot(5, voters(1), text("5")))
+		require.NoError(t, s.Close())
+		other := filepath.Join(dir, "other")
+		if name == "on a disk" {
+			files, err := filepath.Glob(filepath.Join(dir, "*.wal"))
+			require.NoError(t, err)
+			for _, f := range files {
+				require.NoError(t, os.Remove(f))
+			}
+			other = dir
+		}
+		_, err := etcdraft.Open(nil, other, o)
+		if name == "in memory" {
+			require.NoError(t, err, "it is another node")
+			continue
+		}
+		require.ErrorIs(t, err, etcdraft.ErrNoLog, name)
+		require.ErrorContains(t, err, "new id", name)
+	}
+}

@@ -17,22 +17,29 @@ func (s *Storage) Entries(lo, hi, maxSize uint64) ([]*raftpb.Entry, error) {
 	if r.err != nil || r.lo == r.hi {
 		return limited(r.newest, 0, maxSize), r.err
 	}
-	s.replacing.RLock() // what is read and what is in memory have to be of one log
-	defer s.replacing.RUnlock()
-	if r = s.plan(lo, hi); r.err != nil {
-		return nil, r.err
-	}
-	ents, err := r.run(s.w, maxSize)
-	if errors.Is(err, wal.ErrCompacted) { // meanwhile
+	ents, err := s.read(lo, hi, maxSize)
+	switch {
+	case err == nil || err == raft.ErrCompacted || err == raft.ErrUnavailable:
+		return ents, err
+	case errors.Is(err, wal.ErrCompacted): // meanwhile
 		return nil, raft.ErrCompacted
 	}
-	if err != nil {
-		err = fmt.Errorf("etcdraft: read the entries from %d to %d: %w", lo, hi-1, err)
-		if s.onError != nil {
-			s.onError(err)
-		}
+	err = fmt.Errorf("etcdraft: read the entries from %d to %d: %w", lo, hi-1, err)
+	if s.onError != nil { // no lock is held: it may close the Storage
+		s.onError(err)
 	}
-	return ents, err
+	return nil, err
+}
+
+// read reads entries of which the log has the first ones.
+func (s *Storage) read(lo, hi, maxSize uint64) ([]*raftpb.Entry, error) {
+	s.replacing.RLock() // what is read and what is in memory have to be of one log
+	defer s.replacing.RUnlock()
+	r := s.plan(lo, hi)
+	if r.err != nil {
+		return nil, r.err
+	}
+	return r.run(s.w, maxSize)
 }
 
 // reading is where the entries of a call of Entries come from.

@@ -201,6 +201,31 @@ func TestEntries_TellsOnErrorWhyTheyCannotBeRead(t *testing.T) {
 	read(t, s, 1, 31)
 }
 
+// Whoever is told may close the Storage, while another goroutine saves.
+func TestEntries_OnErrorMayClose(t *testing.T) {
+	disk := crashfs.New(crashfs.Image{})
+	var s *etcdraft.Storage
+	saving := make(chan error, 1)
+	s = open(t, "node", etcdraft.Options{Tail: -1, WAL: []wal.Option{on(disk)}, OnError: func(error) {
+		disk.Inject(nil)
+		go func() { saving <- s.Save(ready(hardState(2, 1, 9), entries(10, 20, 2, 100), true)) }()
+		<-saving
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}})
+	save(t, s, entries(1, 30, 1, 100))
+	bad := errors.New("bad sector")
+	disk.Inject(func(c faultfs.Call) *crashfs.Fault {
+		if c.Kind == faultfs.Read {
+			return &crashfs.Fault{Err: bad}
+		}
+		return nil
+	})
+	_, err := s.Entries(1, 31, 1<<20)
+	require.ErrorIs(t, err, bad)
+}
+
 func TestEntries_BesideCompactionAreTheEntriesOrCompacted(t *testing.T) {
 	s := open(t, t.TempDir(), etcdraft.Options{
 		Tail: -1, WAL: []wal.Option{smallSegments, wal.WithNoSync()},

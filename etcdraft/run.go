@@ -36,8 +36,8 @@ func (s *Storage) Run(
 	err := r.begin(ctx, s, in)
 	close(r.flights)
 	<-ended
-	if err == nil {
-		err = r.err
+	if r.err != nil { // also where ctx was done meanwhile
+		return r.err
 	}
 	return err
 }

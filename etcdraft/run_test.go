@@ -168,6 +168,29 @@ func TestRun_EndsWithTheErrorOfASave(t *testing.T) {
 	}
 }
 
+// The error of a save is not hidden by a context that is done by then.
+func TestRun_TellsOfAFailedSaveAlsoWhenItsContextIsDone(t *testing.T) {
+	disk := faultfs.New()
+	s := open(t, t.TempDir(), etcdraft.Options{WAL: []wal.Option{on(disk)}})
+	begun, fail, bad := make(chan struct{}), make(chan struct{}), errors.New("bad disk")
+	disk.Fail(func(c faultfs.Call) (int, error) {
+		if c.Kind == faultfs.Datasync {
+			close(begun)
+			<-fail
+			return 0, bad
+		}
+		return 0, nil
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	in, ended := make(chan *raftpb.Message, 1), make(chan error)
+	go func() { ended <- s.Run(ctx, in, func([]*raftpb.Message) {}) }()
+	in <- appendMessage(entries(1, 1, 1, 100), nil, response(1))
+	<-begun
+	cancel()
+	close(fail)
+	require.ErrorIs(t, <-ended, bad)
+}
+
 func TestRun_RefusesOtherMessages(t *testing.T) {
 	s := open(t, t.TempDir(), etcdraft.Options{})
 	in := make(chan *raftpb.Message, 1)

@@ -78,6 +78,11 @@ func (s *Storage) save(r *request) (*wal.Pending, error) {
 	if !raft.IsEmptySnap(r.received) {
 		return s.restore(r, hard)
 	}
+	if len(r.ents) > 0 {
+		if err := check(r.ents, s.termBefore(r.ents[0].GetIndex())); err != nil {
+			return nil, err
+		}
+	}
 	for len(r.ents) > 0 && r.ents[0].GetIndex() <= dummy { // they are compacted: raft.MemoryStorage
 		r.ents = r.ents[1:] // passes over them too
 	}
@@ -93,6 +98,30 @@ func (s *Storage) save(r *request) (*wal.Pending, error) {
 	defer s.mu.Unlock()
 	s.keep(p, hard, r.ents)
 	return p, nil
+}
+
+// check returns an error for entries that raft never has, behind one of a term. Terms only grow
+// along a log, and Open relies on that.
+func check(ents []*raftpb.Entry, term uint64) error {
+	for i, e := range ents {
+		want := ents[0].GetIndex() + uint64(i)
+		if e.GetIndex() != want || want == 0 || e.GetTerm() < term {
+			return fmt.Errorf("etcdraft: %w: entry %d of term %d, behind one of term %d, where %d is to be",
+				wal.ErrInvalidArgument, e.GetIndex(), e.GetTerm(), term, want)
+		}
+		term = e.GetTerm()
+	}
+	return nil
+}
+
+// termBefore returns the term of the entry before i; 0 if there is none.
+func (s *Storage) termBefore(i uint64) uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if i <= s.terms.dummy().first || i > s.last+1 {
+		return 0
+	}
+	return s.terms.of(i - 1)
 }
 
 // write has the log save a state and entries, at once or later.
@@ -154,6 +183,9 @@ func (s *Storage) restore(r *request, hard walpb.HardState) (p *wal.Pending, err
 	m := snap.Meta{Index: md.GetIndex(), Term: md.GetTerm(), ConfState: clone(md.GetConfState())}
 	if s.newest() >= m.Index {
 		return nil, raft.ErrSnapOutOfDate
+	}
+	if err := check(r.ents, m.Term); err != nil {
+		return nil, err
 	}
 	if err := s.receive(m, r.received.GetData()); err != nil {
 		return nil, err

@@ -15,8 +15,8 @@ import (
 
 // CreateSnapshot makes a snapshot of the state machine as it is after entry index, which is
 // applied. write is called once and writes the snapshot's data as a stream; cs are the members of
-// the cluster by then. When CreateSnapshot returns nil, the snapshot is durable and is what
-// Snapshot returns. Older ones are deleted. Saves go on meanwhile.
+// the cluster by then, nil for those of the snapshot before. When CreateSnapshot returns nil, the
+// snapshot is durable and is what Snapshot returns. Older ones are deleted. Saves go on meanwhile.
 //
 // The data is durable before the log records the snapshot. A crash in between leaves a file that
 // the next snapshot deletes. If the error is raft.ErrSnapOutOfDate, raft.ErrCompacted or
@@ -32,6 +32,11 @@ func (s *Storage) CreateSnapshot(
 	term, err := s.Term(index)
 	if err != nil {
 		return err
+	}
+	if cs == nil { // they have not changed, as raft.MemoryStorage has it
+		s.mu.RLock()
+		cs = s.snap.ConfState
+		s.mu.RUnlock()
 	}
 	m := snap.Meta{Index: index, Term: term, ConfState: clone(cs)}
 	if err := s.snaps.Create(m, write); err != nil {

@@ -196,6 +196,47 @@ func TestOpen_InMemory(t *testing.T) {
 	}
 }
 
+func TestCreateSnapshot_KeepsTheMembersThatHaveNotChanged(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, etcdraft.Options{Bootstrap: voters(1, 2, 3)})
+	save(t, s, entries(2, 9, 1, 30))
+	require.NoError(t, s.CreateSnapshot(5, nil, text("5")))
+	for range 2 {
+		_, cs, err := s.InitialState()
+		require.NoError(t, err)
+		require.Equal(t, []uint64{1, 2, 3}, cs.GetVoters())
+		require.NoError(t, s.Close())
+		s = open(t, dir, etcdraft.Options{})
+	}
+}
+
+// Raft never has such entries. What Open finds would not be what was there before.
+func TestSave_RefusesEntriesThatAreNoLog(t *testing.T) {
+	s := open(t, t.TempDir(), etcdraft.Options{})
+	save(t, s, entries(1, 9, 3, 30))
+	odd := func(ents []*raftpb.Entry, i int, e *raftpb.Entry) []*raftpb.Entry {
+		ents[i] = e
+		return ents
+	}
+	for name, ents := range map[string][]*raftpb.Entry{
+		"a lower term":            entries(10, 12, 2, 30),
+		"a lower term among them": append(entries(10, 12, 4, 30), entries(13, 14, 3, 30)...),
+		"a gap among them":        append(entries(10, 12, 4, 30), entries(14, 14, 4, 30)...),
+		"nil at first":            odd(entries(10, 12, 4, 30), 0, nil),
+		"nil":                     odd(entries(10, 12, 4, 30), 1, nil),
+		"index 0":                 entries(0, 3, 4, 30),
+	} {
+		require.ErrorIs(t, s.Save(ready(nil, ents, true)), wal.ErrInvalidArgument, name)
+		require.ErrorIs(t, s.Save(raft.Ready{
+			Snapshot: snapshotOf(9, 4, "nine"), Entries: ents,
+		}), wal.ErrInvalidArgument, name)
+	}
+	require.ErrorIs(t, s.Save(ready(nil, entries(11, 12, 3, 30), true)), wal.ErrIndexGap)
+	read(t, s, 1, 10)
+	_, last := bounds(t, s)
+	require.EqualValues(t, 9, last)
+}
+
 // Everything at once, for the race detector and for what must hold at every moment.
 func TestStorage_AllMethodsBesideEachOther(t *testing.T) {
 	s := open(t, t.TempDir(), etcdraft.Options{

@@ -2,7 +2,6 @@ package etcdraft
 
 import (
 	"bytes"
-	"errors"
 	"sync"
 
 	"go.uber.org/zap"
@@ -127,8 +126,8 @@ func (s *Storage) Snapshots() *snap.Dir { return s.snaps }
 // Close makes durable what was saved, and closes the log.
 func (s *Storage) Close() error {
 	err := s.w.Close()
-	if s.ownSnaps {
-		err = errors.Join(err, s.snaps.Close())
+	if s.ownSnaps && err == nil {
+		err = s.snaps.Close()
 	}
 	return err
 }

@@ -46,25 +46,30 @@ func (t *tail) add(ents []*raftpb.Entry) {
 	}
 	t.ents = append(t.ents, ents...)
 	t.next = i + uint64(len(ents))
-	for t.bytes > t.limit && len(t.ents) > 0 {
-		t.drop()
+	n := 0
+	for over := t.bytes - t.limit; over > 0 && n < len(t.ents); n++ {
+		over -= cost(t.ents[n])
 	}
+	t.drop(n)
 }
 
-// drop drops the first entry. The array holds on to it, and may have room for many more that would
-// be dropped in turn. So there is a new one once that has come to as much as the tail may hold.
-func (t *tail) drop() {
-	size := cost(t.ents[0])
-	t.ents, t.bytes, t.gone = t.ents[1:], t.bytes-size, t.gone+size
-	if t.gone > t.limit {
+// drop drops the first n entries. The array holds on to them, and may have room for many more that
+// would be dropped in turn. So there is a new one once they have come to as much as the tail may
+// hold.
+func (t *tail) drop(n int) {
+	for _, e := range t.ents[:n] {
+		t.bytes -= cost(e)
+		t.gone += cost(e)
+	}
+	if t.ents = t.ents[n:]; t.gone > t.limit {
 		t.ents, t.gone = slices.Clone(t.ents), 0
 	}
 }
 
 // compact drops the entries up to i.
 func (t *tail) compact(i uint64) {
-	for len(t.ents) > 0 && t.first() <= i {
-		t.drop()
+	if first := t.first(); first <= i {
+		t.drop(int(min(i+1-first, uint64(len(t.ents)))))
 	}
 }
 

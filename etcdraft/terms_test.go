@@ -81,6 +81,23 @@ func TestTail_HoldsNoMoreThanTwiceItsLimit(t *testing.T) {
 	runtime.KeepAlive(&tl)
 }
 
+// A tail that holds nothing costs no more than one that holds all.
+func TestTail_WithoutRoomCopiesNothing(t *testing.T) {
+	for _, limit := range []int{0, 500} {
+		tl := tail{limit: limit, next: 1}
+		ents := make([]*raftpb.Entry, 20_000)
+		for i := range ents {
+			ents[i] = &raftpb.Entry{Index: new(uint64(i + 1))}
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		tl.add(ents)
+		runtime.ReadMemStats(&after)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
+		require.LessOrEqual(t, tl.bytes, limit)
+	}
+}
+
 // What the tail hands out stays as it is, and its bytes stay below the limit.
 func TestTail_HandsOutWhatNeverChanges(t *testing.T) {
 	type handed struct{ ents, copied []*raftpb.Entry }

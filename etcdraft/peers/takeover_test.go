@@ -229,6 +229,38 @@ func TestTakeover_OfAMemberIsWhatEtcdFinds(t *testing.T) {
 	}
 }
 
+// A snapshot that etcd has received lies inside its log, whose entries have another term.
+func TestTakeover_NothingIsLeftOfWhatASnapshotHasReplaced(t *testing.T) {
+	for name, more := range map[string]uint64{"nothing behind it": 70, "entries behind it": 75} {
+		t.Run(name, func(t *testing.T) {
+			m := newMember(t, ids(t))
+			m.save(100, 40, 100)
+			m.term = 2
+			m.receive(70)
+			if more > 70 {
+				m.save(more, 71, 100)
+			}
+			require.NoError(t, m.s.Close())
+			for range 2 {
+				s, err := takeOver(t, m.dir)
+				require.NoError(t, err)
+				first, err := s.FirstIndex()
+				require.NoError(t, err)
+				require.EqualValues(t, 71, first)
+				last, err := s.LastIndex()
+				require.NoError(t, err)
+				require.Equal(t, more, last)
+				for i := uint64(70); i <= last; i++ {
+					term, err := s.Term(i)
+					require.NoError(t, err)
+					require.EqualValues(t, 2, term)
+				}
+				require.NoError(t, s.Close())
+			}
+		})
+	}
+}
+
 // etcd releases what its snapshots cover, and purges it.
 func TestTakeover_OfAMemberWhoseOldSegmentsAreGone(t *testing.T) {
 	old := etcdwal.SegmentSizeBytes

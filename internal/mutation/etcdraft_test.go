@@ -35,6 +35,21 @@ func init() {
 			new:   "if false {",
 			tests: []string{"TestSave_AReceivedSnapshotNeedsItsData"},
 		}, {
+			name: "a lost log is made anew", file: "etcdraft/open.go",
+			old:   "if err == nil && len(all) > 0 {",
+			new:   "if false {",
+			tests: []string{"TestOpen_RefusesALogThatWasLost"},
+		}, {
+			name: "members that were not given are none", file: "etcdraft/snapshot.go",
+			old:   "if cs == nil {",
+			new:   "if false {",
+			tests: []string{"TestCreateSnapshot_KeepsTheMembersThatHaveNotChanged"},
+		}, {
+			name: "terms may sink along a log", file: "etcdraft/save.go",
+			old:   "e.GetTerm() < term {",
+			new:   "false {",
+			tests: []string{"TestSave_RefusesEntriesThatAreNoLog"},
+		}, {
 			name: "a hard state is never synced", file: "etcdraft/state.go",
 			old:   "MustSync(log.HardState) bool { return s.sync }",
 			new:   "MustSync(log.HardState) bool { return false }",
@@ -66,8 +81,8 @@ func init() {
 			tests: []string{"TestTail_HandsOutWhatNeverChanges"},
 		}, {
 			name: "the tail's array holds on to what was dropped", file: "etcdraft/tail.go",
-			old:   "if t.gone > t.limit {",
-			new:   "if false {",
+			old:   "t.ents = t.ents[n:]; t.gone > t.limit {",
+			new:   "t.ents = t.ents[n:]; false {",
 			tests: []string{"TestTail_HoldsNoMoreThanTwiceItsLimit"},
 		}, {
 			name: "entries that are compacted are saved again", file: "etcdraft/save.go",
