@@ -89,12 +89,13 @@ func (s *Storage) find(m *snap.Meta) error {
 	}
 	r, err := s.snaps.Open(m.Index, m.Term)
 	if err != nil {
-		return fmt.Errorf("%w: %w; put it back, or remove the node and let it join again",
+		return fmt.Errorf("%w: %w; put it back, or remove the node and let it join again, with a new id",
 			ErrNoSnapshot, err)
 	}
 	if m.ConfState == nil {
 		m.ConfState = r.Meta().ConfState
 	}
+	s.purge(m.Index) // what a crash, or asynchronous saves, have left
 	return r.Close()
 }
 

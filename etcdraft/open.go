@@ -90,6 +90,10 @@ func Open(lg *zap.Logger, dir string, o Options) (*Storage, error) {
 		}
 		s.w, err = wal.Create(lg, dir, metadata, opts...)
 	}
+	if errors.Is(err, wal.ErrCorrupt) {
+		err = fmt.Errorf("%w; not for a node of a cluster, which would forget what it has promised: "+
+			"remove it, and let it join again with a new id", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("etcdraft: %w", err)
 	}

@@ -202,6 +202,9 @@ func (s *Storage) restore(r *request, hard walpb.HardState) (p *wal.Pending, err
 	if err != nil {
 		return nil, fmt.Errorf("etcdraft: %w", err)
 	}
+	if !r.async { // otherwise the one before may still be needed: Open and CreateSnapshot delete it
+		s.purge(m.Index)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.begin(m)

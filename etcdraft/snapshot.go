@@ -45,10 +45,15 @@ func (s *Storage) CreateSnapshot(
 	if err := s.record(m); err != nil {
 		return err
 	}
+	s.purge(index)
+	return nil
+}
+
+// purge deletes the snapshots below one that is durable.
+func (s *Storage) purge(index uint64) {
 	if err := s.snaps.Purge(index); err != nil {
 		s.lg.Warn("old snapshots cannot be deleted", zap.Error(err))
 	}
-	return nil
 }
 
 // record has the log record a snapshot, unless raft has received a newer one meanwhile.

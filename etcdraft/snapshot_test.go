@@ -167,6 +167,32 @@ func readAround(s *etcdraft.Storage) error {
 	return err
 }
 
+// A node that lags receives one snapshot after the other, and keeps the last one.
+func TestSave_ReceivedSnapshotsDoNotPileUp(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, etcdraft.Options{})
+	files := func() int {
+		all, err := s.Snapshots().List()
+		require.NoError(t, err)
+		return len(all)
+	}
+	for i := uint64(10); i < 60; i += 10 {
+		require.NoError(t, s.Save(raft.Ready{Snapshot: snapshotOf(i, 3, "received")}))
+		require.Equal(t, 1, files())
+	}
+	for i := uint64(60); i < 90; i += 10 {
+		m := appendMessage(nil, hardState(3, 1, i))
+		m.Snapshot = snapshotOf(i, 3, "received")
+		p, err := s.Append(m)
+		require.NoError(t, err)
+		require.NoError(t, p.Wait())
+	}
+	require.NoError(t, s.Close())
+	s = open(t, dir, etcdraft.Options{})
+	require.Equal(t, 1, files())
+	require.Equal(t, "received", dataOf(t, s))
+}
+
 func TestSave_PassesOverWhatIsCompacted(t *testing.T) {
 	s := open(t, t.TempDir(), etcdraft.Options{})
 	save(t, s, entries(1, 100, 1, 50))
