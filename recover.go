@@ -3,7 +3,6 @@ package wal
 import (
 	"fmt"
 
-	"github.com/seed449c39bc/wal/internal/frame"
 	"github.com/seed449c39bc/wal/internal/vfs"
 )
 
@@ -20,11 +19,9 @@ const healChunk = 1 << 20
 // If there is none, it is enough that the device has the bytes: so the log opens, and a Purge can
 // make room.
 //
-// A crash in between leaves each sector as it was or as heal writes it, and a write that is cut off
-// leaves a part of what it writes. The log's own bytes are the same in both. Of the bytes behind
-// them, some may be zero by then: what is left is torn by the same rows of the table
-// (docs/FORMAT.md 7.1), or nothing is left. For that, the length word of what is torn goes last, by
-// itself: the rows go by it, and a part of it with zeros behind it is torn, too.
+// A crash in between leaves each sector as it was or as heal writes it. The log's own bytes are the
+// same in both. Of the bytes behind them, some may be zero by then: what is left is torn by the
+// same rows of the table (docs/FORMAT.md 7.1), or nothing is left.
 func heal(f vfs.File, n segmentName, end logEnd) error {
 	win := window{f: f, name: n.String(), size: end.off, flips: end.flips}
 	for off := end.synced; off < end.off; off += healChunk {
@@ -36,11 +33,7 @@ func heal(f vfs.File, n segmentName, end logEnd) error {
 			return fmt.Errorf("wal: heal segment %s: %w", n, err)
 		}
 	}
-	word := min(end.off+frame.WordSize, end.dirty)
-	if err := clearRange(f, n, word, end.dirty); err != nil {
-		return err
-	}
-	if err := clearRange(f, n, end.off, word); err != nil {
+	if err := clearRange(f, n, end.off, end.dirty); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {

@@ -108,13 +108,10 @@ func (t *rest) PastEnd() bool { return frame.SizeOf(t.word()) > t.size }
 // SectorLost reports whether the frame's part of some sector is all zeros.
 func (t *rest) SectorLost() bool { return t.pieces(frame.SizeOf(t.word())).Lost }
 
-// EndLost reports whether there are only zeros from the last byte of the trailer on, or behind the
-// length word. The first of the two is false for a plain frame, which ends with its data. In a
-// trailered segment a frame counts as plain if it is plain by its form and whole but for its chain.
+// EndLost reports whether there are only zeros from the last byte of the trailer on. It is false
+// for a plain frame, which ends with its data. In a trailered segment a frame counts as plain if it
+// is plain by its form and whole but for its chain.
 func (t *rest) EndLost() bool {
-	if t.used <= frame.WordSize {
-		return true
-	}
 	plain := !t.trailered || t.bad == frame.ErrChain && !t.outline.HasTrailer
 	return !plain && t.used < frame.WordSize+frame.RecordSize(t.word())
 }

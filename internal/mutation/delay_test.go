@@ -26,18 +26,3 @@ func init() {
 		tests: []string{"TestReadInto_NothingIsLeftAfterAnError"},
 	})
 }
-
-func init() {
-	const test = "TestTorn_AHealingThatIsCutOffCanBeHealed"
-	table = append(table, mutation{
-		name: "a torn record's word is cleared first", file: "recover.go",
-		old:   "word := min(end.off+frame.WordSize, end.dirty)",
-		new:   "word := min(end.off+0*frame.WordSize, end.dirty)",
-		tests: []string{test},
-	}, mutation{
-		name: "a part of a length word is damage", file: "rest.go",
-		old:   "\tif t.used <= frame.WordSize {\n\t\treturn true\n\t}\n",
-		new:   "",
-		tests: []string{test},
-	})
-}

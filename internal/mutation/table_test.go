@@ -229,7 +229,7 @@ var table = []mutation{
 		tests: []string{"TestKnownBug_UnsyncedTailIsHandedOutAsDurable", faultTest},
 	}, {
 		name: "healing leaves what is torn", file: "recover.go",
-		old:   "clearRange(f, n, word, end.dirty)",
+		old:   "clearRange(f, n, end.off, end.dirty)",
 		new:   "clearRange(f, n, end.dirty, end.dirty)",
 		tests: []string{tornTest},
 	}, {

@@ -60,8 +60,7 @@ func (s *Scene) Row() (row string, bit int) {
 		at = to
 	}
 	f, formed := ReadFrame(s.Segment, s.Seq, s.Off)
-	plain := !s.Trailered || formed && !f.Trailered
-	if IsZero(rest[8:]) || !plain && IsZero(rest[8+n-1:]) {
+	if plain := !s.Trailered || formed && !f.Trailered; !plain && IsZero(rest[8+n-1:]) {
 		return "7", 0
 	}
 	return "8", 0

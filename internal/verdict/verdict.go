@@ -48,8 +48,8 @@ type Evidence interface {
 	PastEnd() bool
 	// SectorLost reports whether the frame's part of some sector is all zeros.
 	SectorLost() bool
-	// EndLost reports whether there are only zeros from the last byte of the trailer on, or behind
-	// the length word. For a frame that by its form has no trailer, only the latter counts.
+	// EndLost reports whether there are only zeros from the last byte of the trailer on. It is
+	// false for a frame that by its form has no trailer.
 	EndLost() bool
 }
 
