@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"path/filepath"
 	"sync/atomic"
@@ -261,7 +260,7 @@ func replayRaft(open func(dir string) (nodeStore, error)) func(string, bool) (ta
 		if err != nil {
 			return t, err
 		}
-		defer closing(nil, closer(s.Close))
+		defer s.Close()
 		first, _ := s.FirstIndex()
 		last, _ := s.LastIndex()
 		for first <= last {
@@ -279,10 +278,3 @@ func replayRaft(open func(dir string) (nodeStore, error)) func(string, bool) (ta
 		return t, nil
 	}
 }
-
-// closer is an io.Closer.
-type closer func() error
-
-func (c closer) Close() error { return c() }
-
-var _ io.Closer = closer(nil)

@@ -49,7 +49,6 @@ func (b *mailbox) take(to []*raftpb.Message) []*raftpb.Message {
 // raftNode is a node of a cluster in this process, driven by one goroutine.
 type raftNode struct {
 	*raft.RawNode
-	id    uint64
 	store nodeStore
 	box   *mailbox
 	nodes map[uint64]*raftNode
@@ -70,7 +69,7 @@ func newRaftNode(id uint64, s nodeStore, async bool) (*raftNode, error) {
 		Logger: &raft.DefaultLogger{Logger: stdlog.New(io.Discard, "", 0)},
 	})
 	n := &raftNode{
-		RawNode: raw, id: id, store: s, box: newMailbox(), stop: make(chan struct{}),
+		RawNode: raw, store: s, box: newMailbox(), stop: make(chan struct{}),
 		ended: make(chan error, 2),
 	}
 	if async {
@@ -95,6 +94,7 @@ func (n *raftNode) run() error {
 			for _, m := range ms {
 				_ = n.Step(m) // an error says that raft ignores it
 			}
+			clear(ms) // the mailbox keeps the array
 		}
 		for n.HasReady() {
 			if err := n.ready(n.Ready()); err != nil {

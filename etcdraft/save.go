@@ -32,7 +32,9 @@ var ErrNoSnapshot = errors.New("etcdraft: the snapshot's data is not there")
 // be saved again. After any other error the node must stop: what was saved is known when it is
 // opened again.
 func (s *Storage) Save(rd raft.Ready) error {
-	_, err := s.save(&request{rd.HardState, rd.Entries, rd.Snapshot, rd.MustSync, false})
+	_, err := s.save(&request{
+		hard: stateOf(rd.HardState), ents: rd.Entries, received: rd.Snapshot, sync: rd.MustSync,
+	})
 	return err
 }
 
@@ -44,19 +46,17 @@ func (s *Storage) Append(m *raftpb.Message) (*wal.Pending, error) {
 		return nil, fmt.Errorf("etcdraft: %w: a %v is no MsgStorageAppend",
 			wal.ErrInvalidArgument, m.GetType())
 	}
-	r := &request{ents: m.Entries, received: m.Snapshot, async: true}
-	st := walpb.HardState{Term: m.GetTerm(), Vote: m.GetVote(), Commit: m.GetCommit()}
-	r.hard = hardState(st)
+	r := &request{hard: stateOf(m), ents: m.Entries, received: m.Snapshot, async: true}
 	s.mu.RLock()
-	r.sync = len(m.Entries) > 0 || r.hard != nil &&
-		(r.hard.GetTerm() != s.hard.Term || r.hard.GetVote() != s.hard.Vote)
+	r.sync = len(r.ents) > 0 ||
+		!r.hard.IsEmpty() && (r.hard.Term != s.hard.Term || r.hard.Vote != s.hard.Vote)
 	s.mu.RUnlock()
 	return s.save(r)
 }
 
 // request is what raft asks to be saved.
 type request struct {
-	hard     *raftpb.HardState // nil: as it was
+	hard     walpb.HardState // empty: as it was
 	ents     []*raftpb.Entry
 	received *raftpb.Snapshot // nil or empty: none
 	sync     bool             // whether it must be durable
@@ -71,8 +71,8 @@ func (s *Storage) save(r *request) (*wal.Pending, error) {
 	hard, last, dummy := s.hard, s.last, s.terms.dummy().first
 	s.mu.RUnlock()
 	var st log.HardState
-	if r.hard != nil && !raft.IsEmptyHardState(r.hard) {
-		hard = walpb.HardState{Term: r.hard.GetTerm(), Vote: r.hard.GetVote(), Commit: r.hard.GetCommit()}
+	if !r.hard.IsEmpty() {
+		hard = r.hard
 		st = &savedState{hard, r.sync}
 	}
 	if !raft.IsEmptySnap(r.received) {

@@ -26,6 +26,16 @@ func (s *savedState) IsEmpty() bool { return s.HardState.IsEmpty() }
 // MustSync implements log.SyncState.
 func (s *savedState) MustSync(log.HardState) bool { return s.sync }
 
+// stateOf returns the hard state that a Ready or a message of raft has, as the log has it; an empty
+// one if there is none.
+func stateOf(of interface {
+	GetTerm() uint64
+	GetVote() uint64
+	GetCommit() uint64
+}) walpb.HardState {
+	return walpb.HardState{Term: of.GetTerm(), Vote: of.GetVote(), Commit: of.GetCommit()}
+}
+
 // hardState returns a hard state as raft has it; nil for an empty one.
 func hardState(s walpb.HardState) *raftpb.HardState {
 	if s.IsEmpty() {

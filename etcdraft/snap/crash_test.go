@@ -63,8 +63,7 @@ func TestCreate_CrashAtEveryMoment(t *testing.T) {
 	require.Greater(t, moments, 50)
 }
 
-// What was Has is durable, whoever wrote it, and whoever was killed before its directory was
-// synced.
+// Has makes durable what it finds, also if the writer was killed before it synced the directory.
 func TestHas_MakesDurableWhatAKilledProcessLeft(t *testing.T) {
 	disk := crashfs.New(crashfs.Image{})
 	record := disk.Record()

@@ -68,7 +68,7 @@ type Dir struct {
 	temp atomic.Uint64 // numbers the files that are being written
 
 	mu    sync.Mutex
-	whole map[id]bool // the snapshots that were known to be whole and durable
+	whole map[id]bool // the snapshots that are known to be whole and durable
 }
 
 // Open opens a directory of snapshots, and makes it if it is not there. It removes what a crash

@@ -44,12 +44,12 @@ func (d *Into) Decode(i uint64, data []byte, share bool) error {
 
 func (d *Into) decode(i uint64, data []byte, share bool) (err error) {
 	if d.entry != nil && share {
-		if err = d.entry.UnmarshalShared(data); err == nil && d.entry.Index == i {
-			return nil
-		}
-		defer d.empty()
-		if err == nil {
+		err = d.entry.UnmarshalShared(data)
+		if err == nil && d.entry.Index != i {
 			err = wrongIndex(i, d.entry.Index)
+		}
+		if err != nil {
+			d.empty()
 		}
 		return err
 	}

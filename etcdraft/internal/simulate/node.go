@@ -41,7 +41,7 @@ type node struct {
 
 var quiet = &raft.DefaultLogger{Logger: stdlog.New(io.Discard, "", 0)}
 
-// never as a number of ticks.
+// noTick is never, as a number of ticks.
 const noTick = 1 << 30
 
 // start starts the node with what its disk has. It may die at once.
